@@ -1,0 +1,105 @@
+/**
+ * Time and chance as parameters: whoever needs them is handed a Clock or a Random. Only this folder and `cli`
+ * may touch Date.now, Math.random or a bare timer, so that rules and schedulers run in virtual time, repeatably.
+ */
+
+/** What time it is, and a way to wait that somebody can end. */
+export interface Clock {
+  /** Milliseconds since 1970, UTC. */
+  now(): number;
+  /** Milliseconds on a clock that never jumps, for measuring and deadlines. */
+  monotonic(): number;
+  /**
+   * Waits.
+   *
+   * @param ms how long, in milliseconds.
+   * @param signal ends the wait early; the promise then rejects with the signal's reason.
+   */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Calls back every `ms` milliseconds until the returned function is called. */
+  every(ms: number, callback: () => void): () => void;
+  /** Calls back once after `ms` milliseconds unless the returned function is called first. */
+  after(ms: number, callback: () => void): () => void;
+}
+
+/** The real clock. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  sleep(ms, signal) {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const onAbort = () => {
+        clearTimeout(timer);
+        reject(signal?.reason);
+      };
+      const timer = setTimeout(() => {
+        signal?.removeEventListener("abort", onAbort);
+        resolve();
+      }, ms);
+      signal?.addEventListener("abort", onAbort, { once: true });
+    });
+  },
+  every(ms, callback) {
+    const timer = setInterval(callback, ms);
+    return () => clearInterval(timer);
+  },
+  after(ms, callback) {
+    const timer = setTimeout(callback, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** A clock that moves only when told to: for tests and simulations. */
+export class FakeClock implements Clock {
+  #now: number;
+  #order = 0;
+  #timers: { at: number; order: number; every?: number; callback: () => void }[] = [];
+
+  /** @param start the time it shows at first, milliseconds since 1970. */
+  constructor(start = Date.UTC(2026, 0, 1)) {
+    this.#now = start;
+  }
+  now(): number {
+    return this.#now;
+  }
+  monotonic(): number {
+    return this.#now;
+  }
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const cancel = this.after(ms, resolve);
+      signal?.addEventListener("abort", () => {
+        cancel();
+        reject(signal.reason);
+      }, { once: true });
+    });
+  }
+  every(ms: number, callback: () => void): () => void {
+    return this.#add({ at: this.#now + ms, order: this.#order++, every: ms, callback });
+  }
+  after(ms: number, callback: () => void): () => void {
+    return this.#add({ at: this.#now + ms, order: this.#order++, callback });
+  }
+  /** Moves time forward, calling what falls due in order. */
+  advance(ms: number): void {
+    const end = this.#now + ms;
+    while (true) {
+      this.#timers.sort((a, b) => a.at - b.at || a.order - b.order);
+      const next = this.#timers[0];
+      if (!next || next.at > end) break;
+      this.#now = next.at;
+      if (next.every === undefined) this.#timers.shift();
+      else next.at += next.every;
+      next.callback();
+    }
+    this.#now = end;
+  }
+  #add(timer: { at: number; order: number; every?: number; callback: () => void }): () => void {
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((t) => t !== timer);
+    };
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * Frames: the lowest layer of P2P-DI/2. Bytes in, frames out; no I/O, no waiting.
+ *
+ *     0        4      5        8          12
+ *     +--------+------+--------+----------+----------------
+ *     | length | type |  zero  |  stream  | payload ...
+ *     +--------+------+--------+----------+----------------
+ *       u32 BE   u8     3 bytes   u32 BE     `length` bytes
+ *
+ * `length` counts the payload only. The decoder looks at length and type before it keeps a single byte of payload:
+ * each type has its own cap. Payloads of control messages are collected; payloads of data frames (piece, manifest)
+ * are passed on as they arrive, never collected here.
+ */
+
+import { type Bytes, concat } from "../base/bytes.ts";
+import { RemoteProtocolError } from "../base/errors.ts";
+
+/** Bytes in a frame's header. */
+export const HEADER_BYTES = 12;
+
+/** What a header says. */
+export interface FrameHeader {
+  /** Bytes of payload that follow. */
+  length: number;
+  /** The message type, see PROTOCOL.md. */
+  type: number;
+  /** Ties an answer to its question: odd when the dialling side asked, even when the accepting side did. */
+  stream: number;
+}
+
+/** A complete control frame, or a part of a data frame's payload. */
+export type Frame =
+  | { kind: "control"; type: number; stream: number; payload: Bytes }
+  | { kind: "data"; type: number; stream: number; length: number; offset: number; bytes: Uint8Array };
+
+/** What the decoder must know of a message type: how much of it is accepted, and whether it's passed on in parts. */
+export interface FrameRule {
+  cap: number;
+  data: boolean;
+  /** The payload is skipped unread: a type that this version doesn't know. */
+  skip?: boolean;
+}
+
+/** Writes a header into `target` at `offset`. */
+export function writeHeader(target: Uint8Array, { length, type, stream }: FrameHeader, offset = 0): void {
+  const view = new DataView(target.buffer, target.byteOffset + offset, HEADER_BYTES);
+  view.setUint32(0, length);
+  view.setUint32(4, type << 24 >>> 0);
+  view.setUint32(8, stream);
+}
+
+/** Makes one frame out of a header's fields and a payload. */
+export function encodeFrame(type: number, stream: number, payload: Uint8Array): Bytes {
+  const frame = new Uint8Array(HEADER_BYTES + payload.length);
+  writeHeader(frame, { length: payload.length, type, stream });
+  frame.set(payload, HEADER_BYTES);
+  return frame;
+}
+
+/**
+ * Reads a header.
+ *
+ * @param bytes at least {@linkcode HEADER_BYTES} bytes from `offset` on.
+ * @throws {RemoteProtocolError} when the three reserved bytes are not zero.
+ */
+export function readHeader(bytes: Uint8Array, offset = 0): FrameHeader {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + offset, HEADER_BYTES);
+  const word = view.getUint32(4);
+  if ((word & 0xffffff) !== 0) {
+    throw new RemoteProtocolError(
+      "Cannot decode a frame: its reserved bytes are not zero, so this is not P2P-DI/2",
+    );
+  }
+  return { length: view.getUint32(0), type: word >>> 24, stream: view.getUint32(8) };
+}
+
+/**
+ * Turns a stream of bytes into frames, whatever the borders at which the bytes arrive.
+ *
+ * @example
+ * ```ts
+ * import { encodeFrame, FrameDecoder } from "./frame.ts";
+ * const decoder = new FrameDecoder(() => ({ cap: 100, data: false }));
+ * const frames = [...decoder.push(encodeFrame(5, 1, new Uint8Array([7])))];
+ * if (frames.length !== 1) throw new Error("one frame expected");
+ * ```
+ */
+export class FrameDecoder {
+  #header = new Uint8Array(HEADER_BYTES);
+  #headerFilled = 0;
+  #current: (FrameHeader & FrameRule) | undefined;
+  #seen = 0;
+  #parts: Uint8Array[] = [];
+  #broken = false;
+
+  /** @param rule says what is accepted of a type, at this moment of the connection. */
+  constructor(private rule: (type: number) => FrameRule) {}
+
+  /** True between two frames: the connection may end here without anything being cut. */
+  get atBorder(): boolean {
+    return this.#headerFilled === 0 && this.#current === undefined;
+  }
+
+  /**
+   * Takes the next bytes of the stream and yields the frames that they complete. It is lazy, so that a frame is acted
+   * upon before the header of the next one is judged: a handshake changes what is accepted after it. Go on to its end.
+   *
+   * @param chunk may be reused by the caller once all frames have been dealt with.
+   * @throws {RemoteProtocolError} on a frame over its cap or a header that is not ours; the decoder is then of no further use.
+   */
+  *push(chunk: Uint8Array): Generator<Frame, void, void> {
+    if (this.#broken) throw new RemoteProtocolError("Cannot decode after a broken frame");
+    let at = 0;
+    while (at < chunk.length || this.#complete()) {
+      if (!this.#current) {
+        at += this.#takeHeader(chunk, at);
+      } else {
+        const take = Math.min(this.#current.length - this.#seen, chunk.length - at);
+        const frame = this.#takePayload(chunk.subarray(at, at + take));
+        at += take;
+        if (frame) yield frame;
+      }
+    }
+  }
+
+  #complete(): boolean {
+    return this.#current !== undefined && this.#seen === this.#current.length;
+  }
+
+  #takeHeader(chunk: Uint8Array, at: number): number {
+    const take = Math.min(HEADER_BYTES - this.#headerFilled, chunk.length - at);
+    this.#header.set(chunk.subarray(at, at + take), this.#headerFilled);
+    this.#headerFilled += take;
+    if (this.#headerFilled === HEADER_BYTES) {
+      this.#broken = true;
+      const header = readHeader(this.#header);
+      const rule = this.rule(header.type);
+      if (header.length > rule.cap) {
+        throw new RemoteProtocolError(
+          `Cannot decode a frame of type 0x${
+            header.type.toString(16)
+          } and ${header.length} bytes: the limit is ${rule.cap}`,
+        );
+      }
+      this.#broken = false;
+      this.#current = { ...header, ...rule };
+      this.#headerFilled = 0;
+      this.#seen = 0;
+    }
+    return take;
+  }
+
+  #takePayload(bytes: Uint8Array): Frame | undefined {
+    const { type, stream, length, data, skip } = this.#current!;
+    const offset = this.#seen;
+    this.#seen += bytes.length;
+    const last = this.#seen === length;
+    if (last) this.#current = undefined;
+    if (skip) return undefined;
+    if (data) return { kind: "data", type, stream, length, offset, bytes };
+    if (bytes.length > 0) this.#parts.push(bytes.slice());
+    if (!last) return undefined;
+    const payload = concat(this.#parts);
+    this.#parts = [];
+    return { kind: "control", type, stream, payload };
+  }
+}

@@ -1,0 +1,239 @@
+/**
+ * The messages of P2P-DI/2: one table, written once. Each entry has its number on the wire, its cap in bytes and, for
+ * control messages, its schema. Encoder, decoder, dissector and PROTOCOL.md's check all start from this table.
+ *
+ * Rules for growing it without a new version: numbers are never reused; new fields are optional; a reader skips
+ * messages and fields that it doesn't know.
+ */
+
+import { LIMITS } from "../base/limits.ts";
+import * as v from "../deps/valibot.ts";
+
+const text = (max: number) => v.pipe(v.string(), v.maxLength(max));
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535));
+const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
+const name = text(1024);
+const peerName = text(64);
+const address = text(255);
+const cookie = text(64);
+const list = <S extends v.GenericSchema>(item: S, max: number) => v.pipe(v.array(item), v.maxLength(max));
+
+/** A file in an index, as it travels. Names are only known to be short here: `catalog` judges them. */
+const row = v.object({
+  name,
+  title: text(300),
+  size: count,
+  sha256,
+  modified: text(32),
+  flag: v.picklist([0, 1]),
+});
+
+/** [name, size in bytes, SHA-256]: a file of a content. */
+const file = v.tuple([name, count, sha256]);
+
+const holder = v.object({ name: peerName, address, port });
+
+const peerRecord = v.object({
+  name: peerName,
+  /** Host name of the PC. */
+  host: text(255),
+  address,
+  port,
+  active: v.boolean(),
+  /** Seconds left, 0 when inactive. */
+  ttl: count,
+  registrations30d: count,
+  /** ISO 8601 UTC. */
+  lastRegistered: text(32),
+});
+
+const SMALL = LIMITS.smallMessage;
+const LIST = LIMITS.listMessage;
+
+/** Control messages: number, cap, schema. */
+export const CONTROL = {
+  // Session
+  Hello: {
+    type: 0x01,
+    cap: LIMITS.handshakeFrame,
+    schema: v.object({
+      versions: list(v.pipe(v.number(), v.integer()), 16),
+      role: v.picklist(["peer", "rs", "tool", "control"]),
+      name: v.optional(peerName),
+      agent: text(64),
+      features: list(text(32), 32),
+    }),
+  },
+  Welcome: {
+    type: 0x02,
+    cap: LIMITS.handshakeFrame,
+    schema: v.object({
+      version: v.pipe(v.number(), v.integer()),
+      role: v.picklist(["peer", "rs", "control"]),
+      name: v.optional(peerName),
+      agent: text(64),
+      features: list(text(32), 32),
+      mode: v.picklist(["open", "secured"]),
+    }),
+  },
+  Error: { type: 0x03, cap: SMALL, schema: v.object({ code: text(32), message: text(1000) }) },
+  Cancel: { type: 0x04, cap: SMALL, schema: v.object({}) },
+  // Registration
+  Register: {
+    type: 0x10,
+    cap: SMALL,
+    schema: v.object({ name: peerName, host: text(255), port, cookie: v.optional(cookie) }),
+  },
+  Registered: {
+    type: 0x11,
+    cap: SMALL,
+    schema: v.object({
+      peer: peerName,
+      cookie,
+      /** Seconds. */
+      ttl: count,
+      /** Seconds between KeepAlives that the RS asks for. */
+      keepAlive: count,
+      address,
+    }),
+  },
+  KeepAlive: { type: 0x12, cap: SMALL, schema: v.object({ cookie }) },
+  Alive: { type: 0x13, cap: SMALL, schema: v.object({ ttl: count }) },
+  Leave: { type: 0x14, cap: SMALL, schema: v.object({ cookie }) },
+  Left: { type: 0x15, cap: SMALL, schema: v.object({}) },
+  PQuery: {
+    type: 0x16,
+    cap: SMALL,
+    schema: v.object({
+      /** The asker's, if it has one: it renews the TTL, and the asker is left out of the answer. */
+      cookie: v.optional(cookie),
+      /** Inactive peers too. */
+      all: v.optional(v.boolean()),
+      after: v.optional(peerName),
+    }),
+  },
+  Peers: {
+    type: 0x17,
+    cap: LIST,
+    schema: v.object({ peers: list(peerRecord, 4_000), next: v.optional(peerName) }),
+  },
+  Announce: {
+    type: 0x18,
+    cap: LIST,
+    schema: v.object({
+      cookie,
+      /** Forget what was announced before: this message begins a whole index. */
+      reset: v.boolean(),
+      rows: list(row, LIMITS.pageRows),
+      gone: list(name, LIMITS.pageRows),
+    }),
+  },
+  Announced: { type: 0x19, cap: SMALL, schema: v.object({ rows: count }) },
+  // Index
+  RFCQuery: {
+    type: 0x20,
+    cap: LIST,
+    schema: v.object({
+      /** The asker's cookie: it is left out of the holders. */
+      cookie: v.optional(cookie),
+      /** Names, folders or globs; all files when absent. */
+      patterns: v.optional(list(name, 1_000)),
+      /** Words of name or title. */
+      query: v.optional(text(1024)),
+      from: v.optional(peerName),
+      /** Where the page before this one ended: opaque. */
+      after: v.optional(text(1200)),
+    }),
+  },
+  RFCIndex: {
+    type: 0x21,
+    cap: LIST,
+    schema: v.object({
+      holders: list(holder, 20_000),
+      rows: list(v.object({ ...row.entries, holders: list(count, 20_000) }), LIMITS.pageRows),
+      next: v.optional(text(1200)),
+    }),
+  },
+  // Content
+  GetRFC: {
+    type: 0x30,
+    cap: LIST,
+    schema: v.object({ files: v.pipe(list(file, LIMITS.filesPerContent), v.minLength(1)) }),
+  },
+  PieceRequest: { type: 0x32, cap: SMALL, schema: v.object({ content: sha256, piece: count }) },
+  // Offers
+  Offer: {
+    type: 0x40,
+    cap: LIST,
+    schema: v.object({
+      kind: v.picklist(["send", "broadcast"]),
+      id: text(64),
+      /** Who offers: the name to file it under. */
+      peer: peerName,
+      cookie: v.optional(cookie),
+      /** Where the receiver dials to fetch; the address is the one that the offer came from. */
+      port,
+      files: list(file, LIMITS.filesPerContent),
+      /** More files of the same offer follow in another message. */
+      more: v.optional(v.boolean()),
+      bytes: count,
+    }),
+  },
+  OfferProgress: { type: 0x41, cap: SMALL, schema: v.object({ bytes: count, total: count }) },
+  Receipt: {
+    type: 0x42,
+    cap: LIST,
+    schema: v.object({
+      files: list(v.object({ name, path: text(4096), sha256 }), LIMITS.filesPerContent),
+      more: v.optional(v.boolean()),
+    }),
+  },
+  OfferNext: { type: 0x43, cap: SMALL, schema: v.object({}) },
+  // Loopback control port
+  Command: {
+    type: 0x60,
+    cap: LIST,
+    schema: v.object({ token: text(64), command: text(32), args: v.record(v.string(), v.unknown()) }),
+  },
+  Event: { type: 0x61, cap: LIST, schema: v.object({ line: v.record(v.string(), v.unknown()) }) },
+  Done: { type: 0x62, cap: SMALL, schema: v.object({ exit: count }) },
+} as const;
+
+/** Data frames: number and cap. Their payload is raw bytes. */
+export const DATA = {
+  ManifestData: { type: 0x31, cap: LIMITS.manifest },
+  PieceData: { type: 0x33, cap: LIMITS.piece },
+} as const;
+
+/** Numbers kept for messages that are designed but not built; PROTOCOL.md says what for. */
+export const RESERVED = {
+  Challenge: 0x05,
+  Proof: 0x06,
+  Have: 0x34,
+  Choke: 0x35,
+  Unchoke: 0x36,
+  Revoke: 0x44,
+  Withdraw: 0x45,
+} as const;
+
+/** Name of a control message. */
+export type ControlName = keyof typeof CONTROL;
+/** Name of a data frame. */
+export type DataName = keyof typeof DATA;
+/** Fields of a control message. */
+export type Fields<K extends ControlName> = v.InferOutput<(typeof CONTROL)[K]["schema"]>;
+
+/** A control message: its kind, and its fields beside it. */
+export type Message = { [K in ControlName]: { kind: K } & Fields<K> }[ControlName];
+/** The message of one kind. */
+export type MessageOf<K extends ControlName> = Extract<Message, { kind: K }>;
+
+/** A file as it travels: [name, size in bytes, SHA-256]. */
+export type WireFile = v.InferOutput<typeof file>;
+/** A row of an index as it travels. */
+export type WireRow = v.InferOutput<typeof row>;
+/** A peer's record as it travels. */
+export type WirePeer = v.InferOutput<typeof peerRecord>;
+/** Somebody who holds a file. */
+export type WireHolder = v.InferOutput<typeof holder>;

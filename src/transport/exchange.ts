@@ -1,0 +1,155 @@
+/**
+ * One question and its answers: everything on a connection that carries the same stream id. Either side may send more
+ * than one message on it; the side that asked may cancel it.
+ */
+
+import { type Bytes, concat } from "../base/bytes.ts";
+import { isErrorCode, LabError, RemoteError, RemoteProtocolError } from "../base/errors.ts";
+import { TIMEOUTS } from "../base/limits.ts";
+import type { ControlName, DataName, Message, MessageOf } from "../protocol/messages.ts";
+import type { Connection } from "./connection.ts";
+
+/** What arrives on a stream: a message, or a part of a data frame. */
+export type Incoming = Message | {
+  kind: "data";
+  data: DataName;
+  length: number;
+  offset: number;
+  bytes: Bytes;
+};
+
+/** Messages that may wait unread on one stream before the sender counts as misbehaving. */
+const QUEUE_MAX = 256;
+
+/** One question and its answers. */
+export class Exchange {
+  #queue: Incoming[] = [];
+  #waiting: { resolve: (incoming: Incoming) => void; reject: (reason: unknown) => void } | undefined;
+  #ended: unknown;
+  #abort: AbortController | undefined;
+
+  constructor(readonly connection: Connection, readonly stream: number) {}
+
+  /** Aborted when the other side cancels or the connection ends. */
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#ended !== undefined) this.#abort.abort(this.#ended);
+    return this.#abort.signal;
+  }
+
+  /** Sends a message on this stream. */
+  send(message: Message): Promise<void> {
+    return this.connection.send(message, this.stream);
+  }
+
+  /** Sends an error on this stream: the end of this exchange for the other side. */
+  async fail(thrown: unknown): Promise<void> {
+    const error = thrown instanceof LabError
+      ? thrown
+      : new LabError("failed", "Cannot do that: an internal error");
+    await this.send({ kind: "Error", code: error.code, message: error.message.slice(0, 1000) });
+  }
+
+  /**
+   * The next thing that arrives.
+   *
+   * @param timeout milliseconds.
+   * @throws {RemoteError} when the other side answered with an error.
+   * @throws {LabError} "timeout", or "unreachable" when the connection ended.
+   */
+  next(timeout: number = TIMEOUTS.request): Promise<Incoming> {
+    const queued = this.#queue.shift();
+    if (queued) return settle(queued);
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    return new Promise<Incoming>((resolve, reject) => {
+      const cancel = this.connection.clock.after(timeout, () => {
+        this.#waiting = undefined;
+        reject(
+          new LabError(
+            "timeout",
+            `${this.connection.title} did not answer within ${Math.round(timeout / 1000)} s`,
+          ),
+        );
+      });
+      this.#waiting = {
+        resolve: (incoming) => {
+          cancel();
+          resolve(settle(incoming));
+        },
+        reject: (reason) => {
+          cancel();
+          reject(reason);
+        },
+      };
+    });
+  }
+
+  /** The next message, which must be of this kind. */
+  async expect<K extends ControlName>(kind: K, timeout?: number): Promise<MessageOf<K>> {
+    const incoming = await this.next(timeout);
+    if (incoming.kind !== kind) {
+      throw new RemoteProtocolError(
+        `${this.connection.title} answered with ${incoming.kind} where ${kind} was due`,
+      );
+    }
+    return incoming as MessageOf<K>;
+  }
+
+  /**
+   * Collects a whole data frame. Memory grows with what has arrived, not with what was announced.
+   *
+   * @param max bytes that the caller is ready for.
+   */
+  async collect(kind: DataName, max: number, timeout?: number): Promise<Bytes> {
+    const parts: Uint8Array[] = [];
+    let got = 0;
+    while (true) {
+      const incoming = await this.next(timeout);
+      if (
+        incoming.kind !== "data" || incoming.data !== kind || incoming.offset !== got || incoming.length > max
+      ) {
+        throw new RemoteProtocolError(`${this.connection.title} sent something else where ${kind} was due`);
+      }
+      parts.push(incoming.bytes);
+      got += incoming.bytes.length;
+      if (got === incoming.length) return concat(parts);
+    }
+  }
+
+  /** Asks the other side to stop working on this. */
+  async cancel(): Promise<void> {
+    this.end(new LabError("interrupted", "Cancelled"));
+    this.connection.forget(this);
+    await this.send({ kind: "Cancel" }).catch(() => {});
+  }
+
+  /** Called by the connection: something arrived. */
+  deliver(incoming: Incoming): void {
+    if (incoming.kind === "Cancel") return this.end(new LabError("interrupted", "The other side cancelled"));
+    const waiting = this.#waiting;
+    if (waiting) {
+      this.#waiting = undefined;
+      waiting.resolve(incoming);
+    } else {
+      if (this.#queue.length >= QUEUE_MAX) {
+        throw new RemoteProtocolError("Too many unread messages on one stream");
+      }
+      this.#queue.push(incoming);
+    }
+  }
+
+  /** Called by the connection: nothing more will arrive. */
+  end(reason: unknown): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = reason;
+    this.#abort?.abort(reason);
+    this.#waiting?.reject(reason);
+    this.#waiting = undefined;
+  }
+}
+
+function settle(incoming: Incoming): Promise<Incoming> {
+  if (incoming.kind !== "Error") return Promise.resolve(incoming);
+  const code = isErrorCode(incoming.code) ? incoming.code : "failed";
+  return Promise.reject(new RemoteError(code, incoming.message));
+}

@@ -1,0 +1,30 @@
+/**
+ * What a connection runs on: an ordered stream of bytes both ways. TCP, TLS and the memory pipe all look like this, and
+ * one contract suite holds them to it.
+ */
+
+import type { HostPort } from "../base/units.ts";
+
+/** An ordered, reliable stream of bytes in both directions. */
+export interface ByteStream {
+  /** The other end. */
+  readonly remote: HostPort;
+  /** This end. */
+  readonly local: HostPort;
+  /**
+   * Reads what is there, at least one byte.
+   *
+   * @returns how many bytes were read, or null when the other side has finished.
+   */
+  read(into: Uint8Array): Promise<number | null>;
+  /** Writes some of the bytes and says how many. */
+  write(bytes: Uint8Array): Promise<number>;
+  /** Ends both directions at once; pending reads and writes end too. Safe to call twice. */
+  close(): void;
+}
+
+/** Writes all of the bytes. */
+export async function writeAll(stream: ByteStream, bytes: Uint8Array): Promise<void> {
+  let at = 0;
+  while (at < bytes.length) at += await stream.write(at === 0 ? bytes : bytes.subarray(at));
+}
