@@ -31,6 +31,3 @@ export interface Args {
 
 /** Reads command-line arguments. Dots in an option's name make nested objects. */
 export function parseArgs(args: readonly string[], options?: ParseOptions): Args;
-
-/** Columns that the text takes up on a terminal; strip colours first. */
-export function unicodeWidth(str: string): number;

@@ -1,4 +1,5 @@
 /** Door to `@std/cli`: command-line arguments and the width of text on a terminal. Types are beside this file. */
 
 // @ts-types="./std_cli.d.ts"
-export { parseArgs, unicodeWidth } from "npm:deno-std@1.3.1/cli/mod.js";
+export { parseArgs } from "npm:deno-std@1.3.1/cli/parse_args.js";
+export { unicodeWidth } from "./string_width.ts";
