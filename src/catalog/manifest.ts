@@ -1,0 +1,219 @@
+/**
+ * The manifest: what a content is made of, with the SHA-256 of each piece. It is named by the SHA-256 of its own
+ * encoded bytes, so one content has one encoding only: canonical JSON, and no other is read.
+ *
+ *     offset  bytes
+ *     0       4       magic "P2DM"
+ *     4       1       version, 1
+ *     5       4       length of the JSON, big-endian
+ *     9       n       {"files":[[name,size,sha256],...],"pieceSize":p} in UTF-8, no spaces
+ *     9+n     32 * k  SHA-256 of piece 0, 1, ... k-1, where k = ceil(sum of sizes / p)
+ *
+ * What it claims (sizes, SHA-256 of whole files) is only a claim; those who hold the bytes check it.
+ */
+import { type Bytes, isSha256, sameBytes, utf8 } from "../base/bytes.ts";
+import { LabError, messageOf, RemoteProtocolError } from "../base/errors.ts";
+import { type ContentFile, Layout, MAX_PIECE_SIZE, MIN_PIECE_SIZE } from "./layout.ts";
+import { nameFault, printable } from "./names.ts";
+import { NameSet } from "./nameset.ts";
+
+/** A content: its files in packing order, and the hash of each piece. */
+export interface Manifest {
+  /** Bytes; a power of two from 256 KiB to 4 MiB. */
+  pieceSize: number;
+  files: ContentFile[];
+  /** SHA-256 of every piece, one after the other: 32 bytes times the number of pieces. See {@linkcode pieceHash}. */
+  hashes: Uint8Array;
+}
+
+/** Bytes of a SHA-256. */
+export const HASH_BYTES = 32;
+/** Most files in one content; a pack has 2,000, so this is room for other people's habits. */
+export const MAX_MANIFEST_FILES = 100_000;
+/** Longest JSON part: 100,000 files of the longest name (1,024), the largest size (16), a hash (64), 9 signs: 112 MB. */
+export const MAX_MANIFEST_JSON = 128 * 1024 * 1024;
+
+const MAGIC = utf8("P2DM");
+const VERSION = 1;
+const HEADER_BYTES = 9;
+
+/** Says what is wrong with the files or the piece size; types are checked by whoever made them. */
+function contentFault(files: readonly ContentFile[], pieceSize: number): string | undefined {
+  if (pieceSize < MIN_PIECE_SIZE || pieceSize > MAX_PIECE_SIZE || !Number.isInteger(Math.log2(pieceSize))) {
+    return `a piece size of ${pieceSize} is not a power of two from ${MIN_PIECE_SIZE} to ${MAX_PIECE_SIZE}`;
+  }
+  if (files.length > MAX_MANIFEST_FILES) return `${files.length} files are more than ${MAX_MANIFEST_FILES}`;
+  const names = new NameSet();
+  let total = 0;
+  for (const { name, size, sha256 } of files) {
+    const fault = nameFault(name);
+    if (fault !== undefined) return `the name ${printable(name)} is refused: ${fault}`;
+    const clash = names.add(name);
+    if (clash !== undefined) return clash;
+    if (!isSha256(sha256)) return `the SHA-256 of ${printable(name)} is malformed`;
+    total += size;
+    if (!Number.isSafeInteger(size) || size < 0 || !Number.isSafeInteger(total)) {
+      return `the size of ${printable(name)}, ${size}, is not a whole number, or the sum reaches 2^53`;
+    }
+  }
+  return undefined;
+}
+
+function canonicalJson(files: readonly ContentFile[], pieceSize: number): Bytes {
+  return utf8(JSON.stringify({ files: files.map((f) => [f.name, f.size, f.sha256]), pieceSize }));
+}
+
+/**
+ * The SHA-256 that a piece must have.
+ *
+ * @param i number of the piece, from 0.
+ * @returns 32 bytes, a view into the manifest.
+ * @throws {RangeError} when there is no such piece.
+ * @example
+ * ```ts
+ * import { pieceHash } from "./manifest.ts";
+ * const manifest = { pieceSize: 262144, files: [], hashes: new Uint8Array(64).fill(7, 32) };
+ * if (pieceHash(manifest, 1)[0] !== 7) throw new Error("the second one");
+ * ```
+ */
+export function pieceHash(manifest: Manifest, i: number): Uint8Array {
+  const count = manifest.hashes.length / HASH_BYTES;
+  if (!Number.isInteger(i) || i < 0 || i >= count) {
+    throw new RangeError(`Cannot find the hash of piece ${i} of ${count}`);
+  }
+  return manifest.hashes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES);
+}
+
+/**
+ * Writes a manifest. Always the same bytes for the same content; their SHA-256 is the content's name.
+ *
+ * @throws {LabError} "failed" when {@linkcode decodeManifest} would refuse the result.
+ * @example
+ * ```ts
+ * import { decodeManifest, encodeManifest } from "./manifest.ts";
+ * const files = [{ name: "a.txt", size: 5, sha256: "0".repeat(64) }];
+ * const bytes = encodeManifest({ pieceSize: 262144, files, hashes: new Uint8Array(32) });
+ * if (decodeManifest(bytes).files[0]?.name !== "a.txt") throw new Error("and back");
+ * ```
+ */
+export function encodeManifest(manifest: Manifest): Bytes {
+  const { files, pieceSize, hashes } = manifest;
+  const fault = contentFault(files, pieceSize);
+  if (fault !== undefined) throw new LabError("failed", `Cannot make a manifest: ${fault}`);
+  const { pieceCount } = new Layout(files, pieceSize);
+  if (hashes.length !== pieceCount * HASH_BYTES) {
+    throw new LabError(
+      "failed",
+      `Cannot make a manifest of ${pieceCount} pieces with ${hashes.length} bytes of hashes`,
+    );
+  }
+  const json = canonicalJson(files, pieceSize);
+  const bytes = new Uint8Array(HEADER_BYTES + json.length + hashes.length);
+  bytes.set(MAGIC);
+  const view = new DataView(bytes.buffer);
+  view.setUint8(4, VERSION);
+  view.setUint32(5, json.length);
+  bytes.set(json, HEADER_BYTES);
+  bytes.set(hashes, HEADER_BYTES + json.length);
+  return bytes;
+}
+
+function refuse(reason: string, cause?: unknown): RemoteProtocolError {
+  return new RemoteProtocolError(
+    `Cannot decode the manifest: ${reason}`,
+    cause === undefined ? {} : { cause },
+  );
+}
+
+/** Cuts off header and JSON, checking lengths before anything is copied. */
+function splitManifest(bytes: Uint8Array): { json: Uint8Array; hashes: Uint8Array } {
+  if (bytes.length < HEADER_BYTES) throw refuse(`${bytes.length} bytes are less than its header`);
+  if (!sameBytes(bytes.subarray(0, 4), MAGIC)) throw refuse("it doesn't start with P2DM");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (view.getUint8(4) !== VERSION) throw refuse(`version ${view.getUint8(4)} is not ${VERSION}`);
+  const length = view.getUint32(5);
+  if (length > MAX_MANIFEST_JSON) {
+    throw refuse(`its JSON has ${length} bytes; the limit is ${MAX_MANIFEST_JSON}`);
+  }
+  const end = HEADER_BYTES + length;
+  if (end > bytes.length) {
+    throw refuse(`its JSON has ${length} bytes, but only ${bytes.length - HEADER_BYTES} are there`);
+  }
+  return { json: bytes.subarray(HEADER_BYTES, end), hashes: bytes.subarray(end) };
+}
+
+function parseJson(json: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(json));
+  } catch (cause) {
+    throw refuse(`its JSON can't be read (${printable(messageOf(cause), 100)})`, cause);
+  }
+}
+
+/** Checks the shape only; {@linkcode contentFault} checks the values. */
+function readContent(value: unknown): { files: ContentFile[]; pieceSize: number } {
+  if (typeof value !== "object" || value === null) throw refuse("its JSON is not an object");
+  const { files, pieceSize } = value as { files?: unknown; pieceSize?: unknown };
+  if (typeof pieceSize !== "number" || !Array.isArray(files)) {
+    throw refuse("its JSON lacks files or pieceSize");
+  }
+  if (files.length > MAX_MANIFEST_FILES) {
+    throw refuse(`${files.length} files are more than ${MAX_MANIFEST_FILES}`);
+  }
+  const read = files.map((entry: unknown, i): ContentFile => {
+    const [name, size, sha256] = Array.isArray(entry) ? entry as unknown[] : [];
+    if (typeof name !== "string" || typeof size !== "number" || typeof sha256 !== "string") {
+      throw refuse(`file ${i} is not [name, size, sha256]`);
+    }
+    return { name, size, sha256 };
+  });
+  return { files: read, pieceSize };
+}
+
+/**
+ * Reads a manifest, whoever sent it.
+ *
+ * The hashes are copied: the manifest doesn't hold on to the message that it came in. Whether the bytes have the
+ * SHA-256 that was asked for is for the caller to check.
+ *
+ * @throws {RemoteProtocolError} and nothing else: damaged, not canonical, hostile names, names that clash on Windows,
+ * sizes that overflow, too many or too few hashes.
+ * @example
+ * ```ts
+ * import { decodeManifest } from "./manifest.ts";
+ * import { RemoteProtocolError } from "../base/errors.ts";
+ * try {
+ *   decodeManifest(new Uint8Array(100));
+ * } catch (e) {
+ *   if (!(e instanceof RemoteProtocolError)) throw e;
+ * }
+ * ```
+ */
+export function decodeManifest(bytes: Uint8Array): Manifest {
+  const { json, hashes } = splitManifest(bytes);
+  const { files, pieceSize } = readContent(parseJson(json));
+  const fault = contentFault(files, pieceSize);
+  if (fault !== undefined) throw refuse(fault);
+  if (!sameBytes(canonicalJson(files, pieceSize), json)) throw refuse("its JSON is not in canonical form");
+  const { pieceCount } = new Layout(files, pieceSize);
+  if (hashes.length !== pieceCount * HASH_BYTES) {
+    throw refuse(`${hashes.length} bytes of hashes don't fit ${pieceCount} pieces`);
+  }
+  return { pieceSize, files, hashes: hashes.slice() };
+}
+
+/**
+ * Tells whether two contents have the same files in the same order, by name, size and SHA-256.
+ *
+ * @example
+ * ```ts
+ * import { sameFiles } from "./manifest.ts";
+ * if (!sameFiles([], [])) throw new Error("nothing is nothing");
+ * ```
+ */
+export function sameFiles(a: readonly ContentFile[], b: readonly ContentFile[]): boolean {
+  return a.length === b.length && a.every((file, i) => {
+    const other = b[i]!;
+    return file.name === other.name && file.size === other.size && file.sha256 === other.sha256;
+  });
+}

@@ -1,0 +1,270 @@
+/**
+ * Names of files and peers. They come from the network and are hostile: what passes here is safe to join to a folder
+ * on Windows, macOS and Linux alike, so that a Linux peer can't poison a Windows one. The rules are the same on every
+ * platform; a name is refused, never repaired, except where a function says that it makes a name.
+ */
+import { LabError } from "../base/errors.ts";
+
+/** Any part that starts with this, in any case, is ours alone: temporary files live there, never in the index. */
+export const RESERVED_PREFIX = ".labswarm";
+
+/** Longest part: NTFS and APFS count 255 UTF-16 units, ext4 counts 255 bytes; both must hold. */
+export const MAX_PART = 255;
+/** Longest whole name in UTF-8 bytes: with a folder before it, it stays below macOS's 1,024 and Linux's 4,096 mostly. */
+export const MAX_NAME_BYTES = 1024;
+/** Most parts in a name: far deeper than people go, shallow enough for any recursion. */
+export const MAX_PARTS = 32;
+/** Longest peer name in characters (code points): it has to fit into tables and into conflict names. */
+export const MAX_PEER_NAME = 64;
+
+/** What Windows forbids, controls, lone surrogates, line separators, bidi overrides and isolates, BOM. */
+const FORBIDDEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}<>:"|?*\\\u202a-\u202e\u2066-\u2069\ufeff]/u;
+const ALL_FORBIDDEN = new RegExp(FORBIDDEN, "gu");
+/** What a terminal would obey, or a reader would not see; joiners are left, since emoji and Persian need them. */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Co}]|(?![\u200c\u200d])\p{Cf}/u;
+/** Device names of Windows, which it finds before any extension and before spaces in front of that. */
+const DEVICE = /^(?:con|prn|aux|nul|clock\$|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\.|$)/i;
+/** Characters that macOS's HFS+ drops when it compares names. */
+const IGNORED_BY_MAC = /[\u200c-\u200f\u206a-\u206f]/g;
+/** The 8.3 alias that Windows gives to a folder that starts with our prefix. */
+const RESERVED_ALIAS = /^labswa~[0-9]/i;
+/** Words that stand for something else where a peer's name is asked. */
+const RESERVED_PEERS = new Set(["rs", "all"]);
+
+/** Number of UTF-8 bytes of a text; a lone surrogate counts as the three of U+FFFD. */
+export function utf8Length(text: string): number {
+  let bytes = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x80) continue;
+    if (unit < 0x800) bytes += 1;
+    else if (unit >= 0xd800 && unit < 0xdc00 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00) bytes += 2, i++;
+    else bytes += 2;
+  }
+  return bytes;
+}
+
+/** Tells whether the UTF-8 form is longer than `max` bytes; cheap for short texts. */
+function longerThan(text: string, max: number): boolean {
+  return text.length * 3 > max && (text.length > max || utf8Length(text) > max);
+}
+
+function characterFault(name: string): string | undefined {
+  const found = FORBIDDEN.exec(name)?.[0];
+  if (found === undefined) return undefined;
+  if (found === "\\") return 'it has a backslash; folders are separated by "/"';
+  if (found === ":") return /^[a-z]:/i.test(name) ? "it starts with a drive letter" : "it has a colon";
+  if (/\p{Cs}/u.test(found)) return "it has half a character (a lone surrogate)";
+  return UNPRINTABLE.test(found)
+    ? `it has the control character ${printable(found)}`
+    : `it has the character ${found}, which Windows forbids`;
+}
+
+function partFault(part: string): string | undefined {
+  const shown = () => `its part "${printable(part, 60)}"`;
+  if (part === "") return "it has an empty part";
+  if (part === "." || part === "..") return `it has the part "${part}"`;
+  const last = part.charCodeAt(part.length - 1);
+  if (last === 0x2e || last === 0x20) return `${shown()} ends with a dot or a space`;
+  if (part.charCodeAt(0) === 0x20) return `${shown()} starts with a space`;
+  if (DEVICE.test(part)) return `${shown()} is a Windows device name`;
+  if (longerThan(part, MAX_PART)) return `${shown()} is longer than ${MAX_PART} bytes`;
+  const bare = part.replace(IGNORED_BY_MAC, "").toLowerCase();
+  if (bare.startsWith(RESERVED_PREFIX) || RESERVED_ALIAS.test(bare)) {
+    return `${shown()} is reserved for LabSwarm`;
+  }
+  return undefined;
+}
+
+/**
+ * Says what is wrong with a file's name, relative to a share, "/" between its parts.
+ *
+ * Doesn't ask whether such a file exists, nor whether its name collides with another: see {@linkcode nameKey}.
+ *
+ * @param name the name as it came, at most {@linkcode MAX_NAME_BYTES} bytes of UTF-8 in any normal form.
+ * @returns a short reason, or undefined when the name is fine.
+ * @example
+ * ```ts
+ * import { nameFault } from "./names.ts";
+ * if (nameFault("docs/report.txt") !== undefined) throw new Error("fine on every platform");
+ * if (nameFault("con.txt") !== 'its part "con.txt" is a Windows device name') throw new Error("refused");
+ * ```
+ */
+export function nameFault(name: string): string | undefined {
+  if (name === "") return "it is empty";
+  if (longerThan(name, MAX_NAME_BYTES)) return `it is longer than ${MAX_NAME_BYTES} bytes`;
+  if (name.startsWith("/")) return "it is an absolute path";
+  const fault = characterFault(name);
+  if (fault !== undefined) return fault;
+  const parts = name.split("/");
+  if (parts.length > MAX_PARTS) return `it has ${parts.length} parts; the limit is ${MAX_PARTS}`;
+  for (const part of parts) {
+    const fault = partFault(part);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
+/**
+ * Lets a good name through.
+ *
+ * @param name see {@linkcode nameFault}.
+ * @returns the same name.
+ * @throws {LabError} "name_refused" with the reason.
+ * @example
+ * ```ts
+ * import { checkName } from "./names.ts";
+ * if (checkName("a/b.txt") !== "a/b.txt") throw new Error("unchanged");
+ * ```
+ */
+export function checkName(name: string): string {
+  const fault = nameFault(name);
+  if (fault !== undefined) {
+    throw new LabError("name_refused", `Cannot accept the name ${printable(name)}: ${fault}`);
+  }
+  return name;
+}
+
+/**
+ * Two names with the same key are one file on Windows or macOS.
+ *
+ * @param name a valid name.
+ * @returns its NFC form in lower case; for comparing only, never a name to write.
+ * @example
+ * ```ts
+ * import { nameKey } from "./names.ts";
+ * if (nameKey("Cafe\u0301.TXT") !== nameKey("café.txt")) throw new Error("the same file on macOS");
+ * ```
+ */
+export function nameKey(name: string): string {
+  // A capital sigma becomes one of two small ones, by its place in the word; both are the same letter.
+  return name.normalize("NFC").toLowerCase().replaceAll("ς", "σ").normalize("NFC");
+}
+
+/**
+ * Says what is wrong with a peer's name: one part by the rules for files, 1 to 64 characters, no leading dot, and not
+ * one of the words "rs" and "all".
+ *
+ * @returns a short reason, or undefined when the name is fine.
+ * @example
+ * ```ts
+ * import { peerNameFault } from "./names.ts";
+ * if (peerNameFault("pc7") !== undefined || peerNameFault("all") === undefined) throw new Error("all is reserved");
+ * ```
+ */
+export function peerNameFault(name: string): string | undefined {
+  if (name.includes("/")) return "it has a slash";
+  const fault = nameFault(name);
+  if (fault !== undefined) return fault;
+  if (name.startsWith(".")) return "it starts with a dot";
+  const length = [...name].length;
+  if (length > MAX_PEER_NAME) return `it has ${length} characters; the limit is ${MAX_PEER_NAME}`;
+  if (RESERVED_PEERS.has(name.toLowerCase())) return `"${name}" is a reserved word`;
+  return undefined;
+}
+
+/** Replaces what no name may hold and what `--to NAME,...` could not say; trims. May come out empty. */
+function cleanLabel(raw: string): string {
+  const safe = raw.slice(0, MAX_NAME_BYTES).normalize("NFC").replace(ALL_FORBIDDEN, "-");
+  return trimLabel(safe.replace(/[/,]/g, "-"));
+}
+
+function trimLabel(text: string): string {
+  return text.replace(/^[ .]+/, "").replace(/(?<![ .])[ .]+$/, "");
+}
+
+/**
+ * Makes a valid peer name out of a host name, or of anything; never fails.
+ *
+ * @param raw what the system calls itself.
+ * @returns a name that {@linkcode peerNameFault} finds nothing wrong with; "peer" as the last resort. Not unique.
+ * @example
+ * ```ts
+ * import { cleanPeerName } from "./names.ts";
+ * if (cleanPeerName("LAB/PC:7. ") !== "LAB-PC-7") throw new Error("cleaned");
+ * ```
+ */
+export function cleanPeerName(raw: string): string {
+  const label = cleanLabel(raw) || "peer";
+  for (const candidate of [label, `peer-${label}`]) {
+    const cut = trimLabel(cutBytes([...candidate].slice(0, MAX_PEER_NAME).join(""), MAX_PART));
+    if (peerNameFault(cut) === undefined) return cut;
+  }
+  return "peer";
+}
+
+/** Longest peer label and longest extension kept in a conflict name, bytes: some stem must stay in 255. */
+const MAX_LABEL_BYTES = 100;
+const MAX_EXTENSION_BYTES = 32;
+
+/** The longest start of a text that has at most `max` UTF-8 bytes; never cuts a character in two. */
+function cutBytes(text: string, max: number): string {
+  if (!longerThan(text, max)) return text;
+  let bytes = 0;
+  let end = 0;
+  for (const character of text) {
+    bytes += utf8Length(character);
+    if (bytes > max) break;
+    end += character.length;
+  }
+  return text.slice(0, end);
+}
+
+/**
+ * The name under which a file is kept when another has its name already.
+ *
+ * A stem that gets too long is shortened. When even that isn't enough, because the folders use up the whole length,
+ * the innermost folders are left out.
+ *
+ * @param name the valid name that is taken.
+ * @param peer where the newcomer is from; made safe if it isn't.
+ * @param attempt 1 at first; 2, 3, ... when the answer is taken too.
+ * @throws {LabError} "name_refused" when the name itself is not valid.
+ * @example
+ * ```ts
+ * import { conflictName } from "./names.ts";
+ * if (conflictName("a/report.txt", "pc7") !== "a/report (pc7).txt") throw new Error("first");
+ * if (conflictName("a/report.txt", "pc7", 2) !== "a/report (pc7 2).txt") throw new Error("second");
+ * ```
+ */
+export function conflictName(name: string, peer: string, attempt = 1): string {
+  checkName(name);
+  const slash = name.lastIndexOf("/") + 1;
+  const last = name.slice(slash);
+  const dot = last.lastIndexOf(".");
+  const extension = dot > 0 && !longerThan(last.slice(dot), MAX_EXTENSION_BYTES) ? last.slice(dot) : "";
+  const label = trimLabel(cutBytes(cleanLabel(peer), MAX_LABEL_BYTES)) || "peer";
+  const tail = ` (${label}${attempt > 1 ? ` ${attempt}` : ""})${extension}`;
+  const tailBytes = utf8Length(tail);
+  let folder = name.slice(0, slash);
+  // Four bytes: any one character of the stem.
+  while (folder !== "" && utf8Length(folder) + tailBytes + 4 > MAX_NAME_BYTES) {
+    folder = folder.slice(0, folder.lastIndexOf("/", folder.length - 2) + 1);
+  }
+  const room = Math.min(MAX_PART, MAX_NAME_BYTES - utf8Length(folder)) - tailBytes;
+  return folder + cutBytes(last.slice(0, last.length - extension.length), room) + tail;
+}
+
+/**
+ * A text as it may be shown on a terminal or in a log, whoever wrote it: one line, nothing that moves the cursor,
+ * changes the reading direction or hides.
+ *
+ * @param text anything.
+ * @param max longest answer in UTF-16 units, the ellipsis included; at least 1.
+ * @example
+ * ```ts
+ * import { printable } from "./names.ts";
+ * if (printable("a\x1b[2J\nb") !== "a\\u{1b}[2J\\u{a}b") throw new Error("harmless");
+ * if (printable("abcdef", 4) !== "abc…") throw new Error("cut");
+ * ```
+ */
+export function printable(text: string, max = 200): string {
+  let shown = "";
+  let fits = 0; // length of the longest start that leaves room for the ellipsis
+  for (const character of text) {
+    shown += UNPRINTABLE.test(character) ? `\\u{${character.codePointAt(0)!.toString(16)}}` : character;
+    if (shown.length > max) return shown.slice(0, fits) + "…";
+    if (shown.length < max) fits = shown.length;
+  }
+  return shown;
+}
