@@ -37,6 +37,49 @@ export function concat(parts: readonly Uint8Array[]): Bytes {
   return all;
 }
 
+/**
+ * Bytes that arrive in parts, up to a length known from the start. Memory is at most twice what has arrived, however
+ * large the length that was claimed and however small the parts.
+ */
+export class Gathering {
+  #bytes: Bytes = new Uint8Array(0);
+  #filled = 0;
+
+  /** @param length bytes in all, as claimed by the sender. */
+  constructor(readonly length: number) {}
+
+  /** Bytes that have arrived. */
+  get filled(): number {
+    return this.#filled;
+  }
+  /** Bytes of memory held. */
+  get held(): number {
+    return this.#bytes.length;
+  }
+
+  /**
+   * Takes a copy of the next part.
+   *
+   * @throws {RangeError} when it is more than what is missing.
+   */
+  add(part: Uint8Array): void {
+    const end = this.#filled + part.length;
+    if (end > this.length) throw new RangeError(`Cannot gather ${end} bytes: the length is ${this.length}`);
+    if (end > this.#bytes.length) {
+      const larger = new Uint8Array(Math.min(this.length, Math.max(end, 2 * this.#bytes.length)));
+      larger.set(this.#bytes.subarray(0, this.#filled));
+      this.#bytes = larger;
+    }
+    this.#bytes.set(part, this.#filled);
+    this.#filled = end;
+  }
+
+  /** All of them, once they are there; not copied. */
+  whole(): Bytes | undefined {
+    return this.#filled === this.length ? this.#bytes : undefined;
+  }
+}
+
 /** Tells whether two arrays hold the same bytes. */
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);

@@ -58,7 +58,7 @@ export function encodeMessage(message: Message, stream: number): Bytes {
   const payload = utf8(JSON.stringify(fields));
   if (payload.length > CONTROL[kind].cap) {
     throw new RangeError(
-      `Cannot encode a ${kind} of ${payload.length} bytes: the limit is ${CONTROL[kind].cap}`,
+      `Cannot encode ${a(kind)} of ${payload.length} bytes: the limit is ${CONTROL[kind].cap}`,
     );
   }
   return encodeFrame(CONTROL[kind].type, stream, payload);
@@ -78,13 +78,20 @@ export function decodeMessage(type: number, payload: Uint8Array): Message {
   try {
     value = JSON.parse(decodeText.decode(payload));
   } catch (cause) {
-    throw new RemoteProtocolError(`Cannot decode a ${kind}: its payload is not JSON in UTF-8`, { cause });
+    throw new RemoteProtocolError(`Cannot decode ${a(kind)}: its payload is not JSON in UTF-8`, { cause });
+  }
+  if (Array.isArray(value)) {
+    throw new RemoteProtocolError(`Cannot decode ${a(kind)}: it is a list, not an object`);
   }
   const parsed = v.safeParse(CONTROL[kind].schema, value, { abortEarly: true });
   if (!parsed.success) {
     const issue = parsed.issues[0];
     const where = v.getDotPath(issue) ?? "its top";
-    throw new RemoteProtocolError(`Cannot decode a ${kind}: ${where} is not as it must be`);
+    throw new RemoteProtocolError(`Cannot decode ${a(kind)}: ${where} is not as it must be`);
   }
   return { ...parsed.output, kind } as Message;
+}
+
+function a(kind: ControlName): string {
+  return `${/^[AEIO]/.test(kind) ? "an" : "a"} ${kind}`;
 }

@@ -12,7 +12,7 @@
  * are passed on as they arrive, never collected here.
  */
 
-import { type Bytes, concat } from "../base/bytes.ts";
+import { type Bytes, Gathering } from "../base/bytes.ts";
 import { RemoteProtocolError } from "../base/errors.ts";
 
 /** Bytes in a frame's header. */
@@ -90,7 +90,7 @@ export class FrameDecoder {
   #headerFilled = 0;
   #current: (FrameHeader & FrameRule) | undefined;
   #seen = 0;
-  #parts: Uint8Array[] = [];
+  #payload: Gathering | undefined;
   #broken = false;
 
   /** @param rule says what is accepted of a type, at this moment of the connection. */
@@ -158,10 +158,11 @@ export class FrameDecoder {
     if (last) this.#current = undefined;
     if (skip) return undefined;
     if (data) return { kind: "data", type, stream, length, offset, bytes };
-    if (bytes.length > 0) this.#parts.push(bytes.slice());
-    if (!last) return undefined;
-    const payload = concat(this.#parts);
-    this.#parts = [];
+    this.#payload ??= new Gathering(length);
+    this.#payload.add(bytes);
+    const payload = this.#payload.whole();
+    if (!payload) return undefined;
+    this.#payload = undefined;
     return { kind: "control", type, stream, payload };
   }
 }

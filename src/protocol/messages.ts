@@ -3,7 +3,7 @@
  * control messages, its schema. Encoder, decoder, dissector and PROTOCOL.md's check all start from this table.
  *
  * Rules for growing it without a new version: numbers are never reused; new fields are optional; a reader skips
- * messages and fields that it doesn't know.
+ * messages and fields that it doesn't know. No field is called `kind`: in the program, that is the message's name.
  */
 
 import { LIMITS } from "../base/limits.ts";
@@ -167,7 +167,7 @@ export const CONTROL = {
     type: 0x40,
     cap: LIST,
     schema: v.object({
-      kind: v.picklist(["send", "broadcast"]),
+      purpose: v.picklist(["send", "broadcast"]),
       id: text(64),
       /** Who offers: the name to file it under. */
       peer: peerName,
