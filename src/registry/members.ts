@@ -1,0 +1,190 @@
+/**
+ * All peers that the registration server knows. Pure but for its own state: time and cookies are handed in, and what has
+ * to be stored or closed is returned.
+ *
+ * Rules: names are unique whatever their case, for they become folders; cookies are unique; every record is found by its
+ * cookie and by its name. When there are too many records, the inactive one that registered longest ago is forgotten.
+ */
+
+import { LabError } from "../base/errors.ts";
+import { nameKey } from "../catalog/names.ts";
+import type { WirePeer } from "../protocol/messages.ts";
+import * as rules from "./rules.ts";
+import type { Claim, KeptRecord, Moment, PeerRecord } from "./rules.ts";
+import { lowerBound, SortedNames } from "./sorted_names.ts";
+
+/** Records kept: five times the registration server's goal of 10,000 peers, about 25 MB. */
+export const RECORDS_MAX = 50_000;
+
+/** What a registration came to. */
+export interface Registration {
+  record: PeerRecord;
+  /** False for a newcomer. */
+  cameBack: boolean;
+  /** Cookie of the record that was forgotten to make room. */
+  forgotten: string | undefined;
+}
+
+/** What others may see of the members. */
+export interface MembersView {
+  /** Peers that were ever registered and not forgotten. */
+  readonly size: number;
+  /** Peers that are active now. */
+  readonly active: number;
+  /** The record that belongs to a cookie. */
+  byCookie(cookie: string): PeerRecord | undefined;
+  /** The record of a name, whatever its case. */
+  byName(name: string): PeerRecord | undefined;
+  /** Records in the order of their names, those after a name; `all` for inactive ones too. */
+  list(options?: { all?: boolean; after?: string }): Iterable<PeerRecord>;
+}
+
+/** All peers that the registration server knows. */
+export class Members implements MembersView {
+  #records = new Map<string, PeerRecord>();
+  #cookies = new Map<string, string>();
+  #all = new SortedNames();
+  #actives = new SortedNames();
+  #activeCookies = new Set<string>();
+  /** Lowest number not given yet, by the name it was asked for: a lab's PCs may all have one host name. */
+  #numbers = new Map<string, number>();
+
+  /**
+   * @param ttl milliseconds.
+   * @param max for tests: how many records are kept.
+   */
+  constructor(readonly ttl: number, private max = RECORDS_MAX) {}
+
+  get size(): number {
+    return this.#records.size;
+  }
+  get active(): number {
+    return this.#activeCookies.size;
+  }
+  byCookie(cookie: string): PeerRecord | undefined {
+    return this.#records.get(cookie);
+  }
+  byName(name: string): PeerRecord | undefined {
+    const cookie = this.#cookies.get(nameKey(name));
+    return cookie === undefined ? undefined : this.#records.get(cookie);
+  }
+
+  *list({ all = false, after }: { all?: boolean; after?: string } = {}): Generator<PeerRecord> {
+    const keys = (all ? this.#all : this.#actives).list();
+    const key = after === undefined ? undefined : nameKey(after);
+    let at = key === undefined ? 0 : lowerBound(keys, key);
+    if (key !== undefined && keys[at] === key) at++;
+    for (; at < keys.length; at++) yield this.#records.get(this.#cookies.get(keys[at]!)!)!;
+  }
+
+  /** Takes over what was stored, at start: what was active gets time to come back. */
+  load(kept: Iterable<KeptRecord>, now: Moment): void {
+    for (const record of kept) {
+      if (this.#records.has(record.cookie) || this.#cookies.has(nameKey(record.name))) continue;
+      this.#put(rules.restarted(record, this.ttl, now));
+    }
+  }
+
+  /**
+   * A peer registers.
+   *
+   * @param claim.name a valid peer name, the one it wants.
+   * @param shown the cookie that it shows, if any; an unknown one counts as none.
+   * @param freshCookie the cookie for a newcomer.
+   * @throws {LabError} "busy" when all records there is room for are active.
+   */
+  register(claim: Claim & { name: string }, shown: string | undefined, freshCookie: string, now: Moment): Registration {
+    const known = shown === undefined ? undefined : this.#records.get(shown);
+    if (known) {
+      const record = this.#put(rules.comeBack(known, claim, this.ttl, now));
+      return { record, cameBack: true, forgotten: undefined };
+    }
+    const forgotten = this.#makeRoom();
+    const name = this.#freeName(claim.name);
+    const record = this.#put(rules.register({ ...claim, name, cookie: freshCookie }, this.ttl, now));
+    return { record, cameBack: false, forgotten };
+  }
+
+  /** A KeepAlive, or a PQuery, of this peer. */
+  renew(cookie: string, now: Moment): PeerRecord | undefined {
+    const record = this.#records.get(cookie);
+    return record && this.#put(rules.keepAlive(record, this.ttl, now));
+  }
+
+  /** Its connection broke. */
+  disconnected(cookie: string, now: Moment): PeerRecord | undefined {
+    const record = this.#records.get(cookie);
+    return record && this.#put(rules.disconnected(record, now));
+  }
+
+  /** It said goodbye. */
+  leave(cookie: string): PeerRecord | undefined {
+    const record = this.#records.get(cookie);
+    return record && this.#put(rules.leave(record));
+  }
+
+  /** Time has passed: makes those inactive whose time is over, and says which and why. */
+  expire(now: Moment): { record: PeerRecord; why: "ttl" | "grace" }[] {
+    const over: { record: PeerRecord; why: "ttl" | "grace" }[] = [];
+    for (const cookie of this.#activeCookies) {
+      const record = this.#records.get(cookie)!;
+      const why = rules.whyOver(record, now);
+      if (why) over.push({ record: this.#put(rules.expire(record, now)), why });
+    }
+    return over;
+  }
+
+  #put(record: PeerRecord): PeerRecord {
+    const key = nameKey(record.name);
+    if (!this.#records.has(record.cookie)) this.#all.add(key);
+    this.#records.set(record.cookie, record);
+    this.#cookies.set(key, record.cookie);
+    if (record.active === this.#activeCookies.has(record.cookie)) return record;
+    if (record.active) {
+      this.#activeCookies.add(record.cookie);
+      this.#actives.add(key);
+    } else {
+      this.#activeCookies.delete(record.cookie);
+      this.#actives.delete(key);
+    }
+    return record;
+  }
+
+  #freeName(wanted: string): string {
+    const key = nameKey(wanted);
+    const isTaken = (name: string) => this.#cookies.has(nameKey(name));
+    const { name, number } = rules.freeName(wanted, isTaken, this.#numbers.get(key));
+    if (number > 1) this.#numbers.set(key, number + 1);
+    return name;
+  }
+
+  #makeRoom(): string | undefined {
+    if (this.#records.size < this.max) return undefined;
+    let oldest: PeerRecord | undefined;
+    for (const record of this.#records.values()) {
+      if (!record.active && (!oldest || record.lastRegistered < oldest.lastRegistered)) oldest = record;
+    }
+    if (!oldest) {
+      throw new LabError("busy", `Cannot register: there are ${this.max} active peers, and no room for more`);
+    }
+    const key = nameKey(oldest.name);
+    this.#records.delete(oldest.cookie);
+    this.#cookies.delete(key);
+    this.#all.delete(key);
+    return oldest.cookie;
+  }
+}
+
+/** A record as it travels, with the address under which the asker reaches the peer. */
+export function toWire(record: PeerRecord, address: string, now: Moment): WirePeer {
+  return {
+    name: record.name,
+    host: record.host,
+    address,
+    port: record.port,
+    active: record.active,
+    ttl: rules.ttlLeft(record, now),
+    registrations30d: rules.registrationsLately(record, now),
+    lastRegistered: new Date(record.lastRegistered).toISOString(),
+  };
+}
