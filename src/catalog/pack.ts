@@ -15,6 +15,9 @@ export const PACK_MAX_FILES = 2000;
 /** Most bytes in a pack: 256 pieces of 256 KiB. */
 export const PACK_MAX_BYTES = 64 * 1024 * 1024;
 
+/** Rounds over what clashes, before it goes alone: a thousand spellings of one name must not take a million steps. */
+const MAX_ROUNDS = 8;
+
 /** When a pack is full; a single file always fits. */
 export interface PackLimits {
   /** Files, at least 1; default {@linkcode PACK_MAX_FILES}. */
@@ -65,13 +68,14 @@ function fill(files: readonly ContentFile[], maxFiles: number, maxBytes: number)
 export function packs(files: readonly ContentFile[], limits: PackLimits = {}): ContentFile[][] {
   const { files: maxFiles = PACK_MAX_FILES, bytes: maxBytes = PACK_MAX_BYTES } = limits;
   // The hash decides between two files of one name, so that the order they came in doesn't.
-  const sorted = files.toSorted((a, b) => byName(a, b) || (a.sha256 < b.sha256 ? -1 : 1));
+  const sorted = files.toSorted((a, b) => byName(a, b) || byName({ name: a.sha256 }, { name: b.sha256 }));
   const contents = sorted.filter((file) => file.size > PACK_FILE_MAX).map((file) => [file]);
   let small = sorted.filter((file) => file.size <= PACK_FILE_MAX);
-  while (small.length > 0) {
+  for (let round = 0; round < MAX_ROUNDS && small.length > 0; round++) {
     const { full, left } = fill(small, maxFiles, maxBytes);
     contents.push(...full);
     small = left;
   }
+  for (const file of small) contents.push([file]);
   return contents.sort((a, b) => byName(a[0]!, b[0]!));
 }

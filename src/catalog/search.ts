@@ -1,0 +1,109 @@
+/**
+ * Which files a person means: by name, folder or glob (fetch), by words (search). Patterns come from the network too;
+ * their number and length are limited, and globs never backtrack: see glob.ts.
+ */
+import { LabError } from "../base/errors.ts";
+import { glob } from "./glob.ts";
+
+/** Most patterns in one request: a person types a few, a script a folder's worth. */
+export const MAX_PATTERNS = 1000;
+
+/** Longest pattern in UTF-16 units: as long as the longest name. */
+export const MAX_PATTERN = 1024;
+
+/**
+ * Tells whether a text has a sign that globs use, so that it may stand for many names.
+ *
+ * @example
+ * ```ts
+ * import { isGlob } from "./search.ts";
+ * if (!isGlob("*.txt") || isGlob("a.txt")) throw new Error("only the first");
+ * ```
+ */
+export function isGlob(text: string): boolean {
+  return /[*?[{]/.test(text);
+}
+
+/** Makes the glob for a pattern: without a slash it means the last part at any depth, with one at its end a folder. */
+function globOf(pattern: string): (name: string) => boolean {
+  if (pattern.endsWith("/")) return glob(pattern + "**");
+  const matches = glob(pattern);
+  return pattern.includes("/") ? matches : (name) => matches(name.slice(name.lastIndexOf("/") + 1));
+}
+
+/** Tells whether the set holds the name, or a folder that it is in. */
+function holds(names: ReadonlySet<string>, name: string): boolean {
+  if (names.has(name)) return true;
+  for (let at = name.indexOf("/"); at >= 0; at = name.indexOf("/", at + 1)) {
+    if (names.has(name.slice(0, at))) return true;
+  }
+  return false;
+}
+
+/**
+ * Compiles patterns: NAME matches itself, a folder's name (with or without "/" at its end) all below it, a GLOB what it
+ * says. Without a slash a glob is compared with the last part of the name, else with the whole. Case counts. A name
+ * with glob signs in it, like "a[1].txt", always matches itself.
+ *
+ * Each glob costs at most its length times the name's length per name.
+ *
+ * @param patterns at most {@linkcode MAX_PATTERNS}, each of at most {@linkcode MAX_PATTERN} units; "./" before is dropped.
+ * @throws {LabError} "usage" when there are too many, or one is too long.
+ * @example
+ * ```ts
+ * import { matcher } from "./search.ts";
+ * const matches = matcher(["docs", "*.txt"]);
+ * if (!matches("docs/a/b.pdf") || !matches("x/y.txt") || matches("z.pdf")) throw new Error("folder and glob");
+ * ```
+ */
+export function matcher(patterns: readonly string[]): (name: string) => boolean {
+  if (patterns.length > MAX_PATTERNS) {
+    throw new LabError("usage", `Cannot use ${patterns.length} patterns: limit is ${MAX_PATTERNS}`);
+  }
+  const literal = new Set<string>();
+  const globs: ((name: string) => boolean)[] = [];
+  for (const raw of patterns) {
+    const pattern = raw.startsWith("./") ? raw.slice(2) : raw;
+    if (pattern.length > MAX_PATTERN) {
+      throw new LabError(
+        "usage",
+        `Cannot use a pattern of ${pattern.length} characters: limit is ${MAX_PATTERN}`,
+      );
+    }
+    literal.add(pattern.endsWith("/") ? pattern.slice(0, -1) : pattern);
+    if (isGlob(pattern)) globs.push(globOf(pattern));
+  }
+  return (name) => holds(literal, name) || globs.some((matches) => matches(name));
+}
+
+/**
+ * Compiles a query: each word must occur in the name or in the title, or be a glob that matches the name. Case doesn't
+ * count. A glob with spaces may also be the whole query. An empty query finds everything.
+ *
+ * @param query at most {@linkcode MAX_PATTERN} units.
+ * @throws {LabError} "usage" when it is too long.
+ * @example
+ * ```ts
+ * import { searcher } from "./search.ts";
+ * const finds = searcher("tls rfc*");
+ * if (!finds({ name: "rfc8446.txt", title: "The TLS Protocol" })) throw new Error("title and glob");
+ * ```
+ */
+export function searcher(query: string): (row: { name: string; title: string }) => boolean {
+  if (query.length > MAX_PATTERN) {
+    throw new LabError("usage", `Cannot search for ${query.length} characters: limit is ${MAX_PATTERN}`);
+  }
+  const whole = query.trim().toLowerCase();
+  const words = whole.split(/\s+/).filter((word) => word !== "").map((word) => ({
+    word,
+    matches: isGlob(word) ? matcher([word]) : () => false,
+  }));
+  const matchesWhole = isGlob(whole) && words.length > 1 ? matcher([whole]) : () => false;
+  return (row) => {
+    const name = row.name.toLowerCase();
+    const title = row.title.toLowerCase();
+    const fits = ({ word, matches }: (typeof words)[number]) =>
+      name.includes(word) || title.includes(word) || matches(name);
+    return words.every(fits) || matchesWhole(name);
+  };
+}
