@@ -24,7 +24,7 @@ const SIZE_UNITS: Record<string, number> = {
  */
 export function parseRate(text: string): number {
   const bits = /^\s*([0-9.]+)\s*([kmg])bit(?:\/s|ps)?\s*$/i.exec(text);
-  const bytes = /^\s*([0-9.]+)\s*([a-z]*)(?:\/s|ps)?\s*$/i.exec(text);
+  const bytes = /^\s*([0-9.]+)\s*([a-z]*)(?:\/s)?\s*$/i.exec(text);
   const rate = bits
     ? Number(bits[1]) * SIZE_UNITS[bits[2]!.toLowerCase()]! / 8
     : Number(bytes?.[1]) * (SIZE_UNITS[bytes?.[2]?.toLowerCase() ?? "?"] ?? NaN);
@@ -63,7 +63,7 @@ export interface HostPort {
  */
 export function parseHostPort(text: string, fallbackPort: number): HostPort {
   const match = /^\[([0-9a-f:.]+)\](?::(\d+))?$/i.exec(text) ?? /^([^:\s/]+)(?::(\d+))?$/.exec(text) ??
-    /^([0-9a-f]*:[0-9a-f:.]+)$/i.exec(text);
+    /^([0-9a-f]*:[0-9a-f.]*:[0-9a-f:.]*)$/i.exec(text);
   const port = match?.[2] === undefined ? fallbackPort : Number(match[2]);
   if (!match || port < 1 || port > 65535) {
     throw new LabError("usage", `Cannot read "${text}" as HOST[:PORT]: write it like 192.168.1.10:23475`);

@@ -6,15 +6,16 @@
  */
 
 import type { Clock } from "../base/clock.ts";
-import { LabError, messageOf, RemoteProtocolError } from "../base/errors.ts";
+import { codeOf, LabError, messageOf, RemoteError, RemoteProtocolError } from "../base/errors.ts";
 import { LIMITS, TIMEOUTS } from "../base/limits.ts";
+import { printable } from "../base/text.ts";
 import { formatHostPort, type HostPort } from "../base/units.ts";
 import { dataName, decodeMessage, encodeMessage, frameRule } from "../protocol/codec.ts";
-import { type Frame, FrameDecoder, HEADER_BYTES, writeHeader } from "../protocol/frame.ts";
-import { type ControlName, DATA, type DataName, type Message, type MessageOf } from "../protocol/messages.ts";
-import { Exchange } from "./exchange.ts";
-import type { RateLimiter } from "./rate.ts";
-import { type ByteStream, writeAll } from "./stream.ts";
+import { type Frame, FrameDecoder } from "../protocol/frame.ts";
+import type { ControlName, Message, MessageOf } from "../protocol/messages.ts";
+import { Exchange, remoteError } from "./exchange.ts";
+import { type DataFrame, Outbox, rejected } from "./outbox.ts";
+import type { ByteStream } from "./stream.ts";
 import type { Watchdog } from "./watchdog.ts";
 
 /** Answers a question from the other side. What it throws is sent back as an Error message. */
@@ -33,8 +34,8 @@ export interface ConnectionOptions {
 /** Bytes read at a time: control messages are small; a piece's bytes have a channel of their own. */
 const READ_BYTES = { first: 2 * 1024, most: 64 * 1024 };
 
-/** Bytes of a data frame read from disk and written to the network at a time. */
-const SEND_BYTES = 256 * 1024;
+/** Stream ids are u32; ids are never used twice. */
+const LAST_STREAM = 0xffffffff;
 
 /** A connection that speaks P2P-DI/2. */
 export class Connection {
@@ -51,10 +52,10 @@ export class Connection {
   #exchanges = new Map<number, Exchange>();
   #nextStream: number;
   #working = 0;
-  #writing: Promise<void> = Promise.resolve();
-  #queuedBytes = 0;
-  #writeSince: number | undefined;
+  #outbox: Outbox;
+  #started: number;
   #lastRead: number;
+  #refused = false;
   #reason: unknown;
   #markClosed = () => {};
 
@@ -64,7 +65,11 @@ export class Connection {
     this.clock = options.clock;
     this.idle = options.idle ?? TIMEOUTS.connectionIdle;
     this.#nextStream = options.side === "dialer" ? 1 : 2;
-    this.#lastRead = this.clock.monotonic();
+    this.#started = this.#lastRead = this.clock.monotonic();
+    this.#outbox = new Outbox(stream, this.clock, (cause) => {
+      this.close(asLost(cause, this.title));
+      return this.#reason;
+    });
     this.#decoder = new FrameDecoder((type) => frameRule(type, this.#greeted));
     this.closed = new Promise((resolve) => this.#markClosed = resolve);
     options.watchdog.add(this);
@@ -79,9 +84,9 @@ export class Connection {
   get local(): HostPort {
     return this.#stream.local;
   }
-  /** How to call the other side in a sentence. */
+  /** How to call the other side in a sentence; fit for a terminal, whatever it calls itself. */
   get title(): string {
-    return this.peerName ?? formatHostPort(this.remote);
+    return this.peerName ? printable(this.peerName) : formatHostPort(this.remote);
   }
   /** True once the connection has ended. */
   get isClosed(): boolean {
@@ -97,13 +102,22 @@ export class Connection {
     this.#greeted = true;
   }
 
-  /** Opens a new exchange with a first message. */
+  /**
+   * Opens a new exchange with a first message.
+   *
+   * @throws {LabError} when the connection has ended.
+   * @throws {RangeError} when the message is larger than its cap: our own fault.
+   */
   open(message: Message): Exchange {
     if (this.isClosed) throw this.#reason;
+    if (this.#nextStream > LAST_STREAM) {
+      throw new LabError("busy", "This connection has used up its stream ids");
+    }
+    const bytes = encodeMessage(message, this.#nextStream);
     const exchange = new Exchange(this, this.#nextStream);
     this.#nextStream += 2;
     this.#exchanges.set(exchange.stream, exchange);
-    exchange.send(message).catch(() => {});
+    this.#outbox.send(bytes);
     return exchange;
   }
 
@@ -116,6 +130,9 @@ export class Connection {
     const exchange = this.open(message);
     try {
       return await exchange.expect(expected, timeout);
+    } catch (cause) {
+      if (codeOf(cause) === "timeout" && !(cause instanceof RemoteError)) exchange.cancel();
+      throw cause;
     } finally {
       this.forget(exchange);
     }
@@ -126,58 +143,18 @@ export class Connection {
     this.#exchanges.delete(exchange.stream);
   }
 
-  /** Sends a message; resolves once it has been handed to the system. */
+  /** Sends a message; resolves once it has been handed to the system. Nobody need await it. */
   send(message: Message, stream: number): Promise<void> {
-    if (this.isClosed) return Promise.reject(this.#reason);
-    const bytes = encodeMessage(message, stream);
-    if (this.#queuedBytes + bytes.length > LIMITS.writeQueue) {
-      this.close(
-        new LabError("unreachable", `${this.title} takes no more: ${this.#queuedBytes} bytes are waiting`),
-      );
-      return Promise.reject(this.#reason);
+    try {
+      return this.#outbox.send(encodeMessage(message, stream));
+    } catch (cause) {
+      return rejected(cause);
     }
-    this.#queuedBytes += bytes.length;
-    return this.#inTurn(async () => {
-      await writeAll(this.#stream, bytes);
-      this.#queuedBytes -= bytes.length;
-    });
   }
 
-  /**
-   * Sends a data frame, read bit by bit, so that a piece never lies whole in memory.
-   *
-   * @param frame.length bytes of payload, at most the type's cap.
-   * @param frame.fill puts the bytes from `offset` on into the buffer, all of it; what it throws ends the connection, for
-   *   the frame can't be completed.
-   */
-  sendData(frame: {
-    kind: DataName;
-    stream: number;
-    length: number;
-    fill: (into: Uint8Array, offset: number) => void;
-    rate?: RateLimiter;
-    signal?: AbortSignal;
-  }): Promise<void> {
-    const { kind, stream, length, fill, rate } = frame;
-    return this.#inTurn(async () => {
-      if (frame.signal?.aborted) return;
-      const buffer = new Uint8Array(Math.min(SEND_BYTES, HEADER_BYTES + length));
-      writeHeader(buffer, { length, type: DATA[kind].type, stream });
-      let head = HEADER_BYTES;
-      let offset = 0;
-      do {
-        const take = Math.min(buffer.length - head, length - offset);
-        const part = buffer.subarray(0, head + take);
-        fill(part.subarray(head), offset);
-        const wait = rate?.take(part.length) ?? 0;
-        if (wait > 0) await this.clock.sleep(wait);
-        if (this.isClosed) throw this.#reason;
-        this.#writeSince = this.clock.monotonic();
-        await writeAll(this.#stream, part);
-        offset += take;
-        head = 0;
-      } while (offset < length);
-    });
+  /** Sends a data frame, read bit by bit, so that a piece never lies whole in memory. */
+  sendData(frame: DataFrame): Promise<void> {
+    return this.#outbox.sendData(frame);
   }
 
   /** Ends the connection. Everything that waits on it ends with the reason. */
@@ -185,6 +162,7 @@ export class Connection {
     if (this.isClosed) return;
     this.#reason = reason;
     this.#options.watchdog.remove(this);
+    this.#outbox.end(reason);
     this.#stream.close();
     for (const exchange of this.#exchanges.values()) exchange.end(reason);
     this.#exchanges.clear();
@@ -193,82 +171,78 @@ export class Connection {
 
   /** Waits until everything handed over has been written, then closes. */
   async finish(): Promise<void> {
-    await this.#writing.catch(() => {});
+    await this.#outbox.flushed();
     this.close();
   }
 
   /** Called once a second by the watchdog. */
   check(now: number): void {
-    if (this.#writeSince !== undefined && now - this.#writeSince > TIMEOUTS.writeStall) {
-      this.close(new LabError("timeout", `${this.title} took no byte for ${TIMEOUTS.writeStall / 1000} s`));
-    } else if (this.#writeSince === undefined && now - this.#lastRead > this.idle && this.#working === 0) {
-      this.close(new LabError("timeout", `${this.title} was silent for ${Math.round(this.idle / 1000)} s`));
+    const stuckSince = this.#outbox.stuckSince;
+    if (stuckSince !== undefined && now - stuckSince > TIMEOUTS.writeStall) {
+      this.close(new LabError("timeout", `${this.title} took no byte for ${seconds(TIMEOUTS.writeStall)}`));
+    } else if (!this.#greeted && now - this.#started > TIMEOUTS.handshake) {
+      // Counted from the start, not from the last byte: one byte a second must not keep a connection for ever.
+      this.close(
+        new LabError("timeout", `${this.title} did not greet within ${seconds(TIMEOUTS.handshake)}`),
+      );
+    } else if (!this.#outbox.busy && this.#working === 0 && now - this.#lastRead > this.idle) {
+      this.close(new LabError("timeout", `${this.title} was silent for ${seconds(this.idle)}`));
     }
-  }
-
-  #inTurn(write: () => Promise<void>): Promise<void> {
-    const turn = this.#writing.then(async () => {
-      if (this.isClosed) throw this.#reason;
-      this.#writeSince = this.clock.monotonic();
-      try {
-        await write();
-      } catch (cause) {
-        this.close(asLost(cause, this.title));
-        throw this.#reason;
-      } finally {
-        this.#writeSince = undefined;
-      }
-    });
-    this.#writing = turn.catch(() => {});
-    return turn;
   }
 
   async #readLoop(): Promise<void> {
     let buffer = new Uint8Array(READ_BYTES.first);
     try {
-      while (!this.isClosed) {
+      while (true) {
         const n = await this.#stream.read(buffer);
+        if (this.isClosed || this.#refused) return;
         if (n === null) break;
         this.#lastRead = this.clock.monotonic();
         for (const frame of this.#decoder.push(buffer.subarray(0, n))) {
-          if (this.isClosed) return;
           this.#dispatch(frame);
+          if (this.isClosed || this.#refused) return;
         }
         if (n === buffer.length && n < READ_BYTES.most) buffer = new Uint8Array(READ_BYTES.most);
       }
-      this.close(new LabError("unreachable", `${this.title} closed the connection`));
+      const where = this.#decoder.atBorder ? "" : " in the middle of a message";
+      this.close(new LabError("unreachable", `${this.title} closed the connection${where}`));
     } catch (cause) {
       this.#refuse(cause);
     }
   }
 
+  /** The other side broke the rules: nothing more of it is read; it is told, as far as it listens; the connection ends. */
   #refuse(cause: unknown): void {
-    if (this.isClosed) return;
+    if (this.isClosed || this.#refused) return;
     if (!(cause instanceof RemoteProtocolError)) return this.close(asLost(cause, this.title));
-    this.send({ kind: "Error", code: cause.code, message: cause.message.slice(0, 1000) }, 0).catch(() => {});
+    this.#refused = true;
+    this.send({ kind: "Error", code: cause.code, message: cause.message.slice(0, 1000) }, 0);
     const reason = new RemoteProtocolError(`${this.title} broke the protocol: ${cause.message}`, { cause });
-    this.#writing.then(() => this.close(reason));
+    this.#outbox.flushed().then(() => this.close(reason));
   }
 
   #dispatch(frame: Frame): void {
-    const incoming = frame.kind === "control" ? decodeMessage(frame.type, frame.payload) : undefined;
     const exchange = this.#exchanges.get(frame.stream);
+    const theirs = this.#isTheirs(frame.stream);
     if (frame.kind === "data") {
+      // Data only ever answers. What nobody asked for, or no longer wants, is passed over.
+      if (!exchange || theirs) return;
       const { length, offset } = frame;
-      // A data frame that nobody asked for, or no longer wants, is passed over.
-      exchange?.deliver({
-        kind: "data",
-        data: dataName(frame.type)!,
-        length,
-        offset,
-        bytes: frame.bytes.slice(),
-      });
-    } else if (exchange) {
-      exchange.deliver(incoming!);
-    } else if (incoming!.kind === "Error" && frame.stream === 0) {
-      this.close(new LabError("failed", `${this.title} ended the connection: ${incoming!.message}`));
-    } else if (this.#isTheirs(frame.stream) && incoming!.kind !== "Cancel" && incoming!.kind !== "Error") {
-      this.#answer(incoming!, frame.stream);
+      const bytes = frame.bytes.slice();
+      return exchange.deliver(
+        { kind: "data", data: dataName(frame.type)!, length, offset, bytes },
+        bytes.length,
+      );
+    }
+    const message = decodeMessage(frame.type, frame.payload);
+    if (exchange) {
+      // At once, not when somebody reads it: what follows the Welcome in the same bytes must get through.
+      if (message.kind === "Welcome" && !theirs) this.#greeted = true;
+      exchange.deliver(message, frame.payload.length);
+    } else if (message.kind === "Error" && frame.stream === 0) {
+      this.close(remoteError(message, `${this.title} ended the connection: `));
+    } else if (theirs && message.kind !== "Cancel" && message.kind !== "Error") {
+      this.#answer(message, frame.stream);
     }
   }
 
@@ -277,26 +251,26 @@ export class Connection {
   }
 
   #answer(message: Message, stream: number): void {
+    if (this.#options.side === "dialer" && (!this.#greeted || message.kind === "Hello")) {
+      throw new RemoteProtocolError(`A ${message.kind} where none is due`);
+    }
     const exchange = new Exchange(this, stream);
     if (!this.#options.handler) {
-      exchange.fail(new LabError("unsupported", `Nobody answers ${message.kind} here`)).catch(() => {});
-      return;
-    }
-    if (this.#working >= LIMITS.requestsInFlight) {
+      exchange.fail(new LabError("unsupported", `Nobody answers ${message.kind} here`));
+    } else if (this.#working >= LIMITS.requestsInFlight) {
       exchange.fail(
         new LabError("busy", `Too many requests at once: the limit is ${LIMITS.requestsInFlight}`),
-      )
-        .catch(() => {});
-      return;
+      );
+    } else {
+      this.#exchanges.set(stream, exchange);
+      this.#working++;
+      this.#work(this.#options.handler, message, exchange);
     }
-    this.#exchanges.set(stream, exchange);
-    this.#working++;
-    this.#work(message, exchange);
   }
 
-  async #work(message: Message, exchange: Exchange): Promise<void> {
+  async #work(handler: Handler, message: Message, exchange: Exchange): Promise<void> {
     try {
-      await this.#options.handler!(message, exchange);
+      await handler(message, exchange);
     } catch (thrown) {
       if (thrown instanceof RemoteProtocolError) this.#refuse(thrown);
       else await exchange.fail(thrown).catch(() => {});
@@ -306,6 +280,10 @@ export class Connection {
       if (this.#exchanges.get(exchange.stream) === exchange) this.forget(exchange);
     }
   }
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 1000)} s`;
 }
 
 function asLost(cause: unknown, title: string): LabError {

@@ -3,9 +3,10 @@
  * than one message on it; the side that asked may cancel it.
  */
 
-import { type Bytes, concat } from "../base/bytes.ts";
+import { type Bytes, Gathering } from "../base/bytes.ts";
 import { isErrorCode, LabError, RemoteError, RemoteProtocolError } from "../base/errors.ts";
-import { TIMEOUTS } from "../base/limits.ts";
+import { LIMITS, TIMEOUTS } from "../base/limits.ts";
+import { printable } from "../base/text.ts";
 import type { ControlName, DataName, Message, MessageOf } from "../protocol/messages.ts";
 import type { Connection } from "./connection.ts";
 
@@ -18,19 +19,20 @@ export type Incoming = Message | {
   bytes: Bytes;
 };
 
-/** Messages that may wait unread on one stream before the sender counts as misbehaving. */
-const QUEUE_MAX = 256;
+/** What may wait unread on one stream before the sender counts as misbehaving: parts, and bytes on the wire. */
+const UNREAD = { parts: 256, bytes: 4 * LIMITS.listMessage };
 
 /** One question and its answers. */
 export class Exchange {
-  #queue: Incoming[] = [];
+  #queue: { incoming: Incoming; size: number }[] = [];
+  #queuedBytes = 0;
   #waiting: { resolve: (incoming: Incoming) => void; reject: (reason: unknown) => void } | undefined;
   #ended: unknown;
   #abort: AbortController | undefined;
 
   constructor(readonly connection: Connection, readonly stream: number) {}
 
-  /** Aborted when the other side cancels or the connection ends. */
+  /** Aborted when the other side cancels, the connection ends, or the handler has returned. */
   get signal(): AbortSignal {
     this.#abort ??= new AbortController();
     if (this.#ended !== undefined) this.#abort.abort(this.#ended);
@@ -42,16 +44,16 @@ export class Exchange {
     return this.connection.send(message, this.stream);
   }
 
-  /** Sends an error on this stream: the end of this exchange for the other side. */
-  async fail(thrown: unknown): Promise<void> {
+  /** Sends an error on this stream: the end of this exchange for the other side. Nobody need await it. */
+  fail(thrown: unknown): Promise<void> {
     const error = thrown instanceof LabError
       ? thrown
       : new LabError("failed", "Cannot do that: an internal error");
-    await this.send({ kind: "Error", code: error.code, message: error.message.slice(0, 1000) });
+    return this.send({ kind: "Error", code: error.code, message: error.message.slice(0, 1000) });
   }
 
   /**
-   * The next thing that arrives.
+   * The next thing that arrives. One wait at a time.
    *
    * @param timeout milliseconds.
    * @throws {RemoteError} when the other side answered with an error.
@@ -59,8 +61,12 @@ export class Exchange {
    */
   next(timeout: number = TIMEOUTS.request): Promise<Incoming> {
     const queued = this.#queue.shift();
-    if (queued) return settle(queued);
+    if (queued) {
+      this.#queuedBytes -= queued.size;
+      return settle(queued.incoming);
+    }
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    if (this.#waiting) return Promise.reject(new Error("Somebody waits on this exchange already"));
     return new Promise<Incoming>((resolve, reject) => {
       const cancel = this.connection.clock.after(timeout, () => {
         this.#waiting = undefined;
@@ -101,18 +107,19 @@ export class Exchange {
    * @param max bytes that the caller is ready for.
    */
   async collect(kind: DataName, max: number, timeout?: number): Promise<Bytes> {
-    const parts: Uint8Array[] = [];
-    let got = 0;
+    let gathering: Gathering | undefined;
     while (true) {
       const incoming = await this.next(timeout);
       if (
-        incoming.kind !== "data" || incoming.data !== kind || incoming.offset !== got || incoming.length > max
+        incoming.kind !== "data" || incoming.data !== kind || incoming.length > max ||
+        incoming.offset !== (gathering?.filled ?? 0)
       ) {
         throw new RemoteProtocolError(`${this.connection.title} sent something else where ${kind} was due`);
       }
-      parts.push(incoming.bytes);
-      got += incoming.bytes.length;
-      if (got === incoming.length) return concat(parts);
+      gathering ??= new Gathering(incoming.length);
+      gathering.add(incoming.bytes);
+      const whole = gathering.whole();
+      if (whole) return whole;
     }
   }
 
@@ -123,18 +130,25 @@ export class Exchange {
     await this.send({ kind: "Cancel" }).catch(() => {});
   }
 
-  /** Called by the connection: something arrived. */
-  deliver(incoming: Incoming): void {
+  /**
+   * Called by the connection: something arrived.
+   *
+   * @param size bytes that it had on the wire.
+   * @throws {RemoteProtocolError} when too much lies here unread.
+   */
+  deliver(incoming: Incoming, size: number): void {
+    if (this.#ended !== undefined) return;
     if (incoming.kind === "Cancel") return this.end(new LabError("interrupted", "The other side cancelled"));
     const waiting = this.#waiting;
     if (waiting) {
       this.#waiting = undefined;
       waiting.resolve(incoming);
     } else {
-      if (this.#queue.length >= QUEUE_MAX) {
+      this.#queuedBytes += size;
+      if (this.#queue.length >= UNREAD.parts || this.#queuedBytes > UNREAD.bytes) {
         throw new RemoteProtocolError("Too many unread messages on one stream");
       }
-      this.#queue.push(incoming);
+      this.#queue.push({ incoming, size });
     }
   }
 
@@ -149,7 +163,10 @@ export class Exchange {
 }
 
 function settle(incoming: Incoming): Promise<Incoming> {
-  if (incoming.kind !== "Error") return Promise.resolve(incoming);
-  const code = isErrorCode(incoming.code) ? incoming.code : "failed";
-  return Promise.reject(new RemoteError(code, incoming.message));
+  return incoming.kind === "Error" ? Promise.reject(remoteError(incoming)) : Promise.resolve(incoming);
+}
+
+/** What an Error message says, as an error; a code that we don't know counts as "failed". */
+export function remoteError({ code, message }: MessageOf<"Error">, prefix = ""): RemoteError {
+  return new RemoteError(isErrorCode(code) ? code : "failed", prefix + printable(message));
 }

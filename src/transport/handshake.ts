@@ -8,6 +8,7 @@ import { TIMEOUTS } from "../base/limits.ts";
 import { PROTOCOL_VERSION } from "../protocol/codec.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { Connection, type ConnectionOptions, type Handler } from "./connection.ts";
+import type { Exchange } from "./exchange.ts";
 import type { ByteStream } from "./stream.ts";
 
 /** What a program says of itself. */
@@ -34,7 +35,6 @@ export async function greet(
         `${connection.title} speaks P2P-DI/${welcome.version}, this program ${PROTOCOL_VERSION}`,
       );
     }
-    connection.greeted();
     connection.peerName = welcome.name;
     return { connection, welcome };
   } catch (cause) {
@@ -47,14 +47,15 @@ export async function greet(
 export interface Host {
   identity: Identity & { role: "peer" | "rs" | "control" };
   mode: "open" | "secured";
-  /** Answers the questions of a connection. */
+  /** Gives what answers the questions of a connection. Called before the Welcome goes out: it must ask nothing yet. */
   handlerFor: (connection: Connection, hello: MessageOf<"Hello">) => Handler;
 }
 
 /**
  * The acceptor's side. The connection is returned at once; its first message must be a Hello, and soon.
  *
- * @param options.greeted is called when the handshake is over.
+ * @param options.greeted is called when the handshake is over and the Welcome is on its way: from here on this side may
+ *   ask, too.
  */
 export function welcome(
   stream: ByteStream,
@@ -73,21 +74,27 @@ export function welcome(
       }
       if (message.kind !== "Hello") throw new RemoteProtocolError(`${message.kind} before Hello`);
       if (!message.versions.includes(PROTOCOL_VERSION)) {
-        throw new LabError("unsupported", `This program speaks P2P-DI/${PROTOCOL_VERSION} only`);
+        return refuseVersions(connection, exchange);
       }
       connection.peerName = message.name;
       connection.idle = options.idle ?? TIMEOUTS.connectionIdle;
-      connection.greeted();
       handler = host.handlerFor(connection, message);
-      options.greeted?.(connection);
-      return exchange.send({
+      connection.greeted();
+      const sent = exchange.send({
         kind: "Welcome",
         version: PROTOCOL_VERSION,
         features: [],
         mode: host.mode,
         ...host.identity,
       });
+      options.greeted?.(connection);
+      return sent;
     },
   });
   return connection;
+}
+
+async function refuseVersions(connection: Connection, exchange: Exchange): Promise<void> {
+  await exchange.fail(new LabError("unsupported", `This program speaks P2P-DI/${PROTOCOL_VERSION} only`));
+  await connection.finish();
 }

@@ -15,8 +15,9 @@ class Channel {
   constructor(private capacity: number) {}
 
   async read(into: Uint8Array): Promise<number | null> {
-    while (this.#chunks.length === 0) {
+    while (true) {
       if (this.#broken) throw new Deno.errors.BadResource("the pipe is closed");
+      if (this.#chunks.length > 0) break;
       if (this.#closed) return null;
       await new Promise<void>((resolve) => this.#wakeReader = resolve);
     }
@@ -52,6 +53,7 @@ class Channel {
   /** The reader has gone. */
   abandon(): void {
     this.#broken = true;
+    this.#chunks = [];
     this.#wakeReader();
     this.#wakeWriter();
   }

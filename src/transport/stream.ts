@@ -17,14 +17,21 @@ export interface ByteStream {
    * @returns how many bytes were read, or null when the other side has finished.
    */
   read(into: Uint8Array): Promise<number | null>;
-  /** Writes some of the bytes and says how many. */
+  /** Writes some of the bytes, at least one, and says how many. One write at a time, and one read. */
   write(bytes: Uint8Array): Promise<number>;
   /** Ends both directions at once; pending reads and writes end too. Safe to call twice. */
   close(): void;
 }
 
-/** Writes all of the bytes. */
-export async function writeAll(stream: ByteStream, bytes: Uint8Array): Promise<void> {
+/**
+ * Writes all of the bytes.
+ *
+ * @param moved is called whenever some of them have gone.
+ */
+export async function writeAll(stream: ByteStream, bytes: Uint8Array, moved?: () => void): Promise<void> {
   let at = 0;
-  while (at < bytes.length) at += await stream.write(at === 0 ? bytes : bytes.subarray(at));
+  while (at < bytes.length) {
+    at += await stream.write(at === 0 ? bytes : bytes.subarray(at));
+    moved?.();
+  }
 }

@@ -8,21 +8,20 @@ import type { ByteStream } from "./stream.ts";
 
 /** Wraps a TCP connection of the runtime. */
 export function tcpStream(conn: Deno.TcpConn): ByteStream {
-  let open = true;
   const end = (addr: Deno.NetAddr): HostPort => ({ host: addr.hostname, port: addr.port });
   return {
     remote: end(conn.remoteAddr),
     local: end(conn.localAddr),
     read: (into) => conn.read(into),
     write: (bytes) => conn.write(bytes),
-    close() {
-      if (!open) return;
-      open = false;
-      try {
-        conn.close();
-      } catch { /* the runtime may have closed it already */ }
-    },
+    close: () => closeQuietly(conn),
   };
+}
+
+function closeQuietly(conn: Deno.TcpConn | undefined): void {
+  try {
+    conn?.close();
+  } catch { /* it was closed already */ }
 }
 
 /**
@@ -37,27 +36,34 @@ export async function dialTcp(
   options: { clock: Clock; timeout?: number; signal?: AbortSignal },
 ): Promise<ByteStream> {
   const timeout = options.timeout ?? TIMEOUTS.dial;
-  const attempt = Deno.connect({ hostname: to.host, port: to.port });
-  let cancel = () => {};
-  const deadline = new Promise<never>((_, reject) => {
-    cancel = options.clock.after(
-      timeout,
-      () => reject(new LabError("unreachable", `no answer within ${timeout / 1000} s`)),
-    );
-    options.signal?.addEventListener("abort", () => reject(options.signal?.reason), { once: true });
-  });
+  const { signal } = options;
+  if (signal?.aborted) throw interrupted(signal.reason);
+  const giveUp = new AbortController();
+  const attempt = Deno.connect({ hostname: to.host, port: to.port, signal: giveUp.signal });
+  const { promise: deadline, reject } = Promise.withResolvers<never>();
+  const cancel = options.clock.after(
+    timeout,
+    () => reject(new LabError("unreachable", `no answer within ${timeout / 1000} s`)),
+  );
+  const onAbort = () => reject(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
   try {
     const conn = await Promise.race([attempt, deadline]);
     conn.setNoDelay(true);
     return tcpStream(conn);
   } catch (cause) {
     attempt.then((conn) => conn.close(), () => {});
-    if (options.signal?.aborted) throw new LabError("interrupted", "Interrupted while connecting", { cause });
+    giveUp.abort();
+    if (signal?.aborted) throw interrupted(cause);
     throw new LabError("unreachable", `Cannot reach ${formatHostPort(to)}: ${dialFault(cause)}`, { cause });
   } finally {
     cancel();
-    deadline.catch(() => {});
+    signal?.removeEventListener("abort", onAbort);
   }
+}
+
+function interrupted(cause: unknown): LabError {
+  return new LabError("interrupted", "Interrupted while connecting", { cause });
 }
 
 function dialFault(cause: unknown): string {
@@ -88,16 +94,18 @@ export function listenTcp(
   options: { clock: Clock; accept: (stream: ByteStream) => void },
 ): TcpServer {
   const listener = openListener(at);
-  let open = true;
+  const closing = new AbortController();
   const loop = async () => {
-    while (open) {
+    while (!closing.signal.aborted) {
+      let conn: Deno.TcpConn | undefined;
       try {
-        const conn = await listener.accept();
+        conn = await listener.accept();
         conn.setNoDelay(true);
         options.accept(tcpStream(conn));
       } catch {
         // Out of file descriptors, or a connection that was reset while it waited: the next one may do better.
-        if (open) await options.clock.sleep(50);
+        closeQuietly(conn);
+        if (!closing.signal.aborted) await options.clock.sleep(50, closing.signal).catch(() => {});
       }
     }
   };
@@ -105,8 +113,8 @@ export function listenTcp(
   return {
     address: { host: listener.addr.hostname, port: listener.addr.port },
     close() {
-      if (!open) return;
-      open = false;
+      if (closing.signal.aborted) return;
+      closing.abort();
       listener.close();
     },
   };

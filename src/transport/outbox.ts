@@ -1,0 +1,151 @@
+/**
+ * The writing half of a connection. Rules: one write at a time, in the order of the calls; what waits is bounded; a failed
+ * write is the end of the connection, for a frame that was begun can't be taken back. Nobody need await what is
+ * returned here: a rejection that nobody looks at is not an unhandled one.
+ */
+
+import type { Clock } from "../base/clock.ts";
+import { LabError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import { HEADER_BYTES, writeHeader } from "../protocol/frame.ts";
+import { DATA, type DataName } from "../protocol/messages.ts";
+import type { RateLimiter } from "./rate.ts";
+import { type ByteStream, writeAll } from "./stream.ts";
+
+/** Bytes of a data frame read from disk and written to the network at a time. */
+const SEND_BYTES = 256 * 1024;
+
+/** A data frame to be sent. */
+export interface DataFrame {
+  kind: DataName;
+  stream: number;
+  /** Bytes of payload, at most the type's cap. */
+  length: number;
+  /**
+   * Puts the bytes from `offset` on into the buffer, all of it; what it throws ends the connection, for the frame can't be
+   * completed.
+   */
+  fill: (into: Uint8Array, offset: number) => void;
+  rate?: RateLimiter;
+  /** Aborted before the first byte has gone: nothing is sent. After it, the frame is completed. */
+  signal?: AbortSignal;
+}
+
+/** The writing half of a connection. */
+export class Outbox {
+  #stream: ByteStream;
+  #clock: Clock;
+  #fail: (cause: unknown) => unknown;
+  #turns: Promise<void> = Promise.resolve();
+  #pending = 0;
+  #queuedBytes = 0;
+  #movedAt: number | undefined;
+  #ended: unknown;
+  #pausing: AbortController | undefined;
+
+  /** @param fail ends the connection and says for what reason it has ended. */
+  constructor(stream: ByteStream, clock: Clock, fail: (cause: unknown) => unknown) {
+    this.#stream = stream;
+    this.#clock = clock;
+    this.#fail = fail;
+  }
+
+  /** True while something is being written or waits for its turn. */
+  get busy(): boolean {
+    return this.#pending > 0;
+  }
+
+  /** Since when the write in progress has moved no byte, on the monotonic clock; undefined when none is, or while a rate limit makes it wait. */
+  get stuckSince(): number | undefined {
+    return this.#movedAt;
+  }
+
+  /** Writes a whole frame; resolves once it has been handed to the system. */
+  send(bytes: Uint8Array): Promise<void> {
+    if (this.#ended !== undefined) return rejected(this.#ended);
+    if (this.#queuedBytes + bytes.length > LIMITS.writeQueue) {
+      const waiting = this.#queuedBytes;
+      return rejected(
+        this.#fail(new LabError("unreachable", `The other side takes no more: ${waiting} bytes are waiting`)),
+      );
+    }
+    this.#queuedBytes += bytes.length;
+    return this.#inTurn(async () => {
+      await this.#write(bytes);
+      this.#queuedBytes -= bytes.length;
+    });
+  }
+
+  /** Sends a data frame, read bit by bit, so that a piece never lies whole in memory. */
+  sendData({ kind, stream, length, fill, rate, signal }: DataFrame): Promise<void> {
+    if (length > DATA[kind].cap) {
+      return rejected(
+        new RangeError(`Cannot send a ${kind} of ${length} bytes: the limit is ${DATA[kind].cap}`),
+      );
+    }
+    return this.#inTurn(async () => {
+      if (signal?.aborted) return;
+      const buffer = new Uint8Array(Math.min(SEND_BYTES, HEADER_BYTES + length));
+      writeHeader(buffer, { length, type: DATA[kind].type, stream });
+      let head = HEADER_BYTES;
+      let offset = 0;
+      do {
+        const take = Math.min(buffer.length - head, length - offset);
+        const part = buffer.subarray(0, head + take);
+        fill(part.subarray(head), offset);
+        await this.#pause(rate?.take(part.length) ?? 0);
+        if (signal?.aborted && head > 0) return;
+        await this.#write(part);
+        offset += take;
+        head = 0;
+      } while (offset < length);
+    });
+  }
+
+  /** Resolves when everything handed over so far has been written or given up. */
+  flushed(): Promise<void> {
+    return this.#turns;
+  }
+
+  /** Called by the connection when it ends: whatever waits is given up. */
+  end(reason: unknown): void {
+    this.#ended ??= reason;
+    this.#pausing?.abort(reason);
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    this.#movedAt = this.#clock.monotonic();
+    await writeAll(this.#stream, bytes, () => this.#movedAt = this.#clock.monotonic());
+    this.#movedAt = undefined;
+  }
+
+  async #pause(ms: number): Promise<void> {
+    if (ms <= 0) return;
+    this.#pausing ??= new AbortController();
+    await this.#clock.sleep(ms, this.#pausing.signal);
+  }
+
+  #inTurn(write: () => Promise<void>): Promise<void> {
+    this.#pending++;
+    const turn = this.#turns.then(async () => {
+      try {
+        if (this.#ended !== undefined) throw this.#ended;
+        await write();
+      } catch (cause) {
+        throw this.#fail(cause);
+      } finally {
+        this.#pending--;
+        this.#movedAt = undefined;
+      }
+    });
+    this.#turns = turn.catch(() => {});
+    return turn;
+  }
+}
+
+/** A rejection that counts as handled even when nobody awaits it. */
+export function rejected(reason: unknown): Promise<never> {
+  const promise = Promise.reject(reason);
+  promise.catch(() => {});
+  return promise;
+}

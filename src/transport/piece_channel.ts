@@ -1,0 +1,184 @@
+/**
+ * The receiving end of a data connection: asks for pieces, and reads their bytes from the socket straight into the buffer
+ * in which they are hashed and from which they are written. For workers, where every copy and every wait costs.
+ *
+ * It reads at most one header beyond the piece at hand, so a piece always begins at the front of the buffer.
+ */
+
+import type { Bytes } from "../base/bytes.ts";
+import { isErrorCode, LabError, RemoteProtocolError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import { decodeMessage, encodeMessage, frameRule, PROTOCOL_VERSION } from "../protocol/codec.ts";
+import { HEADER_BYTES, readHeader } from "../protocol/frame.ts";
+import { DATA, type Message } from "../protocol/messages.ts";
+import type { Identity } from "./handshake.ts";
+import { type ByteStream, writeAll } from "./stream.ts";
+
+/** A piece that was asked for. */
+export interface PieceTicket {
+  content: string;
+  piece: number;
+  /** Bytes that it must have. */
+  length: number;
+}
+
+/** What came for a ticket: its bytes, valid until the next `receive`, or why there are none. */
+export type PieceAnswer =
+  | { kind: "piece"; ticket: PieceTicket; bytes: Bytes }
+  | { kind: "refused"; ticket: PieceTicket; error: LabError };
+
+/** The receiving end of a data connection. */
+export class PieceChannel {
+  #stream: ByteStream;
+  #buffer: Bytes = new Uint8Array(64 * 1024);
+  #filled = 0;
+  #tickets = new Map<number, PieceTicket>();
+  #nextStream = 1;
+  #writing: Promise<void> = Promise.resolve();
+  #moved = 0;
+
+  private constructor(stream: ByteStream) {
+    this.#stream = stream;
+  }
+
+  /**
+   * Greets on a fresh connection.
+   *
+   * @throws {LabError} when the other side isn't one of ours or refuses.
+   */
+  static async open(stream: ByteStream, identity: Identity): Promise<PieceChannel> {
+    const channel = new PieceChannel(stream);
+    channel.#send(
+      { kind: "Hello", versions: [PROTOCOL_VERSION], features: [], ...identity },
+      channel.#take(),
+    );
+    const message = await channel.#message();
+    if (message.kind === "Error") throw errorOf(message);
+    if (message.kind !== "Welcome" || message.version !== PROTOCOL_VERSION) {
+      throw new RemoteProtocolError(`${message.kind} where a Welcome was due`);
+    }
+    return channel;
+  }
+
+  /** Pieces asked for and not there yet. */
+  get waiting(): number {
+    return this.#tickets.size;
+  }
+
+  /** Counts bytes read; a watcher that sees it stand still knows that the source is stuck. */
+  get moved(): number {
+    return this.#moved;
+  }
+
+  /** Asks for a piece; answers come in the order in which the other side likes to send them. */
+  ask(ticket: PieceTicket): void {
+    const stream = this.#take();
+    this.#tickets.set(stream, ticket);
+    this.#send({ kind: "PieceRequest", content: ticket.content, piece: ticket.piece }, stream);
+  }
+
+  /**
+   * The next answer.
+   *
+   * @throws {LabError} when the connection ended or the other side broke the protocol; the channel is then of no use.
+   */
+  async receive(): Promise<PieceAnswer> {
+    while (true) {
+      await this.#fill(HEADER_BYTES);
+      const header = readHeader(this.#buffer);
+      if (header.type === DATA.PieceData.type) {
+        const ticket = this.#ticketFor(header.stream);
+        if (header.length !== ticket.length) {
+          throw new RemoteProtocolError(
+            `A piece of ${header.length} bytes where ${ticket.length} were asked for`,
+          );
+        }
+        await this.#fill(HEADER_BYTES + header.length);
+        const bytes = this.#buffer.subarray(HEADER_BYTES, HEADER_BYTES + header.length);
+        this.#consumeLater(HEADER_BYTES + header.length);
+        return { kind: "piece", ticket, bytes };
+      }
+      const message = await this.#message();
+      if (message.kind !== "Error") continue;
+      if (header.stream === 0) throw errorOf(message);
+      return { kind: "refused", ticket: this.#ticketFor(header.stream), error: errorOf(message) };
+    }
+  }
+
+  /** Ends the connection. */
+  close(): void {
+    this.#stream.close();
+  }
+
+  #take(): number {
+    const stream = this.#nextStream;
+    this.#nextStream += 2;
+    return stream;
+  }
+
+  #ticketFor(stream: number): PieceTicket {
+    const ticket = this.#tickets.get(stream);
+    if (!ticket) throw new RemoteProtocolError(`An answer on stream ${stream}, where nothing was asked`);
+    this.#tickets.delete(stream);
+    return ticket;
+  }
+
+  #send(message: Message, stream: number): void {
+    const bytes = encodeMessage(message, stream);
+    this.#writing = this.#writing.then(() => writeAll(this.#stream, bytes)).catch(() => this.#stream.close());
+  }
+
+  /** Reads one control message; types that aren't known are passed over. */
+  async #message(): Promise<Message> {
+    while (true) {
+      await this.#fill(HEADER_BYTES);
+      const { type, length } = readHeader(this.#buffer);
+      const rule = frameRule(type, true);
+      if (rule.data || length > Math.min(rule.cap, LIMITS.unknownMessage)) {
+        throw new RemoteProtocolError(
+          `A frame of type 0x${type.toString(16)} and ${length} bytes on a data connection`,
+        );
+      }
+      await this.#fill(HEADER_BYTES + length);
+      const message = rule.skip
+        ? undefined
+        : decodeMessage(type, this.#buffer.subarray(HEADER_BYTES, HEADER_BYTES + length));
+      this.#consumeLater(HEADER_BYTES + length);
+      if (message) return message;
+    }
+  }
+
+  #consumed = 0;
+
+  /** The first `bytes` of the buffer are done with, as soon as more is asked for. */
+  #consumeLater(bytes: number): void {
+    this.#consumed = bytes;
+  }
+
+  /** Makes the buffer hold at least `need` bytes from its front. */
+  async #fill(need: number): Promise<void> {
+    if (this.#consumed > 0) {
+      this.#buffer.copyWithin(0, this.#consumed, this.#filled);
+      this.#filled -= this.#consumed;
+      this.#consumed = 0;
+    }
+    // Room for the header that follows: it then comes with the same read.
+    if (this.#buffer.length < need + HEADER_BYTES) this.#grow(need + HEADER_BYTES);
+    while (this.#filled < need) {
+      const n = await this.#stream.read(this.#buffer.subarray(this.#filled, need + HEADER_BYTES));
+      if (n === null) throw new LabError("unreachable", "the connection was closed");
+      this.#filled += n;
+      this.#moved += n;
+    }
+  }
+
+  #grow(size: number): void {
+    const larger = new Uint8Array(size);
+    larger.set(this.#buffer.subarray(0, this.#filled));
+    this.#buffer = larger;
+  }
+}
+
+function errorOf({ code, message }: { code: string; message: string }): LabError {
+  return new LabError(isErrorCode(code) ? code : "failed", message);
+}
