@@ -1,12 +1,13 @@
 /**
  * Globs over names, matched by walking through all states at once: a hostile pattern costs at most its length times
  * the length of the name, never more; there is no backtracking. (A RegExp made by globToRegExp of `@std/path` takes
- * seconds for "*a*a*a*a*a*a*a*b".)
+ * 7 s for "*a*a*a*a*a*ab" on 100 letters.)
  *
  *     *       any run of characters but "/"          ?      one character but "/"
  *     **      as a whole part: any run of parts      [a-z]  one of these; [!a-z] or [^a-z] none of these; never "/"
  *     {a,b}   one of these; may nest                 else   itself; so does a bracket or brace that isn't closed
  */
+
 /** A state takes one character and goes on, or forks without taking any; the last one accepts. */
 type State =
   | { kind: "take"; accepts: (code: number) => boolean; next: number }

@@ -41,16 +41,24 @@ function headerLine(lines: readonly string[]): number {
   return found >= 0 ? found : first.findIndex((line) => COVER.test(line));
 }
 
-/** Paragraphs from a line on: runs of lines that aren't blank. */
-function paragraphs(lines: readonly string[], from: number): string[][] {
+/** Runs of lines that aren't blank. */
+function paragraphs(lines: readonly string[]): string[][] {
   const found: string[][] = [];
   let open: string[] | undefined;
-  for (const line of lines.slice(from)) {
+  for (const line of lines) {
     if (line.trim() === "") open = undefined;
     else if (open) open.push(line);
     else found.push(open = [line]);
   }
   return found;
+}
+
+/** Cover pages set long titles in capitals with a blank line between the lines, and two after them. */
+function closeUp(lines: readonly string[]): string[] {
+  const isCapitals = (line = "") => /^\s{3,}[^\sa-z][^a-z]*$/.test(line);
+  return lines.filter((line, i) =>
+    line.trim() !== "" || !isCapitals(lines[i - 1]) || !isCapitals(lines[i + 1])
+  );
 }
 
 /** Header lines go on after a blank line in some layouts: fields, dates, authors at the right. */
@@ -78,9 +86,10 @@ function isTitle(paragraph: readonly string[]): boolean {
 
 function findTitle(lines: readonly string[]): string {
   const header = headerLine(lines);
-  const all = paragraphs(lines, Math.max(header, 0));
+  const isCover = header >= 0 && !REQUEST.test(lines[header]!);
+  const all = paragraphs(isCover ? closeUp(lines.slice(header)) : lines.slice(Math.max(header, 0)));
   // The rest of the header's own paragraph is header; a cover page's header is but its line.
-  const body = header >= 0 && REQUEST.test(lines[header]!) ? all.slice(1) : all;
+  const body = header >= 0 && !isCover ? all.slice(1) : all;
   for (const paragraph of body) {
     const kept = paragraph.filter((line) => !isHeader(line) && !RULE.test(line) && !DRAFT_NAME.test(line));
     const said = saidTitle(paragraph);
