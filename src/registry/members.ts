@@ -93,7 +93,12 @@ export class Members implements MembersView {
    * @param freshCookie the cookie for a newcomer.
    * @throws {LabError} "busy" when all records there is room for are active.
    */
-  register(claim: Claim & { name: string }, shown: string | undefined, freshCookie: string, now: Moment): Registration {
+  register(
+    claim: Claim & { name: string },
+    shown: string | undefined,
+    freshCookie: string,
+    now: Moment,
+  ): Registration {
     const known = shown === undefined ? undefined : this.#records.get(shown);
     if (known) {
       const record = this.#put(rules.comeBack(known, claim, this.ttl, now));

@@ -82,7 +82,9 @@ export async function openSqliteStore(
     if (!isDamage(thrown)) throw asOurs(thrown, "open");
     const aside = setAside(path, clock.now());
     log.warn(
-      `The database ${STORE_FILE} is damaged (${messageOf(thrown)}): it was set aside as ${aside}, and a new one begun`,
+      `The database ${STORE_FILE} is damaged (${
+        messageOf(thrown)
+      }): it was set aside as ${aside}, and a new one begun`,
     );
     return new SqliteStore(path);
   }
@@ -248,14 +250,17 @@ async function demandAccess(dataDir: string): Promise<void> {
 
 /** SQLite gives its reasons as text only. */
 function isDamage(thrown: unknown): boolean {
-  return !(thrown instanceof LabError) && /not a database|malformed|no such (?:table|column)/.test(messageOf(thrown));
+  return !(thrown instanceof LabError) &&
+    /not a database|malformed|no such (?:table|column)/.test(messageOf(thrown));
 }
 
 function asOurs(thrown: unknown, what: string): LabError {
   if (thrown instanceof LabError) return thrown;
   const text = messageOf(thrown);
   if (/locked/.test(text)) {
-    return new LabError("failed", `Cannot ${what} ${STORE_FILE}: another rs uses this data folder`, { cause: thrown });
+    return new LabError("failed", `Cannot ${what} ${STORE_FILE}: another rs uses this data folder`, {
+      cause: thrown,
+    });
   }
   const code = /full/.test(text) ? "disk_full" : "failed";
   return new LabError(code, `Cannot ${what} ${STORE_FILE}: ${text}`, { cause: thrown });

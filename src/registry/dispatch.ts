@@ -1,0 +1,37 @@
+/** Which handler answers which message. */
+
+import type { Message } from "../protocol/messages.ts";
+import { announce } from "./handlers/announce.ts";
+import { keepAlive } from "./handlers/keep_alive.ts";
+import { leave } from "./handlers/leave.ts";
+import { pquery } from "./handlers/pquery.ts";
+import { register } from "./handlers/register.ts";
+import { rfcQuery } from "./handlers/rfc_query.ts";
+import type { Caller, Handle, Outcome, Registry } from "./state.ts";
+
+const HANDLERS = {
+  Register: register,
+  KeepAlive: keepAlive,
+  Leave: leave,
+  PQuery: pquery,
+  Announce: announce,
+  RFCQuery: rfcQuery,
+} satisfies { [K in Message["kind"]]?: Handle<K> };
+
+/** A message that the registry answers. */
+export type RegistryMessage = Extract<Message, { kind: keyof typeof HANDLERS }>;
+
+/** Tells whether a message is the registry's business. */
+export function isOurs(message: Message): message is RegistryMessage {
+  return Object.hasOwn(HANDLERS, message.kind);
+}
+
+/** Has the right handler answer. */
+export function dispatch(
+  registry: Registry,
+  message: RegistryMessage,
+  caller: Caller,
+): Promise<Outcome> | Outcome {
+  const handle = HANDLERS[message.kind] as Handle<RegistryMessage["kind"]>;
+  return handle(registry, message as never, caller);
+}

@@ -1,0 +1,18 @@
+/** KeepAlive: a peer says that it's there, and gets its whole TTL again. */
+
+import type { Handle } from "../state.ts";
+import { ttlLeft } from "../rules.ts";
+import { demandOwn } from "./own.ts";
+
+/**
+ * Answers a KeepAlive.
+ *
+ * @throws {LabError} "unknown_cookie" unless it shows the cookie of its connection's registration.
+ */
+export const keepAlive: Handle<"KeepAlive"> = (registry, message, caller) => {
+  const now = registry.now();
+  const { cookie } = demandOwn(registry, message.cookie, caller);
+  const record = registry.members.renew(cookie, now)!;
+  const ttl = ttlLeft(record, now);
+  return { reply: { kind: "Alive", ttl }, line: `${record.name}, ${ttl} s` };
+};

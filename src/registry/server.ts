@@ -1,0 +1,284 @@
+/**
+ * The registration server at run time: connections in, handlers called, effects carried out.
+ *
+ * Rules: messages of one connection are dealt with in their order; a connection has at most one registration, a peer at
+ * most one connection; one timer looks at leases once a second; closing leaves members as they are, so that a restart
+ * gives them time to come back. Whatever came from the network is made printable before it's logged.
+ */
+
+import type { Clock } from "../base/clock.ts";
+import { LabError, messageOf } from "../base/errors.ts";
+import { TIMEOUTS } from "../base/limits.ts";
+import type { Logger } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import type { HostPort } from "../base/units.ts";
+import { printable } from "../catalog/names.ts";
+import type { Message, MessageOf } from "../protocol/messages.ts";
+import type { Connection, Handler } from "../transport/connection.ts";
+import type { Exchange } from "../transport/exchange.ts";
+import { serve, type Server } from "../transport/server.ts";
+import type { Watchdog } from "../transport/watchdog.ts";
+import { dispatch, isOurs, type RegistryMessage } from "./dispatch.ts";
+import { Holdings } from "./holdings.ts";
+import { Members, type MembersView } from "./members.ts";
+import type { Moment, PeerRecord } from "./rules.ts";
+import { openSqliteStore } from "./sqlite_store.ts";
+import type { Caller, Departure, Effect, Outcome, Registry } from "./state.ts";
+import type { Store } from "./store.ts";
+
+/** Something happened to a member. */
+export type RegistryEvent =
+  | { kind: "registered"; record: PeerRecord; cameBack: boolean }
+  | { kind: "inactive"; record: PeerRecord; why: Departure };
+
+/** What the registration server needs. */
+export interface RegistryOptions {
+  /** Where to listen; port 0 takes a free one. */
+  host: string;
+  port: number;
+  /** The data folder, made if missing, or a store; which is closed with the server. */
+  data: { dir: string } | { store: Store };
+  /** Time that a registration lasts without KeepAlive, seconds. */
+  ttlSeconds: number;
+  /** Program and version, for the handshake. */
+  agent: string;
+  /** How the server calls itself; "rs" unless told. */
+  name?: string;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+  watchdog: Watchdog;
+  /** Answers Offers: files sent to this server. */
+  onOffer?: Handler;
+  /** Answers whatever else is not the registry's business, like GetRFC. */
+  onOther?: Handler;
+  /** Is told what happens to members; must not throw. */
+  onEvent?: (event: RegistryEvent) => void;
+}
+
+/** Numbers for status and metrics. */
+export interface RegistryStats {
+  /** Records, active or not. */
+  peers: number;
+  active: number;
+  connections: number;
+  /** Rows of all peers' indexes. */
+  rows: number;
+  /** Messages answered, by kind, errors included. */
+  messages: Readonly<Record<string, number>>;
+  /** Messages that were answered with an error. */
+  errors: number;
+}
+
+/** A registration server that runs. */
+export interface RegistryServer {
+  readonly address: HostPort;
+  readonly name: string;
+  readonly members: MembersView;
+  stats(): RegistryStats;
+  /** The name of the peer that is registered on a connection. */
+  peerOn(connection: Connection): string | undefined;
+  /** Stops; members stay as they are. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a registration server; resolves once it accepts connections.
+ *
+ * @throws {LabError} "failed" when the port or the database can't be had; "not_permitted" when the sandbox forbids the
+ *   data folder.
+ */
+export async function startRegistry(options: RegistryOptions): Promise<RegistryServer> {
+  const { data, clock, log } = options;
+  const store = "store" in data ? data.store : await openSqliteStore({ dataDir: data.dir, clock, log });
+  try {
+    const now = (): Moment => ({ wall: clock.now(), mono: clock.monotonic() });
+    const members = new Members(options.ttlSeconds * 1000);
+    const holdings = new Holdings();
+    members.load(await store.loadPeers(), now());
+    for (const { cookie, row } of await store.loadHoldings()) holdings.load(cookie, row);
+    return new RunningRegistry(options, { members, holdings, store, random: options.random, now });
+  } catch (thrown) {
+    await store.close();
+    throw thrown;
+  }
+}
+
+/** The verb at the start of a line of the log, so that what follows forms a column. */
+const VERB_WIDTH = 9;
+
+/** Why a peer isn't active any longer: told to its connection, and logged. */
+const REASONS: Record<Departure, { told: string; logged: string }> = {
+  left: { told: "This peer has left, through another connection", logged: "it left" },
+  ttl: {
+    told: "No KeepAlive came before this peer's TTL ran out; register again",
+    logged: "its TTL ran out",
+  },
+  grace: {
+    told: "This peer did not come back in time; register again",
+    logged: "it did not come back in time",
+  },
+};
+
+/** What is known of a connection. */
+interface Session {
+  readonly connection: Connection;
+  readonly role: Caller["role"];
+  /** Cookie of the peer that is registered on it. */
+  cookie: string | undefined;
+  /** Done when the messages so far have been dealt with. */
+  turn: Promise<void>;
+}
+
+class RunningRegistry implements RegistryServer {
+  readonly name: string;
+  #server: Server;
+  #sessions = new WeakMap<Connection, Session>();
+  #byCookie = new Map<string, Session>();
+  #messages: Record<string, number> = {};
+  #errors = 0;
+  #stopTimer: () => void;
+  #closing = false;
+
+  constructor(private options: RegistryOptions, private registry: Registry) {
+    const { host, port, agent, clock, watchdog } = options;
+    this.name = options.name ?? "rs";
+    this.#server = serve({ host, port }, {
+      identity: { role: "rs", name: this.name, agent },
+      mode: "open",
+      handlerFor: (connection, hello) => this.#greeted(connection, hello),
+    }, { clock, watchdog });
+    this.#stopTimer = clock.every(1_000, () => this.#expire());
+  }
+
+  get address(): HostPort {
+    return this.#server.address;
+  }
+  get members(): MembersView {
+    return this.registry.members;
+  }
+
+  stats(): RegistryStats {
+    const { members, holdings } = this.registry;
+    return {
+      peers: members.size,
+      active: members.active,
+      connections: this.#server.connections.size,
+      rows: holdings.rows,
+      messages: { ...this.#messages },
+      errors: this.#errors,
+    };
+  }
+
+  peerOn(connection: Connection): string | undefined {
+    return this.registry.members.byCookie(this.#sessions.get(connection)?.cookie ?? "")?.name;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#stopTimer();
+    const connections = [...this.#server.connections];
+    this.#server.close();
+    await Promise.all(connections.map((connection) => connection.closed));
+    await this.registry.store.close();
+  }
+
+  #greeted(connection: Connection, hello: MessageOf<"Hello">): Handler {
+    const session: Session = { connection, role: hello.role, cookie: undefined, turn: Promise.resolve() };
+    this.#sessions.set(connection, session);
+    connection.closed.then(() => this.#disconnected(session));
+    return (message, exchange) => {
+      this.#messages[message.kind] = (this.#messages[message.kind] ?? 0) + 1;
+      if (!isOurs(message)) return this.#passOn(message, exchange);
+      const turn = session.turn.then(() => this.#answer(session, message, exchange));
+      session.turn = turn.catch(() => {});
+      return turn;
+    };
+  }
+
+  #passOn(message: Message, exchange: Exchange): Promise<void> | void {
+    const handler = message.kind === "Offer" ? this.options.onOffer : this.options.onOther;
+    if (handler) return handler(message, exchange);
+    this.#errors++;
+    throw new LabError("unsupported", `This registration server does not answer ${message.kind}`);
+  }
+
+  async #answer(session: Session, message: RegistryMessage, exchange: Exchange): Promise<void> {
+    const { log } = this.options;
+    const { remote, local, title } = session.connection;
+    const caller = { remote, local, title, role: session.role, cookie: session.cookie };
+    const verb = message.kind.padEnd(VERB_WIDTH);
+    let outcome: Outcome;
+    try {
+      if (this.#closing) throw new LabError("unreachable", "This registration server is being stopped");
+      outcome = await dispatch(this.registry, message, caller);
+    } catch (thrown) {
+      this.#errors++;
+      const line = `${verb} ${printable(title, 80)} was refused: ${printable(messageOf(thrown), 400)}`;
+      if (thrown instanceof LabError) log.info(line, { code: thrown.code });
+      else log.error(line, { error: thrown });
+      throw thrown;
+    }
+    log.info(`${verb} ${outcome.line}`, { message: message.kind });
+    if (outcome.warning !== undefined) log.warn(`${verb} ${outcome.warning}`, { message: message.kind });
+    if (outcome.effect) this.#apply(session, outcome.effect);
+    await exchange.send(outcome.reply);
+  }
+
+  #apply(caller: Session, effect: Effect): void {
+    const { record } = effect;
+    if (effect.kind === "bind") this.#bind(caller, record);
+    else this.#release(record.cookie, caller, REASONS[effect.why].told);
+    const { onEvent } = this.options;
+    if (effect.kind === "bind") onEvent?.({ kind: "registered", record, cameBack: effect.cameBack });
+    else onEvent?.({ kind: "inactive", record, why: effect.why });
+  }
+
+  #bind(session: Session, record: PeerRecord): void {
+    this.#release(record.cookie, session, "Another connection registered with the cookie of this one's peer");
+    session.cookie = record.cookie;
+    session.connection.idle = TIMEOUTS.registrationIdle;
+    this.#byCookie.set(record.cookie, session);
+    if (session.connection.isClosed) this.#disconnected(session);
+  }
+
+  /** The peer has no connection any longer; the one it had is told why and closed, unless it's the caller's. */
+  #release(cookie: string, caller: Session | undefined, told: string): void {
+    const session = this.#byCookie.get(cookie);
+    if (!session) return;
+    this.#byCookie.delete(cookie);
+    session.cookie = undefined;
+    session.connection.idle = TIMEOUTS.connectionIdle;
+    if (session === caller) return;
+    session.connection.send({ kind: "Error", code: "unknown_cookie", message: told }, 0).catch(() => {});
+    session.connection.finish();
+  }
+
+  #disconnected(session: Session): void {
+    const { cookie } = session;
+    if (this.#closing || cookie === undefined) return;
+    this.#byCookie.delete(cookie);
+    session.cookie = undefined;
+    const record = this.registry.members.disconnected(cookie, this.registry.now());
+    if (!record?.active) return;
+    const seconds = TIMEOUTS.grace / 1000;
+    this.options.log.info(
+      `${"Lost".padEnd(VERB_WIDTH)} ${record.name}: its connection ended; it has ${seconds} s to come back`,
+    );
+  }
+
+  #expire(): void {
+    const { log, onEvent } = this.options;
+    const over = this.registry.members.expire(this.registry.now());
+    if (over.length === 0) return;
+    this.registry.store.savePeers(over.map(({ record }) => record)).catch((thrown) => {
+      log.error(`Cannot keep that peers became inactive: ${messageOf(thrown)}`);
+    });
+    for (const { record, why } of over) {
+      this.#release(record.cookie, undefined, REASONS[why].told);
+      log.info(`${"Inactive".padEnd(VERB_WIDTH)} ${record.name}: ${REASONS[why].logged}`);
+      onEvent?.({ kind: "inactive", record, why });
+    }
+  }
+}

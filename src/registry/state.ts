@@ -1,0 +1,76 @@
+/**
+ * What the handlers work on, and what they answer with. A handler changes members and holdings, has the store keep the
+ * change, and returns the reply with its effects on connections; it never touches a connection itself.
+ */
+
+import type { Random } from "../base/random.ts";
+import type { HostPort } from "../base/units.ts";
+import { printable } from "../catalog/names.ts";
+import type { Message, MessageOf } from "../protocol/messages.ts";
+import { addressFor } from "./address.ts";
+import type { Holdings } from "./holdings.ts";
+import type { Members } from "./members.ts";
+import type { Moment, PeerRecord } from "./rules.ts";
+import type { Store } from "./store.ts";
+
+/** The registration server's state. */
+export interface Registry {
+  readonly members: Members;
+  readonly holdings: Holdings;
+  readonly store: Store;
+  readonly random: Random;
+  now(): Moment;
+}
+
+/** The connection that a message came on. */
+export interface Caller {
+  readonly remote: HostPort;
+  readonly local: HostPort;
+  readonly role: MessageOf<"Hello">["role"];
+  /** How to call it in a sentence: whatever it says of itself, so not to be shown as it is. */
+  readonly title: string;
+  /** Cookie of the peer that is registered on it. */
+  readonly cookie: string | undefined;
+}
+
+/** Why a peer isn't active any longer. */
+export type Departure = "left" | "ttl" | "grace";
+
+/** What is to happen to connections. */
+export type Effect =
+  /** The caller's connection is this peer's from now on; the one it had before is told and closed. */
+  | { kind: "bind"; record: PeerRecord; cameBack: boolean }
+  /** The peer has left: its connection is nobody's; closed, unless it's the caller's. */
+  | { kind: "release"; record: PeerRecord; why: Departure };
+
+/** What a handler comes to. */
+export interface Outcome {
+  reply: Message;
+  /** What the log says of the message, in one line, fit to be shown. */
+  line: string;
+  /** Something in the message was not as it should be. */
+  warning?: string | undefined;
+  effect?: Effect;
+}
+
+/** Answers the messages of one kind. */
+export type Handle<K extends Message["kind"]> = (
+  registry: Registry,
+  message: MessageOf<K>,
+  caller: Caller,
+) => Promise<Outcome> | Outcome;
+
+/** The address of a peer as this caller has to dial it. */
+export function addressOf(record: PeerRecord, caller: Caller): string {
+  return addressFor(record.address, { remote: caller.remote.host, local: caller.local.host });
+}
+
+/** Who asks, fit to be shown: the peer's name, else what the connection calls itself. */
+export function askerOf(record: PeerRecord | undefined, caller: Caller): string {
+  return record?.name ?? printable(caller.title, 80);
+}
+
+/** "1 file", "2 files": numbers for people. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
