@@ -1,0 +1,105 @@
+/**
+ * The only place that asks for permission. The executables may touch their own folders; a path that the person names
+ * on the command line may lie elsewhere. Then, on a terminal, the runtime asks for just that path, once to read and
+ * once to write; without one the command ends with a sentence that names the folder that would do.
+ *
+ * Not here: whether the path exists, and where links lead. That is storage's.
+ */
+
+import { LabError } from "../base/errors.ts";
+import type { Folders } from "./baked.ts";
+
+/** What somebody wants to do with a path. */
+export type Access = "read" | "write" | "read-write";
+
+/** Says how to avoid the question. */
+export interface AccessHint {
+  /** The flag that the path came from, such as "--out"; without it, it was an argument. */
+  flag?: string;
+}
+
+/**
+ * Makes sure that a path may be touched.
+ *
+ * @param path as the person wrote it; against the current folder when relative.
+ * @returns the absolute path, with `.` and `..` resolved without looking at the disk.
+ * @throws {LabError} "not_permitted", exit code 4.
+ */
+export type EnsureAccess = (path: string, access: Access, hint?: AccessHint) => Promise<string>;
+
+/** The part of `Deno.permissions` that is used. */
+export interface PermissionsApi {
+  query(wanted: { name: "read" | "write"; path: string }): Promise<{ state: string }>;
+  request(wanted: { name: "read" | "write"; path: string }): Promise<{ state: string }>;
+}
+
+/** What the guard has to know. */
+export interface GuardOptions {
+  /** The folders that were compiled in. */
+  folders: Readonly<Folders>;
+  /** Somebody is there to be asked: stdin and stderr are terminals. */
+  canAsk: boolean;
+  /** Announces the question. */
+  note: (text: string) => void;
+  permissions?: PermissionsApi;
+  /** Absolute form of a path. */
+  resolve?: (path: string) => Promise<string>;
+}
+
+/** Makes the guard of a command. */
+export function accessGuard(options: GuardOptions): EnsureAccess {
+  const { permissions = Deno.permissions, resolve = lexically } = options;
+  const refused = new Set<string>();
+
+  async function ensure(
+    path: string,
+    absolute: string,
+    name: "read" | "write",
+    hint: AccessHint,
+  ): Promise<void> {
+    const wanted = { name, path: absolute } as const;
+    const before = (await permissions.query(wanted)).state;
+    if (before === "granted") return;
+    if (before === "denied" || !options.canAsk || refused.has(`${name} ${absolute}`)) {
+      throw notPermitted(path, name, options, hint);
+    }
+    options.note(
+      `${path} is outside of ${options.folders.share} and ${options.folders.data}: the runtime asks now`,
+    );
+    if ((await permissions.request(wanted)).state === "granted") return;
+    refused.add(`${name} ${absolute}`);
+    throw notPermitted(path, name, options, hint);
+  }
+
+  return async (path, access, hint = {}) => {
+    const absolute = await resolve(path);
+    if (access !== "write") await ensure(path, absolute, "read", hint);
+    if (access !== "read") await ensure(path, absolute, "write", hint);
+    return absolute;
+  };
+}
+
+async function lexically(path: string): Promise<string> {
+  const { resolve } = await import("@std/path");
+  return resolve(path);
+}
+
+function notPermitted(
+  path: string,
+  name: "read" | "write",
+  options: GuardOptions,
+  hint: AccessHint,
+): LabError {
+  const { folders: { share, data }, canAsk } = options;
+  const what = name === "read" ? `read ${path}` : `write to ${path}`;
+  const instead = hint.flag !== undefined
+    ? `use ${hint.flag} ${share}/...`
+    : name === "read"
+    ? `copy it into ${share} first`
+    : `choose a place in ${share}`;
+  const or = canAsk ? "run it again and allow it when asked" : "run it on a terminal to be asked";
+  return new LabError(
+    "not_permitted",
+    `Cannot ${what}: this program may only touch ${share} and ${data} here; ${instead} or ${or}`,
+  );
+}

@@ -1,0 +1,59 @@
+/**
+ * What comes in from outside of a command's own flow: signals, and errors that nobody awaited. The first signal asks
+ * the command to stop, the second ends the process at once.
+ */
+
+/** Signals that ask a program to end, by system; Windows knows only these two. */
+const ENDING: readonly Deno.Signal[] = Deno.build.os === "windows"
+  ? ["SIGINT", "SIGBREAK"]
+  : ["SIGINT", "SIGTERM", "SIGHUP"];
+
+/** What to do at a signal. */
+export interface SignalHandlers {
+  first(signal: string): void;
+  again(signal: string): void;
+}
+
+/** Listens until the returned function is called. */
+export function watchSignals(handlers: SignalHandlers): () => void {
+  let seen = false;
+  const listeners = ENDING.map((signal) => {
+    const listener = () => {
+      if (seen) handlers.again(signal);
+      else handlers.first(signal);
+      seen = true;
+    };
+    Deno.addSignalListener(signal, listener);
+    return () => Deno.removeSignalListener(signal, listener);
+  });
+  return () => listeners.forEach((stop) => stop());
+}
+
+/** What to do with errors that come out of nowhere. */
+export interface StrayHandlers {
+  /** A promise was rejected and nobody was waiting for it, or a callback threw. */
+  stray(thrown: unknown): void;
+  /** Nothing is left that could ever finish the command, but it isn't finished. */
+  stuck(): void;
+}
+
+/** Catches them until the returned function is called; the runtime then prints nothing of its own. */
+export function watchStrays(handlers: StrayHandlers): () => void {
+  const onRejection = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    handlers.stray(event.reason);
+  };
+  const onError = (event: ErrorEvent) => {
+    event.preventDefault();
+    handlers.stray(event.error ?? event.message);
+  };
+  const onEmpty = () => handlers.stuck();
+  globalThis.addEventListener("unhandledrejection", onRejection);
+  globalThis.addEventListener("error", onError);
+  globalThis.addEventListener("beforeunload", onEmpty);
+  return () => {
+    globalThis.removeEventListener("unhandledrejection", onRejection);
+    globalThis.removeEventListener("error", onError);
+    globalThis.removeEventListener("beforeunload", onEmpty);
+  };
+}

@@ -1,0 +1,84 @@
+/** From the text of a flag to its value. Each fault is a usage error that names the flag and says what to write. */
+
+import { LabError, messageOf } from "../base/errors.ts";
+import { parseDuration, parseHostPort, parseRate } from "../base/units.ts";
+import type { Flag } from "./flags.ts";
+
+/** A usage error: exit code 2. */
+export function usage(message: string): LabError {
+  return new LabError("usage", message);
+}
+
+/**
+ * Reads one value of a flag.
+ *
+ * @param name the flag's name without dashes.
+ * @throws {LabError} "usage".
+ */
+export function readValue(name: string, flag: Flag, text: string): unknown {
+  if (flag.choices && !flag.choices.includes(text)) {
+    throw usage(`Cannot use "${text}" for --${name}: choose ${listed(flag.choices)}`);
+  }
+  switch (flag.type) {
+    case "string":
+      return text;
+    case "number":
+      return readNumber(name, flag, text);
+    case "port":
+      return readPort(name, text);
+    case "list":
+      return readList(name, text);
+    case "duration":
+      return named(name, () => parseDuration(text));
+    case "rate":
+      return named(name, () => parseRate(text));
+    case "hostport":
+      return named(name, () => parseHostPort(text, flag.defaultPort ?? 0));
+    case "boolean":
+      return text === "true";
+    default:
+      return flag.type satisfies never;
+  }
+}
+
+/** "a, b or c". */
+export function listed(words: readonly string[]): string {
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+}
+
+/** The same fault with the flag's name in front. */
+function named<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (thrown) {
+    throw new LabError("usage", `--${name}: ${messageOf(thrown)}`, { cause: thrown });
+  }
+}
+
+function readNumber(name: string, flag: Flag, text: string): number {
+  const { min = 0, max = Number.MAX_SAFE_INTEGER } = flag;
+  const value = /^[+-]?\d{1,16}$/.test(text.trim()) ? Number(text) : NaN;
+  if (!(value >= min && value <= max)) {
+    const range = flag.max === undefined ? `${min} or more` : `from ${min} to ${max}`;
+    throw usage(`Cannot read "${text}" as the number for --${name}: write a whole number, ${range}`);
+  }
+  return value;
+}
+
+function readPort(name: string, text: string): number {
+  const value = /^\d{1,5}$/.test(text.trim()) ? Number(text) : NaN;
+  if (!(value <= 65535)) {
+    throw usage(
+      `Cannot read "${text}" as the port for --${name}: write a number from 1 to 65535, or 0 for any free one`,
+    );
+  }
+  return value;
+}
+
+function readList(name: string, text: string): string[] {
+  const parts = text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+  if (parts.length === 0) {
+    throw usage(`Cannot read "${text}" for --${name}: write names with commas between them`);
+  }
+  return parts;
+}
