@@ -35,9 +35,8 @@ Deno.test("matcher: golden", () => {
 });
 
 Deno.test("matcher: every name matches itself, and its folder all below it", () => {
-  const globby = nastyText.map((text) => text.replace(/^\.\//, "").replace(/\/$/, "")).filter((text) =>
-    text !== ""
-  );
+  // No name starts with "./" or ends with "/"; what else is no name may still have glob signs in it.
+  const globby = nastyText.filter((text) => !/^$|^\.(?:\/|$)|\/$/.test(text));
   fc.assert(fc.property(fc.oneof(validName, globby), validName, (name, below) => {
     assert(matcher([name])(name));
     assert(matcher([name])(`${name}/${below}`));
