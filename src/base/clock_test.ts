@@ -1,0 +1,56 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { FakeClock, systemClock } from "./clock.ts";
+
+Deno.test("a fake clock calls back in order of time, then of asking", () => {
+  const clock = new FakeClock(0);
+  const seen: string[] = [];
+  const note = (what: string) => () => void seen.push(`${what}@${clock.now()}`);
+  clock.after(20, note("b"));
+  clock.after(10, note("a"));
+  clock.after(20, note("c"));
+  const stop = clock.every(8, note("tick"));
+  clock.after(5, note("never"))();
+  clock.advance(19);
+  assertEquals(seen, ["tick@8", "a@10", "tick@16"]);
+  stop();
+  clock.advance(81);
+  assertEquals([seen.slice(3), clock.now(), clock.monotonic()], [["b@20", "c@20"], 100, 100]);
+});
+
+Deno.test("what a callback asks for is called in the same advance, if due", () => {
+  const clock = new FakeClock(0);
+  const seen: number[] = [];
+  clock.after(1, () => clock.after(1, () => seen.push(clock.now())));
+  clock.advance(5);
+  assertEquals(seen, [2]);
+});
+
+for (const [name, clock] of [["fake", new FakeClock()], ["real", systemClock]] as const) {
+  Deno.test(`${name} clock: a sleep that is interrupted rejects with the reason and leaves no timer`, async () => {
+    const stop = new AbortController();
+    const slept = clock.sleep(60_000, stop.signal);
+    stop.abort(new TypeError("up"));
+    await assertRejects(() => slept, TypeError, "up");
+    await assertRejects(() => clock.sleep(1, stop.signal), TypeError, "up");
+  });
+
+  Deno.test(`${name} clock: timers that are cancelled leave nothing behind`, () => {
+    clock.every(60_000, () => {})();
+    clock.after(60_000, () => {})();
+  });
+}
+
+Deno.test("a sleep that is over does not hold on to its signal", async () => {
+  const clock = new FakeClock();
+  let listeners = 0;
+  const { signal } = new AbortController();
+  const add = signal.addEventListener.bind(signal);
+  const remove = signal.removeEventListener.bind(signal);
+  signal.addEventListener = (...args: Parameters<typeof add>) => (listeners++, add(...args));
+  signal.removeEventListener = (...args: Parameters<typeof remove>) => (listeners--, remove(...args));
+  const fake = clock.sleep(10, signal);
+  const real = systemClock.sleep(0, signal);
+  clock.advance(10);
+  await Promise.all([fake, real]);
+  assertEquals(listeners, 0);
+});
