@@ -1,0 +1,153 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { LabError } from "../base/errors.ts";
+import { nameKey, peerNameFault } from "../catalog/names.ts";
+import * as fc from "../deps/fast_check.ts";
+import { Members } from "./members.ts";
+import { type Moment, REGISTRATION_WINDOW, ttlLeft } from "./rules.ts";
+
+const claim = (name: string) => ({ name, host: "PC", address: "192.168.1.7", port: 23476 });
+
+/** Members with a clock and cookies of their own. */
+class Bench {
+  now: Moment = { wall: Date.UTC(2026, 0, 1), mono: 0 };
+  #cookies = 0;
+  /** @param prefix of fresh cookies: another one after a restart, so that none is given twice. */
+  constructor(readonly members = new Members(7_200_000), readonly prefix = "c") {}
+  register(name: string, cookie?: string) {
+    return this.members.register(claim(name), cookie, `${this.prefix}${this.#cookies++}`, this.now);
+  }
+  pass(ms: number) {
+    this.now = { wall: this.now.wall + ms, mono: this.now.mono + ms };
+    return this.members.expire(this.now);
+  }
+  names(options?: { all?: boolean; after?: string }) {
+    return [...this.members.list(options)].map((record) => record.name);
+  }
+}
+
+Deno.test("a newcomer, one that comes back, an unknown cookie, a taken name", () => {
+  const bench = new Bench();
+  const first = bench.register("pc7");
+  assertEquals([first.record.name, first.cameBack], ["pc7", false]);
+  const back = bench.register("something else", first.record.cookie);
+  assertEquals([back.record.name, back.record.cookie, back.cameBack], ["pc7", "c0", true]);
+  assertEquals(back.record.registrations.length, 2);
+  const stranger = bench.register("pc9", "nobody's");
+  assertEquals([stranger.record.name, stranger.record.cookie], ["pc9", "c2"]);
+  assertEquals(bench.register("PC7").record.name, "PC7-2");
+  assertEquals(bench.register("pc7").record.name, "pc7-3");
+  assertEquals(bench.register("pc7-2").record.name, "pc7-2-2");
+});
+
+Deno.test("lists are in the order of names, go on after any name, and leave out who is inactive", () => {
+  const bench = new Bench();
+  for (const name of ["b", "D", "a", "c"]) bench.register(name);
+  bench.members.leave("c3");
+  assertEquals(bench.names(), ["a", "b", "D"]);
+  assertEquals(bench.names({ all: true }), ["a", "b", "c", "D"]);
+  assertEquals(bench.names({ after: "b" }), ["D"]);
+  assertEquals(bench.names({ after: "bb", all: true }), ["c", "D"]);
+  assertEquals(bench.names({ after: "d" }), []);
+});
+
+Deno.test("a thousand PCs with one host name get a thousand names, quickly", () => {
+  const bench = new Bench();
+  for (let i = 0; i < 1000; i++) bench.register("lab");
+  assertEquals(bench.names().length, 1000);
+  assertEquals(bench.members.byName("LAB-1000")?.cookie, "c999");
+});
+
+Deno.test("when records run out, the oldest inactive one is forgotten, never an active one", () => {
+  const bench = new Bench(new Members(7_200_000, 2));
+  bench.register("a");
+  bench.pass(1);
+  bench.register("b");
+  assertThrows(() => bench.register("c"), LabError, "no room");
+  bench.members.leave("c1");
+  assertEquals(bench.register("c").forgotten, "c1");
+  assertEquals(bench.names({ all: true }), ["a", "c"]);
+  assertEquals(bench.members.byName("b"), undefined);
+});
+
+Deno.test("property: whatever happens, the rules of the records hold", () => {
+  const event = fc.oneof(
+    fc.record({
+      kind: fc.constant("register" as const),
+      name: fc.constantFrom("pc1", "PC1", "pc1-2", "x".repeat(64), "é", "e\u0301"),
+      who: fc.nat(12),
+    }),
+    fc.record({
+      kind: fc.constantFrom("renew" as const, "disconnected" as const, "leave" as const),
+      who: fc.nat(8),
+    }),
+    fc.record({
+      kind: fc.constant("pass" as const),
+      ms: fc.constantFrom(1, 9_000, 20_000, 7_000_000, 1e9, 3e9),
+    }),
+    fc.record({ kind: fc.constant("setClock" as const), ms: fc.integer({ min: -4e9, max: 4e9 }) }),
+    fc.record({ kind: fc.constant("restart" as const) }),
+  );
+  fc.assert(
+    fc.property(fc.array(event, { maxLength: 60 }), (events) => {
+      let bench = new Bench(new Members(7_200_000, 6));
+      for (const each of events) {
+        if (each.kind === "register") tryRegister(bench, each.name, `c${each.who}`);
+        else if (each.kind === "pass") bench.pass(each.ms);
+        else if (each.kind === "setClock") bench.now = { ...bench.now, wall: bench.now.wall + each.ms };
+        else if (each.kind === "restart") bench = restart(bench);
+        else if (each.kind === "leave") bench.members.leave(`c${each.who}`);
+        else bench.members[each.kind](`c${each.who}`, bench.now);
+        demandRules(bench);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+function tryRegister(bench: Bench, name: string, cookie: string): void {
+  const known = bench.members.byCookie(cookie);
+  const before = known?.registrations.filter((at) =>
+    at <= bench.now.wall && at > bench.now.wall - REGISTRATION_WINDOW
+  );
+  try {
+    const { record, cameBack } = bench.register(name, cookie);
+    assertEquals(cameBack, known !== undefined);
+    if (known) assertEquals([record.name, record.cookie], [known.name, known.cookie]);
+    assertEquals(record.registrations.length, (before?.length ?? 0) + 1);
+    assertEquals(record.lastRegistered, bench.now.wall);
+  } catch (thrown) {
+    assert(thrown instanceof LabError && thrown.code === "busy");
+    assertEquals(bench.members.active, 6);
+  }
+}
+
+function restart(bench: Bench): Bench {
+  const next = new Bench(new Members(7_200_000, 6), bench.prefix + "c");
+  next.now = { wall: bench.now.wall, mono: 0 };
+  next.members.load([...bench.members.list({ all: true })], next.now);
+  return next;
+}
+
+function demandRules({ members, now }: Bench): void {
+  const records = [...members.list({ all: true })];
+  assertEquals(members.size, records.length);
+  assertEquals(new Set(records.map(({ name }) => nameKey(name))).size, records.length, "names are unique");
+  assertEquals(new Set(records.map(({ cookie }) => cookie)).size, records.length, "cookies are unique");
+  const keys = records.map(({ name }) => nameKey(name));
+  assertEquals(keys, keys.toSorted(), "in order");
+  for (const record of records) {
+    assertEquals(members.byCookie(record.cookie), record);
+    assertEquals(members.byName(record.name), record);
+    assertEquals(peerNameFault(record.name), undefined);
+    assertEquals(
+      record.active || (ttlLeft(record, now) === 0 && record.expires === 0),
+      true,
+      "inactive, ttl 0",
+    );
+    assertEquals(record.registrations, record.registrations.toSorted((a, b) => a - b), "ascending");
+    const newest = record.registrations.at(-1)!;
+    assert(record.registrations.every((at) => at > newest - REGISTRATION_WINDOW), "in the window");
+  }
+  assertEquals([...members.list()], records.filter(({ active }) => active));
+  assertEquals(members.active, records.filter(({ active }) => active).length);
+}
