@@ -7,7 +7,7 @@
  */
 
 import { LabError } from "../base/errors.ts";
-import { nameKey } from "../catalog/names.ts";
+import { nameKey, peerNameFault } from "../catalog/names.ts";
 import type { WirePeer } from "../protocol/messages.ts";
 import * as rules from "./rules.ts";
 import type { Claim, KeptRecord, Moment, PeerRecord } from "./rules.ts";
@@ -81,6 +81,7 @@ export class Members implements MembersView {
   load(kept: Iterable<KeptRecord>, now: Moment): void {
     for (const record of kept) {
       if (this.#records.has(record.cookie) || this.#cookies.has(nameKey(record.name))) continue;
+      if (peerNameFault(record.name)) continue;
       this.#put(rules.restarted(record, this.ttl, now));
     }
   }

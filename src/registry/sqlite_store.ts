@@ -112,7 +112,7 @@ class SqliteStore implements Store {
       return rows.map((row) => {
         this.#ids.set(row.cookie, row.id);
         const { cookie, name, host, address, port } = row;
-        const registrations = JSON.parse(row.registrations) as number[];
+        const registrations = readTimes(row.registrations);
         return {
           ...{ cookie, name, host, address, port, registrations },
           ...{ active: row.active === 1, lastRegistered: row.last_registered },
@@ -227,6 +227,16 @@ function prepareStatements(db: DatabaseSync) {
     drop: db.prepare("DELETE FROM holdings WHERE peer = ? AND name = ?"),
     put: db.prepare("INSERT OR REPLACE INTO holdings VALUES (?, ?, ?, ?, ?, ?)"),
   };
+}
+
+/** A history that can't be read is no reason not to start. */
+function readTimes(json: string): number[] {
+  try {
+    const times: unknown = JSON.parse(json);
+    return Array.isArray(times) ? times.filter(Number.isSafeInteger) : [];
+  } catch {
+    return [];
+  }
 }
 
 function* asHoldings(statement: StatementSync): Generator<StoredHolding> {
