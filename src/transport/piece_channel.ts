@@ -6,11 +6,12 @@
  */
 
 import type { Bytes } from "../base/bytes.ts";
-import { isErrorCode, LabError, RemoteProtocolError } from "../base/errors.ts";
+import { LabError, messageOf, RemoteProtocolError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { decodeMessage, encodeMessage, frameRule, PROTOCOL_VERSION } from "../protocol/codec.ts";
 import { HEADER_BYTES, readHeader } from "../protocol/frame.ts";
 import { DATA, type Message } from "../protocol/messages.ts";
+import { remoteError } from "./exchange.ts";
 import type { Identity } from "./handshake.ts";
 import { type ByteStream, writeAll } from "./stream.ts";
 
@@ -52,8 +53,9 @@ export class PieceChannel {
       { kind: "Hello", versions: [PROTOCOL_VERSION], features: [], ...identity },
       channel.#take(),
     );
-    const message = await channel.#message();
-    if (message.kind === "Error") throw errorOf(message);
+    let message;
+    do message = await channel.#message(); while (!message);
+    if (message.kind === "Error") throw remoteError(message);
     if (message.kind !== "Welcome" || message.version !== PROTOCOL_VERSION) {
       throw new RemoteProtocolError(`${message.kind} where a Welcome was due`);
     }
@@ -99,9 +101,9 @@ export class PieceChannel {
         return { kind: "piece", ticket, bytes };
       }
       const message = await this.#message();
-      if (message.kind !== "Error") continue;
-      if (header.stream === 0) throw errorOf(message);
-      return { kind: "refused", ticket: this.#ticketFor(header.stream), error: errorOf(message) };
+      if (message?.kind !== "Error") continue;
+      if (header.stream === 0) throw remoteError(message);
+      return { kind: "refused", ticket: this.#ticketFor(header.stream), error: remoteError(message) };
     }
   }
 
@@ -128,24 +130,22 @@ export class PieceChannel {
     this.#writing = this.#writing.then(() => writeAll(this.#stream, bytes)).catch(() => this.#stream.close());
   }
 
-  /** Reads one control message; types that aren't known are passed over. */
-  async #message(): Promise<Message> {
-    while (true) {
-      await this.#fill(HEADER_BYTES);
-      const { type, length } = readHeader(this.#buffer);
-      const rule = frameRule(type, true);
-      if (rule.data || length > Math.min(rule.cap, LIMITS.unknownMessage)) {
-        throw new RemoteProtocolError(
-          `A frame of type 0x${type.toString(16)} and ${length} bytes on a data connection`,
-        );
-      }
-      await this.#fill(HEADER_BYTES + length);
-      const message = rule.skip
-        ? undefined
-        : decodeMessage(type, this.#buffer.subarray(HEADER_BYTES, HEADER_BYTES + length));
-      this.#consumeLater(HEADER_BYTES + length);
-      if (message) return message;
+  /** Reads one control frame; nothing comes of a type that isn't known. */
+  async #message(): Promise<Message | undefined> {
+    await this.#fill(HEADER_BYTES);
+    const { type, length } = readHeader(this.#buffer);
+    const rule = frameRule(type, true);
+    if (rule.data || length > Math.min(rule.cap, LIMITS.unknownMessage)) {
+      throw new RemoteProtocolError(
+        `A frame of type 0x${type.toString(16)} and ${length} bytes on a data connection`,
+      );
     }
+    await this.#fill(HEADER_BYTES + length);
+    const message = rule.skip
+      ? undefined
+      : decodeMessage(type, this.#buffer.subarray(HEADER_BYTES, HEADER_BYTES + length));
+    this.#consumeLater(HEADER_BYTES + length);
+    return message;
   }
 
   #consumed = 0;
@@ -165,11 +165,21 @@ export class PieceChannel {
     // Room for the header that follows: it then comes with the same read.
     if (this.#buffer.length < need + HEADER_BYTES) this.#grow(need + HEADER_BYTES);
     while (this.#filled < need) {
-      const n = await this.#stream.read(this.#buffer.subarray(this.#filled, need + HEADER_BYTES));
-      if (n === null) throw new LabError("unreachable", "the connection was closed");
+      const n = await this.#read(this.#buffer.subarray(this.#filled, need + HEADER_BYTES));
       this.#filled += n;
       this.#moved += n;
     }
+  }
+
+  async #read(into: Bytes): Promise<number> {
+    let n;
+    try {
+      n = await this.#stream.read(into);
+    } catch (cause) {
+      throw new LabError("unreachable", `the connection broke: ${messageOf(cause)}`, { cause });
+    }
+    if (n === null) throw new LabError("unreachable", "the connection was closed");
+    return n;
   }
 
   #grow(size: number): void {
@@ -177,8 +187,4 @@ export class PieceChannel {
     larger.set(this.#buffer.subarray(0, this.#filled));
     this.#buffer = larger;
   }
-}
-
-function errorOf({ code, message }: { code: string; message: string }): LabError {
-  return new LabError(isErrorCode(code) ? code : "failed", message);
 }

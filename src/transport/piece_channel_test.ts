@@ -1,0 +1,143 @@
+/** The receiving end of a data connection, against a holder that speaks the protocol, oddly, wrongly, or not at all. */
+
+import { assertEquals, assertRejects } from "@std/assert";
+import { concat } from "../base/bytes.ts";
+import { FakeClock } from "../base/clock.ts";
+import { codeOf, LabError } from "../base/errors.ts";
+import { encodeMessage } from "../protocol/codec.ts";
+import { encodeFrame } from "../protocol/frame.ts";
+import { CONTROL, DATA } from "../protocol/messages.ts";
+import type { Handler } from "./connection.ts";
+import { welcome } from "./handshake.ts";
+import { memoryPipe } from "./memory.ts";
+import { PieceChannel } from "./piece_channel.ts";
+import { type ByteStream, writeAll } from "./stream.ts";
+import { Watchdog } from "./watchdog.ts";
+
+const CONTENT = "cd".repeat(32);
+const TOOL = { role: "tool", agent: "test" } as const;
+const WELCOME = encodeMessage(
+  { kind: "Welcome", version: 2, role: "peer", agent: "t", features: [], mode: "open" },
+  1,
+);
+const ticket = (piece: number, length: number) => ({ content: CONTENT, piece, length });
+const pieceFrame = (stream: number, bytes: number[]) =>
+  encodeFrame(DATA.PieceData.type, stream, new Uint8Array(bytes));
+const errorFrame = (stream: number, code: string, message = "") =>
+  encodeMessage({ kind: "Error", code, message }, stream);
+
+/** A channel to a holder that says just this, in this order. */
+async function channelTo(...frames: Uint8Array[]): Promise<{ channel: PieceChannel; holder: ByteStream }> {
+  const [near, holder] = memoryPipe();
+  await writeAll(holder, concat([WELCOME, ...frames]));
+  return { channel: await PieceChannel.open(near, TOOL), holder };
+}
+
+Deno.test("pieces from a connection of ours, many asked for at once", async () => {
+  const clock = new FakeClock();
+  const [near, far] = memoryPipe();
+  const handlerFor = () => servePieces;
+  const holder = welcome(far, { identity: { role: "peer", agent: "t" }, mode: "open", handlerFor }, {
+    clock,
+    watchdog: new Watchdog(clock),
+  });
+  const channel = await PieceChannel.open(near, TOOL);
+  const lengths = [300_000, 0, 1, 70_000, 7];
+  lengths.forEach((length, piece) => channel.ask(ticket(piece, length)));
+  for (const [piece, length] of lengths.entries()) {
+    const answer = await channel.receive();
+    if (answer.kind !== "piece") throw answer.error;
+    assertEquals([answer.ticket.piece, answer.bytes.length], [piece, length]);
+    assertEquals(answer.bytes.every((b, i) => b === (i + piece) % 256), true);
+  }
+  assertEquals(channel.waiting, 0);
+  channel.close();
+  await holder.closed;
+});
+
+const servePieces: Handler = async (message, exchange) => {
+  if (message.kind !== "PieceRequest") return;
+  const lengths = [300_000, 0, 1, 70_000, 7];
+  await exchange.connection.sendData({
+    kind: "PieceData",
+    stream: exchange.stream,
+    length: lengths[message.piece]!,
+    fill: (into, offset) => into.forEach((_, i) => into[i] = offset + i + message.piece),
+  });
+};
+
+Deno.test("answers in another order, a refusal between them", async () => {
+  const { channel } = await channelTo(
+    pieceFrame(7, [7]),
+    errorFrame(3, "not_found", "gone\n"),
+    pieceFrame(5, [5, 5]),
+  );
+  channel.ask(ticket(0, 9));
+  channel.ask(ticket(1, 2));
+  channel.ask(ticket(2, 1));
+  const first = await channel.receive();
+  assertEquals([first.kind, first.ticket.piece], ["piece", 2]);
+  const second = await channel.receive();
+  assertEquals(second.kind === "refused" && [second.ticket.piece, second.error.code, second.error.message], [
+    0,
+    "not_found",
+    "gone\ufffd",
+  ]);
+  const third = await channel.receive();
+  assertEquals(third.kind === "piece" && [...third.bytes], [5, 5]);
+  channel.close();
+});
+
+Deno.test("messages that aren't known are skipped, before a piece and before an error", async () => {
+  const odd = encodeFrame(0xee, 99, new Uint8Array(70));
+  const { channel } = await channelTo(odd, pieceFrame(3, [1]), odd, odd, errorFrame(5, "changed"));
+  channel.ask(ticket(0, 1));
+  channel.ask(ticket(1, 1));
+  assertEquals((await channel.receive()).kind, "piece");
+  const refused = await channel.receive();
+  assertEquals(refused.kind === "refused" && [refused.ticket.piece, refused.error.code], [1, "changed"]);
+  channel.close();
+});
+
+const WRONG: [string, string, Uint8Array][] = [
+  ["a piece of another length", "protocol", pieceFrame(3, [1, 2])],
+  ["a piece that nobody asked for", "protocol", pieceFrame(9, [1])],
+  ["a manifest", "protocol", encodeFrame(DATA.ManifestData.type, 3, new Uint8Array(1))],
+  ["a message of 64 KiB and more", "protocol", encodeFrame(CONTROL.Peers.type, 3, new Uint8Array(65_537))],
+  ["another protocol", "protocol", new TextEncoder().encode("HTTP/1.1 400 Bad Request")],
+  ["an error on stream 0", "busy", errorFrame(0, "busy")],
+];
+for (const [what, code, bytes] of WRONG) {
+  Deno.test(`${what}: ${code}`, async () => {
+    const [near, holder] = memoryPipe({ capacity: 100_000 });
+    await writeAll(holder, concat([WELCOME, bytes]));
+    const channel = await PieceChannel.open(near, TOOL);
+    channel.ask(ticket(0, 1));
+    assertEquals(codeOf(await assertRejects(() => channel.receive(), LabError)), code);
+    channel.close();
+  });
+}
+
+Deno.test("a holder that goes, between pieces and in the middle of one, and a channel that is closed", async () => {
+  for (const bytes of [new Uint8Array(0), pieceFrame(3, [1, 2, 3]).subarray(0, 13)]) {
+    const { channel, holder } = await channelTo(bytes);
+    channel.ask(ticket(0, 3));
+    const failed = assertRejects(() => channel.receive(), LabError);
+    holder.close();
+    assertEquals(codeOf(await failed), "unreachable");
+    channel.ask(ticket(1, 3));
+    channel.close();
+  }
+  const { channel } = await channelTo();
+  const failed = assertRejects(() => channel.receive(), LabError);
+  channel.close();
+  assertEquals(codeOf(await failed), "unreachable");
+});
+
+Deno.test("a holder that refuses the greeting", async () => {
+  const [near, holder] = memoryPipe();
+  await writeAll(holder, errorFrame(1, "unsupported", "old"));
+  const e = await assertRejects(() => PieceChannel.open(near, TOOL), LabError, "old");
+  assertEquals(e.code, "unsupported");
+  near.close();
+});
