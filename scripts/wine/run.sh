@@ -41,7 +41,17 @@ start_holder() {
     ((++tries < 100)) || fail "the Wine server doesn't start; run scripts/wine/setup.sh"
     sleep 0.1
   done
+  # Wine's own services start with the first program and keep its output open: let that be this one, else whoever
+  # reads the first real program's output waits for ever.
+  (inside "$pid" / wine cmd /c exit) </dev/null >/dev/null 2>&1 9>&- || fail "Wine doesn't start programs"
   echo "$pid $(started "$pid")" >"$HOLDER"
+}
+
+# Becomes a command inside the tree, in a folder: no process stays in between, so signals reach it.
+inside() {
+  local pid=$1 folder=$2
+  shift 2
+  exec nsenter -t "$pid" -m chroot "$WINE_TREE" env "${WINE_ENV[@]}" env -C "$folder" "$@"
 }
 
 # Makes a host folder visible inside, unless it already is.
@@ -75,4 +85,4 @@ shift
 for folder in "$PROJECT" "$here" "$(dirname "$exe")"; do show "$pid" "$folder"; done
 exec 9>&- # also lets go of the lock
 
-exec nsenter -t "$pid" -m chroot "$WINE_TREE" env "${WINE_ENV[@]}" env -C "$here" wine "$exe" "$@"
+inside "$pid" "$here" wine "$exe" "$@"
