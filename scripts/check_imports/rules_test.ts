@@ -27,7 +27,7 @@ Deno.test("the table decides who may import whom", () => {
       "src/peer/serve/e.ts": 'import "../../storage/f.ts";\nimport "../../registry/g.ts";',
       "src/deps/x.ts": 'import "../base/b.ts";',
       "src/base/b.ts": 'import type { A } from "../swarm/a.ts";',
-      "src/cli/rs.ts": 'import "../registry/g.ts";',
+      "src/cli/rs.ts": 'import "../registry/g.ts";\nimport c from "../../deno.json" with { type: "json" };',
       "src/storage/y.ts": 'import "../../scripts/z.ts";',
       "src/extra/z.ts": "",
     }),
