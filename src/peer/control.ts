@@ -1,0 +1,170 @@
+/**
+ * The loopback control port: how other commands talk to a `serve` that runs on the same data folder. Bound to 127.0.0.1;
+ * a random token in the data folder shows that the caller may read that folder.
+ */
+
+import { join } from "@std/path";
+import { LabError } from "../base/errors.ts";
+import * as v from "../deps/valibot.ts";
+import type { MessageOf } from "../protocol/messages.ts";
+import { readJson, writeAtomic } from "../storage/atomic.ts";
+import { type FileLock, tryLock } from "../storage/lock.ts";
+import type { Connection } from "../transport/connection.ts";
+import { greet } from "../transport/handshake.ts";
+import { serve } from "../transport/server.ts";
+import { dialTcp } from "../transport/tcp.ts";
+import type { PeerContext } from "./context.ts";
+
+const fileSchema = v.object({ port: v.number(), token: v.string(), role: v.picklist(["peer", "rs"]) });
+
+/** Hands a JSON line to whoever gave the command. */
+export type Tell = (line: Record<string, unknown>) => void;
+
+/** Carries out a command; what it throws is told to the caller. */
+export type ControlCommand = (
+  args: Record<string, unknown>,
+  tell: Tell,
+  signal: AbortSignal,
+) => Promise<void>;
+
+/** The control port of a running serve. */
+export interface ControlServer {
+  close(): Promise<void>;
+}
+
+/** Where the control file of a data folder lies. */
+function controlPath(data: string): string {
+  return join(data, "control.json");
+}
+
+/**
+ * Takes the data folder for this process.
+ *
+ * @throws {LabError} when another serve works on it.
+ */
+export function lockDataFolder(data: string, program: string): FileLock {
+  const lock = tryLock(join(data, "serve.lock"));
+  if (lock) return lock;
+  throw new LabError(
+    "failed",
+    `Cannot serve: another ${program} serve uses the data folder ${data}; end it or choose another with --data`,
+  );
+}
+
+/** Opens the control port and writes how to reach it into the data folder. */
+export async function openControl(options: {
+  data: string;
+  role: "peer" | "rs";
+  context: PeerContext;
+  commands: Record<string, ControlCommand>;
+}): Promise<ControlServer> {
+  const { data, role, context, commands } = options;
+  const token = context.random.id(16);
+  const handler = async (
+    message: { kind: string },
+    exchange: import("../transport/exchange.ts").Exchange,
+  ) => {
+    if (message.kind !== "Command") {
+      throw new LabError("unsupported", `The control port does not answer ${message.kind}`);
+    }
+    const { token: shown, command, args } = message as MessageOf<"Command">;
+    if (!sameToken(shown, token)) throw new LabError("not_permitted", "The control token is wrong");
+    const run = Object.hasOwn(commands, command) ? commands[command] : undefined;
+    if (!run) throw new LabError("unsupported", `This serve does not know the command ${command}`);
+    await run(args, (line) => void exchange.send({ kind: "Event", line }), exchange.signal);
+    await exchange.send({ kind: "Done", exit: 0 });
+  };
+  const server = serve(
+    { host: "127.0.0.1", port: 0 },
+    {
+      identity: { role: "control", agent: context.agent },
+      mode: "open",
+      handlerFor: (connection) => {
+        connection.idle = Infinity;
+        return handler;
+      },
+    },
+    context,
+    { connections: 64, handshakes: 32 },
+  );
+  const body = JSON.stringify({ port: server.address.port, token, role });
+  await writeAtomic(controlPath(data), body, { clock: context.clock, mode: 0o600 });
+  return {
+    async close() {
+      await Deno.remove(controlPath(data)).catch(() => {});
+      server.close();
+    },
+  };
+}
+
+/** A connection to the control port of a running serve. */
+export interface ControlClient {
+  /**
+   * Has the serve carry out a command.
+   *
+   * @param line is called for each JSON line it tells.
+   * @throws {LabError} what the command threw there; "unreachable" when the serve ended.
+   */
+  run(command: string, args: Record<string, unknown>, line: Tell, signal?: AbortSignal): Promise<void>;
+  close(): void;
+}
+
+/**
+ * Connects to the serve that runs on a data folder.
+ *
+ * @returns undefined when none does.
+ */
+export async function connectControl(
+  data: string,
+  role: "peer" | "rs",
+  context: PeerContext,
+): Promise<ControlClient | undefined> {
+  const parsed = v.safeParse(fileSchema, await readJson(controlPath(data)).catch(() => undefined));
+  if (!parsed.success || parsed.output.role !== role) return undefined;
+  let connection: Connection;
+  try {
+    const stream = await dialTcp({ host: "127.0.0.1", port: parsed.output.port }, {
+      clock: context.clock,
+      timeout: 2_000,
+    });
+    const greeted = await greet(stream, { role: "tool", agent: context.agent }, {
+      ...context,
+      idle: Infinity,
+    });
+    connection = greeted.connection;
+    if (greeted.welcome.role !== "control") {
+      connection.close();
+      return undefined;
+    }
+  } catch {
+    // The file of a serve that was killed; its port is nobody's, or somebody else's.
+    return undefined;
+  }
+  const { token } = parsed.output;
+  return {
+    close: () => connection.close(),
+    async run(command, args, line, signal) {
+      const exchange = connection.open({ kind: "Command", token, command, args });
+      const cancel = () => void exchange.cancel();
+      signal?.addEventListener("abort", cancel, { once: true });
+      try {
+        while (true) {
+          const incoming = await exchange.next(WEEK);
+          if (incoming.kind === "Event") line(incoming.line);
+          else if (incoming.kind === "Done") return;
+        }
+      } finally {
+        signal?.removeEventListener("abort", cancel);
+      }
+    },
+  };
+}
+
+/** A command may run as long as it likes; when the serve ends, the connection does too. */
+const WEEK = 7 * 24 * 3600_000;
+
+function sameToken(shown: string, token: string): boolean {
+  let difference = shown.length ^ token.length;
+  for (let i = 0; i < token.length; i++) difference |= (shown.charCodeAt(i) || 0) ^ token.charCodeAt(i);
+  return difference === 0;
+}

@@ -1,0 +1,172 @@
+/** What a fetch knows of one content on its way: its manifest, who delivers it, what has come. */
+
+import type { Clock } from "../../base/clock.ts";
+import { LabError } from "../../base/errors.ts";
+import { Layout } from "../../catalog/layout.ts";
+import type { Holder } from "../../catalog/merge.ts";
+import { printable } from "../../catalog/names.ts";
+import type { PartSpec } from "../../storage/part_file.ts";
+import { contentFiles, type ContentPlan } from "./contents.ts";
+import type { NamedManifest } from "./holders.ts";
+
+/** A file that has been fetched, or was there. */
+export interface FetchedFile {
+  name: string;
+  /** Bytes taken from the network by this run. */
+  bytes: number;
+  seconds: number;
+  /** Holders that delivered. */
+  sources: number;
+  sha256: string;
+  path: string;
+  /** It was there already. */
+  present: boolean;
+  /** Holders that delivered, by name: to be told apart when a claim turns out false. */
+  from: string[];
+  size: number;
+}
+
+/** One content on its way. */
+export class ContentRun {
+  readonly layout: Layout;
+  readonly title: string;
+  readonly started: number;
+  /** The manifest that is being followed. */
+  manifest: NamedManifest | undefined;
+  /** Holders whose manifest is the one followed: they may be asked for pieces. */
+  readonly confirmed = new Set<string>();
+  /** Holders not to be asked again, and why. */
+  readonly banned = new Map<string, LabError>();
+  /** Holders not asked yet. */
+  standby: Holder[];
+  /** GetRFCs under way. */
+  asking = 0;
+  /** Holders disagree about the pieces: the whole is checked at the end. */
+  disputed = false;
+  /** Manifests that turned out false. */
+  readonly falseManifests = new Set<string>();
+  sawBadPiece = false;
+  /** Holders that had forgotten the manifest and were asked for it again. */
+  readonly reasked = new Set<string>();
+  networkBytes = 0;
+  readonly deliveredBy = new Set<string>();
+  #fromNetwork = new Set<number>();
+  #verifiedBytes = 0;
+  #reported = { at: 0, bytes: 0 };
+
+  constructor(readonly plan: ContentPlan, private clock: Clock) {
+    this.layout = new Layout(contentFiles(plan), plan.pieceSize);
+    const [first] = plan.files;
+    this.title = plan.files.length === 1 ? first!.name : `${plan.files.length} files (${first!.name}, ...)`;
+    this.started = clock.monotonic();
+    this.standby = [...plan.holders];
+  }
+
+  get id(): string {
+    return this.manifest?.id ?? "";
+  }
+  get verifiedBytes(): number {
+    return this.#verifiedBytes;
+  }
+
+  partSpec(): PartSpec {
+    const { files, key, pieceSize } = this.plan;
+    return {
+      key,
+      files: contentFiles(this.plan),
+      pieceSize,
+      hashes: this.manifest!.manifest.hashes as PartSpec["hashes"],
+      targets: files.map((file) => file.target),
+      modified: files.map((file) => file.modified),
+      present: files.map((file) => file.present),
+    };
+  }
+
+  /** Begins again with these holders: what had come so far was false. */
+  restart(holders: Holder[]): void {
+    this.manifest = undefined;
+    this.confirmed.clear();
+    this.standby = holders;
+    this.disputed = false;
+    this.#fromNetwork.clear();
+    this.#verifiedBytes = 0;
+    this.#reported = { at: 0, bytes: 0 };
+  }
+
+  /** Pieces that an earlier run left, checked. */
+  resumed(pieces: readonly number[]): void {
+    for (const piece of pieces) this.#verifiedBytes += this.layout.pieceLength(this.layout.piece(piece));
+  }
+
+  /** A verified piece that was missing until now. */
+  gained(piece: number, bytes: number): void {
+    this.#fromNetwork.add(piece);
+    this.#verifiedBytes += bytes;
+  }
+
+  /** Progress to report now, or undefined when it was reported a moment ago. */
+  progress(): { name: string; bytes: number; total: number; rate: number } | undefined {
+    const now = this.clock.monotonic();
+    const total = this.layout.totalBytes;
+    const news = this.#verifiedBytes - this.#reported.bytes;
+    if (now - this.#reported.at < 100 && news < total / 20) return undefined;
+    this.#reported = { at: now, bytes: this.#verifiedBytes };
+    const seconds = Math.max(now - this.started, 1) / 1000;
+    return {
+      name: this.title,
+      bytes: this.#verifiedBytes,
+      total,
+      rate: Math.round(this.networkBytes / seconds),
+    };
+  }
+
+  /** The files, once they are in their places. */
+  fetched(paths: readonly string[]): FetchedFile[] {
+    const seconds = (this.clock.monotonic() - this.started) / 1000;
+    const from = [...this.deliveredBy];
+    const bytes = this.plan.files.length === 1 ? [this.networkBytes] : this.#bytesPerFile();
+    return this.plan.files.flatMap((file, i) =>
+      file.present ? [] : [{
+        name: file.name,
+        size: file.size,
+        bytes: bytes[i]!,
+        seconds,
+        sources: from.length,
+        sha256: file.sha256,
+        path: paths[i]!,
+        present: false,
+        from,
+      }]
+    );
+  }
+
+  /** Why this content can't be had. */
+  failure(): LabError {
+    const names = printable(this.title);
+    const reasons = [...this.banned.entries()].map(([peer, error]) => `${printable(peer)}: ${error.message}`);
+    const seen = [...new Set(reasons)].slice(0, 3).join("; ");
+    if (this.sawBadPiece) {
+      return new LabError(
+        "integrity",
+        `Cannot fetch ${names}: no good copy could be had (${seen}); try again, or another holder with --from`,
+      );
+    }
+    const codes = [...this.banned.values()].map((error) => error.code);
+    const code = codes.every((each) => each === "unreachable" || each === "timeout")
+      ? "unreachable"
+      : codes.at(-1) ?? "not_found";
+    const hint = code === "unreachable" ? "; see who is there with peer peers" : "";
+    return new LabError(
+      code === "protocol" ? "integrity" : code,
+      `Cannot fetch ${names}: ${seen || "nobody holds it"}${hint}`,
+    );
+  }
+
+  #bytesPerFile(): number[] {
+    const bytes = this.plan.files.map(() => 0);
+    for (const piece of this.#fromNetwork) {
+      for (const span of this.layout.spans(this.layout.piece(piece))) bytes[span.file]! += span.length;
+    }
+    return bytes;
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * From files to contents: what travels together, and under which key its part file lies. Pure but for hashing names.
+ *
+ * Packing goes over all files of a group, those that are in their places already included: so that the borders, and with
+ * them the part file of an interrupted run, are found again.
+ */
+
+import { createHash } from "node:crypto";
+import { LIMITS } from "../../base/limits.ts";
+import { type ContentFile, pieceSizeFor } from "../../catalog/layout.ts";
+import type { Holder } from "../../catalog/merge.ts";
+import { packs } from "../../catalog/pack.ts";
+import type { WantedFile } from "./select.ts";
+
+/** A wanted file with its place. */
+export interface PlacedFile extends WantedFile {
+  /** Final name below the destination. */
+  target: string;
+  /** It is in its place already, by hash. */
+  present: boolean;
+}
+
+/** Files that travel together, all held by the same holders. */
+export interface ContentPlan {
+  /** Names the part file. */
+  key: string;
+  files: PlacedFile[];
+  holders: Holder[];
+  pieceSize: number;
+  bytes: number;
+}
+
+/**
+ * Groups files into contents.
+ *
+ * @param hasPart tells whether an earlier run left a part file under this key.
+ * @returns contents with something to fetch; files that are present appear only where a part file makes them useful.
+ */
+export function planContents(files: readonly PlacedFile[], hasPart: (key: string) => boolean): ContentPlan[] {
+  const plans: ContentPlan[] = [];
+  for (const group of byHolders(files)) {
+    for (const pack of packsOf(group)) {
+      if (pack.every((file) => file.present)) continue;
+      const whole = planOf(pack);
+      plans.push(hasPart(whole.key) ? whole : planOf(pack.filter((file) => !file.present)));
+    }
+  }
+  return plans;
+}
+
+function byHolders(files: readonly PlacedFile[]): PlacedFile[][] {
+  const groups = new Map<string, PlacedFile[]>();
+  for (const file of files) {
+    const key = file.holders.map((h) => h.peer).sort().join("\n");
+    const group = groups.get(key);
+    if (group) group.push(file);
+    else groups.set(key, [file]);
+  }
+  return [...groups.values()];
+}
+
+function packsOf(group: PlacedFile[]): PlacedFile[][] {
+  const byName = new Map(group.map((file) => [file.name, file]));
+  return packs(group.map(({ name, size, sha256 }) => ({ name, size, sha256 })))
+    .flatMap((pack) => fitting(pack.map((file) => byName.get(file.name)!)));
+}
+
+/** Halves a pack until its names fit into one GetRFC. */
+function fitting(pack: PlacedFile[]): PlacedFile[][] {
+  const bytes = pack.reduce((sum, file) => sum + JSON.stringify(file.name).length * 3 + 100, 0);
+  if (bytes <= LIMITS.pageBytes || pack.length === 1) return [pack];
+  const half = pack.length >> 1;
+  return [...fitting(pack.slice(0, half)), ...fitting(pack.slice(half))];
+}
+
+function planOf(files: PlacedFile[]): ContentPlan {
+  const bytes = files.reduce((sum, file) => sum + file.size, 0);
+  const pieceSize = pieceSizeFor(bytes);
+  const key = createHash("sha256")
+    .update(JSON.stringify([pieceSize, files.map((file) => [file.name, file.size, file.sha256])]))
+    .digest("hex").slice(0, 32);
+  return { key, files, holders: files[0]!.holders, pieceSize, bytes };
+}
+
+/** The files as they stand in a manifest. */
+export function contentFiles(plan: ContentPlan): ContentFile[] {
+  return plan.files.map(({ name, size, sha256 }) => ({ name, size, sha256 }));
+}

@@ -1,0 +1,482 @@
+/**
+ * Runs a fetch: asks holders for manifests, lets the scheduler decide who is asked for which piece, passes its orders to
+ * the workers and their news back to it, and puts each content in its place when it is whole.
+ *
+ * All decisions are made here, on one thread, by one event after another; the workers only do as they are told.
+ */
+
+import type { Clock } from "../../base/clock.ts";
+import { codeOf, LabError, messageOf } from "../../base/errors.ts";
+import type { Logger } from "../../base/log.ts";
+import { formatBytes } from "../../base/units.ts";
+import type { Holder } from "../../catalog/merge.ts";
+import { printable } from "../../catalog/names.ts";
+import { type FileLock, tryLock } from "../../storage/lock.ts";
+import type { Root } from "../../storage/root.ts";
+import { freeSpace } from "../../storage/space.ts";
+import { Scheduler } from "../../swarm/scheduler.ts";
+import type { Identity } from "../../transport/handshake.ts";
+import type { Watchdog } from "../../transport/watchdog.ts";
+import type { ReceiveNews } from "../receive_protocol.ts";
+import { ContentRun, type FetchedFile } from "./content_run.ts";
+import type { ContentPlan } from "./contents.ts";
+import { Holders, type NamedManifest } from "./holders.ts";
+import { Sources } from "./sources.ts";
+import type { WorkerPool } from "./worker_pool.ts";
+
+/** Who hears how a fetch goes. */
+export interface FetchListener {
+  progress(progress: { name: string; bytes: number; total: number; rate: number }): void;
+  fetched(file: FetchedFile): void;
+  failed(names: string[], error: LabError): void;
+}
+
+/** What a fetch works with. */
+export interface EngineOptions {
+  root: Root;
+  pool: WorkerPool;
+  identity: Identity;
+  clock: Clock;
+  watchdog: Watchdog;
+  log: Logger;
+  listener: FetchListener;
+  signal: AbortSignal;
+}
+
+/** Contents open at once: enough to keep the pipe full while small ones begin and end. */
+const WINDOW = { contents: 8, bytes: 256e6 };
+
+/** Holders asked at once for one content; the others are kept for when one fails. */
+const HOLDERS_AT_ONCE = 8;
+
+/** A single fetch of any number of contents. */
+export class FetchEngine {
+  #o: EngineOptions;
+  #scheduler = new Scheduler();
+  #holders: Holders;
+  #sources: Sources;
+  #runs = new Map<string, ContentRun>();
+  #opening = new Set<ContentRun>();
+  #queue: ContentPlan[] = [];
+  #waiting = new Map<string, { left: number; news: ReceiveNews[]; resolve: (news: ReceiveNews[]) => void }>();
+  #locks = new Map<ContentRun, FileLock>();
+  #finish = () => {};
+  #abort: (reason: unknown) => void = () => {};
+  #stop = () => {};
+  #nextFinisher = 0;
+
+  constructor(options: EngineOptions) {
+    this.#o = options;
+    this.#holders = new Holders(options);
+    this.#sources = new Sources(options.pool, options.clock);
+  }
+
+  /**
+   * Fetches all contents; what can't be had is told to the listener and doesn't keep the others.
+   *
+   * @throws {LabError} "interrupted", or a fault of our own such as "disk_full", which ends everything.
+   */
+  async run(plans: readonly ContentPlan[]): Promise<void> {
+    if (plans.length === 0) return;
+    this.#checkSpace(plans);
+    this.#queue = [...plans];
+    const done = new Promise<void>((resolve, reject) => {
+      this.#finish = resolve;
+      this.#abort = reject;
+    });
+    const onAbort = () =>
+      this.#abort(new LabError("interrupted", "Interrupted: run it again and it goes on where it was"));
+    this.#o.signal.addEventListener("abort", onAbort, { once: true });
+    if (this.#o.signal.aborted) onAbort();
+    this.#o.pool.listen((news) => this.#hear(news));
+    // Stuck sources are seen only by the passing of time.
+    this.#stop = this.#o.clock.every(500, () => this.#pump());
+    try {
+      this.#admit();
+      await done;
+    } finally {
+      this.#stop();
+      this.#o.signal.removeEventListener("abort", onAbort);
+      this.#close();
+    }
+  }
+
+  #close(): void {
+    this.#sources.close();
+    this.#holders.close();
+    for (const lock of this.#locks.values()) lock.release();
+    this.#o.pool.listen(() => {});
+  }
+
+  #checkSpace(plans: readonly ContentPlan[]): void {
+    const free = freeSpace(this.#o.root.path);
+    const most = plans.reduce((sum, plan) => sum + plan.bytes, 0);
+    if (free === undefined || most <= free) return;
+    const onDisk = plans.reduce((sum, plan) => sum + partBytes(this.#o.root, plan.key), 0);
+    if (most - onDisk <= free) return;
+    throw new LabError(
+      "disk_full",
+      `Cannot fetch ${formatBytes(most - onDisk)} to ${this.#o.root.path}: only ${
+        formatBytes(free)
+      } are free there; ` +
+        "free some space or choose another folder with --out",
+    );
+  }
+
+  /** Opens contents while there is room for more. */
+  #admit(): void {
+    while (this.#queue.length > 0 && this.#hasRoom()) {
+      const run = new ContentRun(this.#queue.shift()!, this.#o.clock);
+      this.#opening.add(run);
+      this.#open(run).catch((cause) => this.#abort(cause));
+    }
+    if (this.#queue.length === 0 && this.#opening.size === 0 && this.#runs.size === 0) this.#finish();
+  }
+
+  #hasRoom(): boolean {
+    const open = [...this.#runs.values(), ...this.#opening];
+    const left = open.reduce((sum, run) => sum + run.layout.totalBytes - run.verifiedBytes, 0);
+    return open.length === 0 || (open.length < WINDOW.contents && left < WINDOW.bytes);
+  }
+
+  /** From a plan to a content with a manifest, an open part file and sources. */
+  async #open(run: ContentRun): Promise<void> {
+    const lock = tryLock(this.#o.root.ownPath(`${run.plan.key}.lock`));
+    if (!lock) {
+      return this.#drop(
+        run,
+        new LabError("busy", `Cannot fetch ${printable(run.title)}: another fetch of it is under way here`),
+      );
+    }
+    this.#locks.set(run, lock);
+    await this.#follow(run);
+  }
+
+  /** Finds a manifest and gets the content going by it. */
+  async #follow(run: ContentRun): Promise<void> {
+    run.manifest = await this.#firstManifest(run);
+    if (!run.manifest) return this.#drop(run, run.failure());
+    const seed = run.plan.files.some((file) => file.present);
+    const order = { kind: "open" as const, content: run.id, spec: run.partSpec(), seed };
+    const { pool } = this.#o;
+    const opened = this.#expect("opened", run.id, 1);
+    pool.tell(0, order);
+    const [first] = await opened;
+    const rest = this.#expect("opened", run.id, pool.size - 1);
+    for (let i = 1; i < pool.size; i++) pool.tell(i, { ...order, seed: false });
+    await rest;
+    const span = first?.kind === "opened" ? first.span : 0;
+    const held = span > 0 ? await this.#check(run) : [];
+    run.resumed(held);
+    const lengths = Array.from(
+      { length: run.layout.pieceCount },
+      (_, i) => run.layout.pieceLength(run.layout.piece(i)),
+    );
+    this.#opening.delete(run);
+    this.#runs.set(run.id, run);
+    this.#scheduler.addContent(run.id, lengths, held);
+    if (held.length > 0) this.#report(run);
+    for (const peer of run.confirmed) this.#offer(run, peer);
+    this.#settle(run);
+    this.#pump();
+  }
+
+  async #check(run: ContentRun): Promise<number[]> {
+    const { pool } = this.#o;
+    const checked = this.#expect("checked", run.id, pool.size);
+    for (let i = 0; i < pool.size; i++) {
+      pool.tell(i, { kind: "check", content: run.id, from: i, step: pool.size });
+    }
+    return (await checked).flatMap((news) => news.kind === "checked" ? news.held : []);
+  }
+
+  /** Asks several holders; the first manifest is followed, the others join or are disputed. */
+  #firstManifest(run: ContentRun): Promise<NamedManifest | undefined> {
+    return new Promise((resolve) => {
+      const ask = () => {
+        while (run.standby.length > 0 && run.asking < wantedHolders(run)) this.#askManifest(run, heard);
+        if (run.asking === 0) resolve(undefined);
+      };
+      const heard = (manifest: NamedManifest | undefined) => manifest ? resolve(manifest) : ask();
+      ask();
+    });
+  }
+
+  #askManifest(run: ContentRun, heard: (manifest: NamedManifest | undefined) => void): void {
+    const holder = run.standby.shift()!;
+    run.asking++;
+    this.#holders.manifest(holder, run.plan).then((manifest) => {
+      run.asking--;
+      if (run.falseManifests.has(manifest.id)) {
+        run.banned.set(holder.peer, new LabError("integrity", "its copy is not what it claims"));
+        return heard(undefined);
+      }
+      if (run.manifest && run.manifest.id !== manifest.id) {
+        run.disputed = true;
+        run.banned.set(
+          holder.peer,
+          new LabError("integrity", "its pieces differ from those of another holder"),
+        );
+        return this.#settle(run);
+      }
+      run.manifest ??= manifest;
+      run.confirmed.add(holder.peer);
+      heard(manifest);
+      const perHolder = Math.max(1, Math.ceil(this.#o.pool.size / Math.max(1, run.plan.holders.length)));
+      this.#sources.ensure(holder, perHolder);
+      if (this.#runs.has(run.id)) this.#offer(run, holder.peer);
+      this.#pump();
+    }, (cause) => {
+      run.asking--;
+      if (this.#o.signal.aborted) return;
+      this.#o.log.info(
+        `${printable(holder.peer)} cannot deliver ${printable(run.title)}: ${messageOf(cause)}`,
+      );
+      run.banned.set(holder.peer, new LabError(codeOf(cause), messageOf(cause)));
+      heard(undefined);
+      this.#settle(run);
+    });
+  }
+
+  #offer(run: ContentRun, peer: string): void {
+    for (const source of this.#sources.openTo(peer)) this.#scheduler.offer(source, run.id);
+  }
+
+  #pump(): void {
+    const orders = this.#scheduler.poll(this.#o.clock.monotonic());
+    const byWorker = new Map<number, typeof orders>();
+    for (const order of orders) {
+      const worker = this.#sources.get(order.source)?.worker;
+      if (worker === undefined) continue;
+      const list = byWorker.get(worker) ?? [];
+      list.push(order);
+      byWorker.set(worker, list);
+    }
+    for (const [worker, list] of byWorker) this.#o.pool.tell(worker, { kind: "ask", orders: list });
+  }
+
+  #hear(news: ReceiveNews): void {
+    switch (news.kind) {
+      case "dialled":
+        return this.#dialled(news.source);
+      case "lost":
+        return this.#lost(news);
+      case "piece":
+        return this.#piece(news);
+      case "bad":
+        return this.#bad(news);
+      case "refused":
+        return this.#refused(news);
+      case "fault":
+        return this.#fault(news);
+      case "opened":
+      case "checked":
+      case "finished":
+        this.#answered(news);
+        return;
+      case "hashed":
+        return;
+    }
+  }
+
+  #dialled(source: number): void {
+    const holder = this.#sources.opened(source)?.holder;
+    if (!holder) return;
+    this.#scheduler.addSource(source, this.#o.clock.monotonic());
+    for (const run of this.#runs.values()) {
+      if (run.confirmed.has(holder.peer)) this.#scheduler.offer(source, run.id);
+    }
+    this.#pump();
+  }
+
+  #lost({ source, code, message }: Extract<ReceiveNews, { kind: "lost" }>): void {
+    this.#scheduler.removeSource(source);
+    const gone = this.#sources.lost(source, code, message);
+    if (gone) {
+      this.#o.log.info(`${printable(gone.peer)} is gone: ${message}`);
+      for (const run of this.#runs.values()) this.#ban(run, gone.peer, new LabError(code, message));
+    }
+    this.#pump();
+  }
+
+  #piece({ source, content, piece, bytes }: Extract<ReceiveNews, { kind: "piece" }>): void {
+    const run = this.#runs.get(content);
+    const isNew = this.#scheduler.arrived({ source, content, piece }, this.#o.clock.monotonic());
+    if (run) {
+      run.networkBytes += bytes;
+      const peer = this.#sources.get(source)?.holder.peer;
+      if (peer) {
+        run.deliveredBy.add(peer);
+        this.#sources.delivered(peer);
+      }
+      if (isNew) {
+        run.gained(piece, bytes);
+        this.#report(run);
+      }
+      this.#settle(run);
+    }
+    this.#pump();
+  }
+
+  #report(run: ContentRun): void {
+    const progress = run.progress();
+    if (progress) this.#o.listener.progress(progress);
+  }
+
+  #bad({ source, content, piece, bytes }: Extract<ReceiveNews, { kind: "bad" }>): void {
+    const run = this.#runs.get(content);
+    const holder = this.#sources.get(source)?.holder;
+    this.#scheduler.failed({ source, content, piece }, this.#o.clock.monotonic());
+    if (!run || !holder) return;
+    run.networkBytes += bytes;
+    run.sawBadPiece = true;
+    this.#o.log.warn(
+      `${printable(holder.peer)} sent a bad piece of ${printable(run.title)}: it is not asked for it again`,
+    );
+    this.#ban(run, holder.peer, new LabError("integrity", "it sent a piece with a wrong SHA-256"));
+    this.#pump();
+  }
+
+  #refused({ source, content, piece, code, message }: Extract<ReceiveNews, { kind: "refused" }>): void {
+    const run = this.#runs.get(content);
+    const holder = this.#sources.get(source)?.holder;
+    if (!run || !holder) return this.#scheduler.failed({ source, content, piece }, this.#o.clock.monotonic());
+    if (!run.confirmed.has(holder.peer)) return;
+    const forgotten = code === "not_found" && !run.reasked.has(holder.peer);
+    if (forgotten) {
+      // The holder was restarted and has forgotten the manifest: it is asked to make it again, once.
+      run.reasked.add(holder.peer);
+      this.#withdraw(run, holder.peer);
+      run.standby.unshift(holder);
+      this.#askManifest(run, () => this.#settle(run));
+    } else {
+      this.#ban(run, holder.peer, new LabError(code, message));
+    }
+    this.#pump();
+  }
+
+  #withdraw(run: ContentRun, peer: string): void {
+    run.confirmed.delete(peer);
+    for (const source of this.#sources.openTo(peer)) this.#scheduler.withdraw(source, run.id);
+  }
+
+  #ban(run: ContentRun, peer: string, error: LabError): void {
+    if (!run.confirmed.has(peer)) return;
+    run.banned.set(peer, error);
+    this.#withdraw(run, peer);
+    this.#settle(run);
+  }
+
+  /** Looks whether a content is done, or can't be had any more. */
+  #settle(run: ContentRun): void {
+    if (!run.manifest || this.#runs.get(run.id) !== run) return;
+    if (this.#scheduler.isDone(run.id)) {
+      this.#runs.delete(run.id);
+      this.#opening.add(run);
+      this.#complete(run).catch((cause) => this.#abort(cause));
+      return;
+    }
+    const alive = [...run.confirmed].some((peer) => this.#sources.isAlive(peer));
+    if (alive || run.asking > 0) return;
+    for (const peer of run.confirmed) {
+      const reason = this.#sources.goneReason(peer);
+      if (reason) run.banned.set(peer, reason);
+    }
+    if (run.standby.length > 0) {
+      this.#askManifest(run, () => this.#settle(run));
+      return;
+    }
+    this.#forget(run, { discard: false });
+    this.#drop(run, run.failure());
+  }
+
+  async #complete(run: ContentRun): Promise<void> {
+    const { pool } = this.#o;
+    this.#scheduler.removeContent(run.id);
+    const finisher = this.#nextFinisher++ % pool.size;
+    for (let i = 0; i < pool.size; i++) {
+      if (i !== finisher) pool.tell(i, { kind: "close", content: run.id, discard: false });
+    }
+    const finished = this.#expect("finished", run.id, 1);
+    pool.tell(finisher, { kind: "finish", content: run.id, checkWhole: run.disputed });
+    const [news] = await finished;
+    if (news?.kind === "finished") {
+      for (const file of run.fetched(news.paths)) this.#o.listener.fetched(file);
+      this.#close1(run);
+    } else if (news?.kind === "fault") {
+      if (news.code === "integrity") await this.#retract(run, news.message);
+      else this.#drop(run, new LabError(news.code, news.message));
+    }
+  }
+
+  /** The whole is not what it was claimed to be: the manifest was false, and so were those who gave it. */
+  async #retract(run: ContentRun, message: string): Promise<void> {
+    run.falseManifests.add(run.id);
+    run.sawBadPiece = true;
+    for (const peer of run.confirmed) {
+      run.banned.set(peer, new LabError("integrity", "its copy is not what it claims"));
+    }
+    this.#o.log.warn(message);
+    const others = run.plan.holders.filter((holder) => !run.confirmed.has(holder.peer));
+    run.restart(others);
+    await this.#follow(run);
+  }
+
+  #forget(run: ContentRun, options: { discard: boolean }): void {
+    this.#scheduler.removeContent(run.id);
+    this.#o.pool.tellAll({ kind: "close", content: run.id, ...options });
+    this.#runs.delete(run.id);
+  }
+
+  #drop(run: ContentRun, error: LabError): void {
+    this.#o.listener.failed(run.plan.files.filter((file) => !file.present).map((file) => file.name), error);
+    this.#close1(run);
+  }
+
+  /** This content is over, one way or the other. */
+  #close1(run: ContentRun): void {
+    this.#locks.get(run)?.release();
+    this.#locks.delete(run);
+    this.#opening.delete(run);
+    this.#admit();
+  }
+
+  #fault(news: Extract<ReceiveNews, { kind: "fault" }>): void {
+    const ours = news.code === "disk_full" || news.code === "not_permitted";
+    if (!ours && this.#answered(news, "finished")) return;
+    this.#abort(new LabError(news.code, news.message));
+  }
+
+  /** Waits for `count` pieces of news of one kind about one content. */
+  #expect(kind: "opened" | "checked" | "finished", content: string, count: number): Promise<ReceiveNews[]> {
+    if (count === 0) return Promise.resolve([]);
+    return new Promise((resolve) =>
+      this.#waiting.set(`${kind} ${content}`, { left: count, news: [], resolve })
+    );
+  }
+
+  #answered(news: Extract<ReceiveNews, { content: string }>, as: string = news.kind): boolean {
+    const key = `${as} ${news.content}`;
+    const waiting = this.#waiting.get(key);
+    if (!waiting) return false;
+    waiting.news.push(news);
+    if (--waiting.left === 0) {
+      this.#waiting.delete(key);
+      waiting.resolve(waiting.news);
+    }
+    return true;
+  }
+}
+
+/** One holder is enough for a small content; a large one gains from more. */
+function wantedHolders(run: ContentRun): number {
+  return Math.min(HOLDERS_AT_ONCE, Math.max(1, Math.ceil(run.layout.pieceCount / 4)));
+}
+
+function partBytes(root: Root, key: string): number {
+  try {
+    return Deno.statSync(root.ownPath(`${key}.part`)).size;
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * Control connections to holders, and the manifests that they hand out. One connection per holder, made when it is
+ * needed, made again when it broke.
+ */
+
+import type { Clock } from "../../base/clock.ts";
+import { toHex } from "../../base/bytes.ts";
+import { codeOf, LabError, RemoteProtocolError } from "../../base/errors.ts";
+import { LIMITS, TIMEOUTS } from "../../base/limits.ts";
+import type { Holder } from "../../catalog/merge.ts";
+import { decodeManifest, type Manifest, sameFiles } from "../../catalog/manifest.ts";
+import { sha256 } from "../../storage/hashing.ts";
+import type { Connection } from "../../transport/connection.ts";
+import { greet, type Identity } from "../../transport/handshake.ts";
+import { dialTcp } from "../../transport/tcp.ts";
+import type { Watchdog } from "../../transport/watchdog.ts";
+import { contentFiles, type ContentPlan } from "./contents.ts";
+
+/** A manifest and its name. */
+export interface NamedManifest {
+  /** SHA-256 of the encoded manifest, hexadecimal. */
+  id: string;
+  manifest: Manifest;
+}
+
+/** Control connections to the holders of one fetch. */
+export class Holders {
+  #connections = new Map<string, Promise<Connection>>();
+
+  constructor(
+    private options: { clock: Clock; watchdog: Watchdog; identity: Identity; signal: AbortSignal },
+  ) {}
+
+  /**
+   * Asks a holder for the manifest of a content.
+   *
+   * @throws {LabError} "unreachable", "not_found", "changed", or "protocol" when it answers with another content.
+   */
+  async manifest(holder: Holder, plan: ContentPlan): Promise<NamedManifest> {
+    try {
+      return await this.#manifest(holder, plan);
+    } catch (cause) {
+      // The connection may have been idle for too long; a fresh one tells.
+      if (codeOf(cause) !== "unreachable" || this.options.signal.aborted) throw cause;
+      this.#connections.delete(key(holder));
+      return await this.#manifest(holder, plan);
+    }
+  }
+
+  async #manifest(holder: Holder, plan: ContentPlan): Promise<NamedManifest> {
+    const connection = await this.#connect(holder);
+    const files = contentFiles(plan);
+    const exchange = connection.open({ kind: "GetRFC", files: files.map((f) => [f.name, f.size, f.sha256]) });
+    try {
+      const bytes = await exchange.collect("ManifestData", LIMITS.manifest, TIMEOUTS.manifest);
+      const manifest = decodeManifest(bytes);
+      if (!sameFiles(manifest.files, files) || manifest.pieceSize !== plan.pieceSize) {
+        throw new RemoteProtocolError(`${holder.peer} answered with the manifest of another content`);
+      }
+      return { id: toHex(sha256(bytes)), manifest };
+    } finally {
+      connection.forget(exchange);
+    }
+  }
+
+  #connect(holder: Holder): Promise<Connection> {
+    const known = this.#connections.get(key(holder));
+    if (known) return known;
+    const made = this.#dial(holder);
+    this.#connections.set(key(holder), made);
+    made.then(
+      (connection) => connection.closed.then(() => this.#connections.delete(key(holder))),
+      () => this.#connections.delete(key(holder)),
+    );
+    return made;
+  }
+
+  async #dial(holder: Holder): Promise<Connection> {
+    const { clock, watchdog, identity, signal } = this.options;
+    const stream = await dialTcp({ host: holder.address, port: holder.port }, { clock, signal });
+    const { connection } = await greet(stream, identity, { clock, watchdog });
+    if (signal.aborted) {
+      connection.close();
+      throw new LabError("interrupted", "Interrupted");
+    }
+    return connection;
+  }
+
+  /** Ends all connections. */
+  close(): void {
+    for (const made of this.#connections.values()) made.then((connection) => connection.close(), () => {});
+    this.#connections.clear();
+  }
+}
+
+function key(holder: Holder): string {
+  return `${holder.address}:${holder.port}`;
+}

@@ -1,0 +1,99 @@
+/**
+ * The receive workers of one destination folder: starts them with narrowed permissions, passes orders on, hands their
+ * news to whoever runs the fetch.
+ */
+
+import { codeOf, LabError, messageOf } from "../../base/errors.ts";
+import type { Identity } from "../../transport/handshake.ts";
+import type { ReceiveNews, ReceiveOrder } from "../receive_protocol.ts";
+
+/** More than four receivers don't make one PC faster: the disk or the network is full by then. */
+const MOST_WORKERS = 4;
+
+/** Workers that receive into one folder. */
+export class WorkerPool {
+  #workers: Worker[] = [];
+  #hashing = new Map<string, (sha256: string | undefined) => void>();
+  #listener: (news: ReceiveNews, worker: number) => void = () => {};
+
+  /**
+   * @param options.folder absolute path of the folder that they write to.
+   * @param options.count how many; as many as there are cores unless told, four at most.
+   */
+  constructor(options: { folder: string; identity: Identity; count?: number }) {
+    const count = options.count ?? Math.min(MOST_WORKERS, Math.max(1, navigator.hardwareConcurrency));
+    for (let i = 0; i < count; i++) {
+      const worker = startWorker(options.folder);
+      worker.onmessage = ({ data }: MessageEvent<ReceiveNews>) => this.#hear(data, i);
+      worker.onerror = (event) => {
+        event.preventDefault();
+        this.#listener({
+          kind: "fault",
+          content: "",
+          code: "failed",
+          message: `A receive worker failed: ${event.message}`,
+        }, i);
+      };
+      this.#workers.push(worker);
+      this.tell(i, { kind: "start", root: options.folder, identity: options.identity });
+    }
+  }
+
+  get size(): number {
+    return this.#workers.length;
+  }
+
+  /** Who hears the news; one fetch at a time. */
+  listen(listener: (news: ReceiveNews, worker: number) => void): void {
+    this.#listener = listener;
+  }
+
+  /** SHA-256 of a file below the folder; undefined when it can't be read. */
+  hash(name: string): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      this.#hashing.set(name, resolve);
+      this.tell(this.#hashing.size % this.size, { kind: "hash", name });
+    });
+  }
+
+  tell(worker: number, order: ReceiveOrder): void {
+    this.#workers[worker]!.postMessage(order);
+  }
+
+  tellAll(order: ReceiveOrder): void {
+    for (let i = 0; i < this.#workers.length; i++) this.tell(i, order);
+  }
+
+  /** Ends all workers at once, their connections with them. */
+  close(): void {
+    for (const worker of this.#workers) worker.terminate();
+    this.#workers = [];
+  }
+
+  #hear(news: ReceiveNews, worker: number): void {
+    if (news.kind !== "hashed") return this.#listener(news, worker);
+    this.#hashing.get(news.name)?.(news.sha256);
+    this.#hashing.delete(news.name);
+  }
+}
+
+function startWorker(folder: string): Worker {
+  try {
+    return new Worker(new URL("../receive_worker.ts", import.meta.url), {
+      type: "module",
+      deno: {
+        permissions: {
+          net: true,
+          read: [folder],
+          write: [folder],
+          env: false,
+          run: false,
+          ffi: false,
+          sys: false,
+        },
+      },
+    });
+  } catch (cause) {
+    throw new LabError(codeOf(cause), `Cannot start a receive worker: ${messageOf(cause)}`, { cause });
+  }
+}

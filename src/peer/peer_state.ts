@@ -1,0 +1,39 @@
+/** What a peer remembers in its data folder: its name, its cookie, its registration server, what it learnt of others. */
+
+import { join } from "@std/path";
+import type { Clock } from "../base/clock.ts";
+import { MergedIndex } from "../catalog/merge.ts";
+import * as v from "../deps/valibot.ts";
+import { readJson, writeAtomic } from "../storage/atomic.ts";
+
+const schema = v.object({
+  /** The name that the registration server gave. */
+  name: v.optional(v.string()),
+  cookie: v.optional(v.string()),
+  /** HOST:PORT of the registration server last used. */
+  rs: v.optional(v.string()),
+});
+
+/** What a peer remembers. A cookie identifies, it doesn't authenticate. */
+export type PeerState = v.InferOutput<typeof schema>;
+
+/** Reads peer.json; what is damaged is as good as nothing. */
+export async function loadPeerState(data: string): Promise<PeerState> {
+  const parsed = v.safeParse(schema, await readJson(join(data, "peer.json")));
+  return parsed.success ? parsed.output : {};
+}
+
+/** Writes peer.json, readable by its owner only where the system knows owners. */
+export async function savePeerState(data: string, state: PeerState, clock: Clock): Promise<void> {
+  await writeAtomic(join(data, "peer.json"), JSON.stringify(state, null, 2) + "\n", { clock, mode: 0o600 });
+}
+
+/** Indexes learnt from others, as far as they haven't expired. */
+export async function loadMergedIndex(data: string, clock: Clock): Promise<MergedIndex> {
+  return MergedIndex.fromJSON(await readJson(join(data, "network.json")), clock.now());
+}
+
+/** Keeps what was learnt from others. */
+export async function saveMergedIndex(data: string, index: MergedIndex, clock: Clock): Promise<void> {
+  await writeAtomic(join(data, "network.json"), JSON.stringify(index.toJSON()), { clock });
+}

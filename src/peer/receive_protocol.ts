@@ -1,0 +1,41 @@
+/** What the main thread and a receive worker say to each other. */
+
+import type { ErrorCode } from "../base/errors.ts";
+import type { PartSpec } from "../storage/part_file.ts";
+import type { Identity } from "../transport/handshake.ts";
+
+/** A piece to ask for on a source's connection. */
+export interface PieceOrderWire {
+  source: number;
+  /** SHA-256 of the manifest: the content's name on the wire. */
+  content: string;
+  piece: number;
+}
+
+/** To the worker. */
+export type ReceiveOrder =
+  | { kind: "start"; root: string; identity: Identity }
+  /** Opens the part file of a content; `seed` copies what is in place already into it. */
+  | { kind: "open"; content: string; spec: PartSpec; seed: boolean }
+  /** Checks pieces that an earlier run may have left: every `step`th from `from` on. */
+  | { kind: "check"; content: string; from: number; step: number }
+  | { kind: "dial"; source: number; host: string; port: number }
+  | { kind: "ask"; orders: PieceOrderWire[] }
+  | { kind: "hang-up"; source: number }
+  | { kind: "finish"; content: string; checkWhole: boolean }
+  | { kind: "close"; content: string; discard: boolean }
+  | { kind: "hash"; name: string };
+
+/** From the worker. */
+export type ReceiveNews =
+  | { kind: "opened"; content: string; span: number }
+  | { kind: "checked"; content: string; held: number[] }
+  | { kind: "dialled"; source: number }
+  | { kind: "lost"; source: number; code: ErrorCode; message: string }
+  | { kind: "piece"; source: number; content: string; piece: number; bytes: number }
+  | { kind: "bad"; source: number; content: string; piece: number; bytes: number }
+  | { kind: "refused"; source: number; content: string; piece: number; code: ErrorCode; message: string }
+  | { kind: "finished"; content: string; paths: string[] }
+  | { kind: "hashed"; name: string; sha256: string | undefined }
+  /** Something of ours failed: the disk, a permission. */
+  | { kind: "fault"; content: string; code: ErrorCode; message: string };

@@ -1,0 +1,180 @@
+/// <reference lib="deno.worker" />
+/**
+ * A receive worker: dials its own data connections and owns them from the socket to the verified write, so no byte of a
+ * piece crosses a thread. Its permissions are narrowed to the network and the folder that it writes to.
+ */
+
+import { codeOf, LabError, messageOf } from "../base/errors.ts";
+import { systemClock } from "../base/clock.ts";
+import { TIMEOUTS } from "../base/limits.ts";
+import { MAX_PIECE_SIZE } from "../catalog/layout.ts";
+import { PartFile } from "../storage/part_file.ts";
+import { Root } from "../storage/root.ts";
+import { wholeSha256 } from "../storage/hashing.ts";
+import type { Identity } from "../transport/handshake.ts";
+import { PieceChannel } from "../transport/piece_channel.ts";
+import { dialTcp } from "../transport/tcp.ts";
+import type { ReceiveNews, ReceiveOrder } from "./receive_protocol.ts";
+
+let root: Root;
+let identity: Identity;
+const parts = new Map<string, PartFile>();
+const channels = new Map<number, PieceChannel | undefined>();
+
+const tell = (news: ReceiveNews) => self.postMessage(news);
+
+function partOf(content: string): PartFile {
+  const part = parts.get(content);
+  if (!part) throw new LabError("failed", "This content is not open here");
+  return part;
+}
+
+function open({ content, spec, seed }: Extract<ReceiveOrder, { kind: "open" }>): void {
+  const part = PartFile.open(root, spec);
+  parts.set(content, part);
+  if (seed) part.seed();
+  tell({ kind: "opened", content, span: part.span() });
+}
+
+function check({ content, from, step }: Extract<ReceiveOrder, { kind: "check" }>): void {
+  const part = partOf(content);
+  const buffer = new Uint8Array(MAX_PIECE_SIZE);
+  const end = Math.ceil(part.span() / part.spec.pieceSize);
+  const held: number[] = [];
+  for (let piece = from; piece < end; piece += step) if (part.holds(piece, buffer)) held.push(piece);
+  tell({ kind: "checked", content, held });
+}
+
+async function dial({ source, host, port }: Extract<ReceiveOrder, { kind: "dial" }>): Promise<void> {
+  channels.set(source, undefined);
+  let channel: PieceChannel | undefined;
+  try {
+    const stream = await dialTcp({ host, port }, { clock: systemClock });
+    channel = await openInTime(stream);
+    if (!channels.has(source)) return channel.close();
+    channels.set(source, channel);
+    tell({ kind: "dialled", source });
+    await receiveAll(source, channel);
+  } catch (cause) {
+    if (channels.delete(source)) {
+      tell({ kind: "lost", source, code: codeOf(cause), message: messageOf(cause) });
+    }
+    channel?.close();
+  }
+}
+
+async function openInTime(stream: Awaited<ReturnType<typeof dialTcp>>): Promise<PieceChannel> {
+  const cancel = systemClock.after(TIMEOUTS.handshake, () => stream.close());
+  try {
+    return await PieceChannel.open(stream, identity);
+  } catch (cause) {
+    stream.close();
+    throw cause;
+  } finally {
+    cancel();
+  }
+}
+
+async function receiveAll(source: number, channel: PieceChannel): Promise<never> {
+  while (true) {
+    const answer = await channel.receive();
+    const { content, piece } = answer.ticket;
+    if (answer.kind === "refused") {
+      tell({
+        kind: "refused",
+        source,
+        content,
+        piece,
+        code: answer.error.code,
+        message: answer.error.message,
+      });
+      continue;
+    }
+    const bytes = answer.bytes.length;
+    try {
+      const right = parts.get(content)?.accept(piece, answer.bytes) ?? true;
+      tell({ kind: right ? "piece" : "bad", source, content, piece, bytes });
+    } catch (cause) {
+      tell({ kind: "fault", content, code: codeOf(cause), message: messageOf(cause) });
+    }
+  }
+}
+
+function ask({ orders }: Extract<ReceiveOrder, { kind: "ask" }>): void {
+  for (const { source, content, piece } of orders) {
+    const part = parts.get(content);
+    const channel = channels.get(source);
+    if (part && channel) {
+      channel.ask({ content, piece, length: part.layout.pieceLength(part.layout.piece(piece)) });
+    }
+  }
+}
+
+function finish({ content, checkWhole }: Extract<ReceiveOrder, { kind: "finish" }>): void {
+  const part = partOf(content);
+  parts.delete(content);
+  tell({ kind: "finished", content, paths: part.finish({ checkWhole }) });
+}
+
+function close({ content, discard }: Extract<ReceiveOrder, { kind: "close" }>): void {
+  const part = parts.get(content);
+  parts.delete(content);
+  if (discard) part?.discard();
+  else part?.close();
+}
+
+function hangUp(source: number): void {
+  const channel = channels.get(source);
+  channels.delete(source);
+  channel?.close();
+}
+
+function obey(order: ReceiveOrder): void {
+  switch (order.kind) {
+    case "start":
+      root = Root.open(order.root, "write");
+      identity = order.identity;
+      return;
+    case "open":
+      return open(order);
+    case "check":
+      return check(order);
+    case "dial":
+      dial(order);
+      return;
+    case "ask":
+      return ask(order);
+    case "hang-up":
+      return hangUp(order.source);
+    case "finish":
+      return finish(order);
+    case "close":
+      return close(order);
+    case "hash":
+      return tell({ kind: "hashed", name: order.name, sha256: wholeSha256(root.pathToRead(order.name)) });
+  }
+}
+
+self.onmessage = ({ data: order }: MessageEvent<ReceiveOrder>) => {
+  try {
+    obey(order);
+  } catch (cause) {
+    if (order.kind === "hash") return tell({ kind: "hashed", name: order.name, sha256: undefined });
+    const content = "content" in order ? order.content : "";
+    tell({ kind: "fault", content, code: codeOf(cause), message: messageOf(cause) });
+  }
+};
+
+/** A source that owes a piece and moves no byte for too long is given up. */
+const moved = new Map<PieceChannel, { bytes: number; since: number }>();
+systemClock.every(1_000, () => {
+  const now = systemClock.monotonic();
+  for (const channel of channels.values()) {
+    if (!channel) continue;
+    const seen = moved.get(channel);
+    if (!seen || seen.bytes !== channel.moved || channel.waiting === 0) {
+      moved.set(channel, { bytes: channel.moved, since: now });
+    } else if (now - seen.since > TIMEOUTS.pieceStall) channel.close();
+  }
+  for (const channel of moved.keys()) if (![...channels.values()].includes(channel)) moved.delete(channel);
+});

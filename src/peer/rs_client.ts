@@ -1,0 +1,113 @@
+/** Asking a registration server: who is there, who has what. Lists come in pages; these functions put them together. */
+
+import { LabError } from "../base/errors.ts";
+import { formatHostPort, type HostPort } from "../base/units.ts";
+import { LIMITS } from "../base/limits.ts";
+import type { WirePeer } from "../protocol/messages.ts";
+import type { Connection, Handler } from "../transport/connection.ts";
+import { greet, type Identity } from "../transport/handshake.ts";
+import { dialTcp } from "../transport/tcp.ts";
+import type { PeerContext } from "./context.ts";
+import type { NetworkRow } from "./fetch/select.ts";
+
+/** Most pages of one list: a server that never ends its list is not believed for ever. */
+const MOST_PAGES = 10_000;
+
+/**
+ * Connects to a registration server.
+ *
+ * @throws {LabError} "unreachable" with what to do about it; "unsupported" when something else listens there.
+ */
+export async function connectRs(
+  rs: HostPort,
+  identity: Identity,
+  context: PeerContext,
+  options: { signal?: AbortSignal; handler?: Handler } = {},
+): Promise<Connection> {
+  try {
+    const stream = await dialTcp(rs, {
+      clock: context.clock,
+      ...(options.signal ? { signal: options.signal } : {}),
+    });
+    const { connection, welcome } = await greet(stream, identity, {
+      clock: context.clock,
+      watchdog: context.watchdog,
+      ...(options.handler ? { handler: options.handler } : {}),
+    });
+    if (welcome.role === "rs") return connection;
+    connection.close();
+    throw new LabError(
+      "usage",
+      `Cannot use ${formatHostPort(rs)} as registration server: a peer answers there`,
+    );
+  } catch (cause) {
+    if (cause instanceof LabError && (cause.code === "unreachable" || cause.code === "timeout")) {
+      throw new LabError(
+        "unreachable",
+        `Cannot reach the registration server: ${cause.message}; is rs serve running there, and is --rs right?`,
+        { cause },
+      );
+    }
+    throw cause;
+  }
+}
+
+/**
+ * The peers that a registration server knows.
+ *
+ * @param options.cookie the asker's, which leaves it out of the list.
+ * @param options.all inactive ones too.
+ */
+export async function queryPeers(
+  rs: Connection,
+  options: { cookie?: string; all?: boolean } = {},
+): Promise<WirePeer[]> {
+  const peers: WirePeer[] = [];
+  let after: string | undefined;
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const answer = await rs.request(
+      { kind: "PQuery", ...options, ...(after === undefined ? {} : { after }) },
+      "Peers",
+    );
+    peers.push(...answer.peers);
+    if (answer.next === undefined || answer.peers.length === 0) return peers;
+    after = answer.next;
+  }
+  throw new LabError("protocol", "Cannot list the peers: the registration server's list does not end");
+}
+
+/** What to look for in an index. */
+export interface IndexQuery {
+  /** Names, folders, globs; everything when absent. */
+  patterns?: string[];
+  /** Words of name or title. */
+  query?: string;
+  /** One peer's files only. */
+  from?: string;
+  /** The asker's, which leaves it out of the holders. */
+  cookie?: string;
+}
+
+/** The network's index: who has what; works with a registration server and with a single peer. */
+export async function queryIndex(connection: Connection, query: IndexQuery): Promise<NetworkRow[]> {
+  const rows: NetworkRow[] = [];
+  let after: string | undefined;
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const answer = await connection.request({
+      kind: "RFCQuery",
+      ...query,
+      ...(after === undefined ? {} : { after }),
+    }, "RFCIndex");
+    for (const { name, title, size, sha256, modified, holders } of answer.rows) {
+      const known = holders.flatMap((i) => {
+        const holder = answer.holders[i];
+        return holder ? [{ peer: holder.name, address: holder.address, port: holder.port }] : [];
+      });
+      rows.push({ name, title, size, sha256, modified, holders: known });
+    }
+    if (answer.next === undefined) return rows;
+    if (answer.rows.length === 0 || rows.length > LIMITS.rowsPerPeer * 100) break;
+    after = answer.next;
+  }
+  throw new LabError("protocol", "Cannot read the index: the list does not end");
+}

@@ -1,0 +1,227 @@
+/**
+ * `send`: offers files to one peer or to the registration server's inbox. We listen, they dial back and fetch, they say
+ * what they have got. The files are read by this process, so they may lie outside the share.
+ */
+
+import { basename, dirname, resolve } from "@std/path";
+import { codeOf, LabError, messageOf } from "../base/errors.ts";
+import { TIMEOUTS } from "../base/limits.ts";
+import type { HostPort } from "../base/units.ts";
+import type { Scanned } from "../catalog/index.ts";
+import { nameFault, printable } from "../catalog/names.ts";
+import type { MessageOf, WireFile } from "../protocol/messages.ts";
+import { hashFile } from "../storage/hashing.ts";
+import { MAX_PIECE_SIZE, pieceSizeFor } from "../catalog/layout.ts";
+import { fileError, Root } from "../storage/root.ts";
+import { isoTime, ShareScanner } from "../storage/scan.ts";
+import { greet, type Identity } from "../transport/handshake.ts";
+import { RateLimiter } from "../transport/rate.ts";
+import { serve, type Server } from "../transport/server.ts";
+import { dialTcp } from "../transport/tcp.ts";
+import type { PeerContext } from "./context.ts";
+import { connectRs, queryPeers } from "./rs_client.ts";
+import { ContentStore, type LocalFile } from "./serve/content_store.ts";
+import { peerHandler } from "./serve/handlers.ts";
+import { inPages } from "./serve/registration.ts";
+
+/** A file to be sent. */
+export interface SendFile extends LocalFile {
+  /** The name under which it is offered. */
+  offered: string;
+  sha256: string;
+}
+
+/** Pieces' hashes of the files of one command, kept nowhere. */
+const NO_CACHE = { get: () => undefined, put: () => {} };
+
+/**
+ * Reads and hashes what is to be sent; folders keep their tree below their own name.
+ *
+ * @param paths files or folders, as the person named them; reading them must have been granted.
+ * @throws {LabError} when something can't be read or has a name that no peer would accept.
+ */
+export async function filesToSend(paths: readonly string[]): Promise<SendFile[]> {
+  const files: SendFile[] = [];
+  for (const path of paths) files.push(...await filesOf(resolve(path), path));
+  if (files.length === 0) {
+    throw new LabError("not_found", `Cannot send ${paths.join(", ")}: there is no file in it`);
+  }
+  return files;
+}
+
+async function filesOf(absolute: string, said: string): Promise<SendFile[]> {
+  let info: Deno.FileInfo;
+  try {
+    info = Deno.statSync(absolute);
+  } catch (cause) {
+    throw fileError(cause, `Cannot send ${said}`);
+  }
+  const name = basename(absolute);
+  const fault = nameFault(name);
+  if (fault) throw new LabError("name_refused", `Cannot send ${printable(said)}: ${fault}; rename it first`);
+  if (info.isDirectory) return await filesInFolder(absolute, name);
+  const root = Root.open(dirname(absolute), "read");
+  const size = info.size;
+  const { sha256 } = await hashFile(absolute, size, pieceSizeFor(size), new Uint8Array(MAX_PIECE_SIZE));
+  return [{ name, offered: name, root, size, modified: isoTime(info.mtime), sha256 }];
+}
+
+async function filesInFolder(absolute: string, name: string): Promise<SendFile[]> {
+  const root = Root.open(absolute, "read");
+  const found: Scanned[] = [];
+  const { skipped } = await new ShareScanner(root, NO_CACHE, []).scan((file) => found.push(file));
+  const [first] = skipped;
+  if (first) {
+    throw new LabError("name_refused", `Cannot send ${printable(`${name}/${first.name}`)}: ${first.reason}`);
+  }
+  return found.map(({ name: below, size, modified, sha256 }) => ({
+    name: below,
+    offered: `${name}/${below}`,
+    root,
+    size,
+    modified,
+    sha256,
+  }));
+}
+
+/** What a send needs. */
+export interface SendSetting {
+  rs: HostPort;
+  identity: Identity;
+  context: PeerContext;
+  cookie: string | undefined;
+  /** Name to send under. */
+  name: string;
+  progress: (progress: { bytes: number; total: number }) => void;
+  signal: AbortSignal;
+  rate?: number;
+}
+
+/** A file that has arrived, as its receiver says. */
+export interface Delivered {
+  name: string;
+  path: string;
+  sha256: string;
+}
+
+/**
+ * Sends files.
+ *
+ * @param to name of a peer, or "rs".
+ * @returns the receiver's receipt.
+ * @throws {LabError} "unreachable" when the receiver isn't there; else what it answered.
+ */
+export async function send(
+  files: readonly SendFile[],
+  to: string,
+  setting: SendSetting,
+): Promise<Delivered[]> {
+  const { context, signal } = setting;
+  const target = await findTarget(to, setting);
+  const contents = new ContentStore(
+    (sha256, name) => files.find((f) => f.offered === name && f.sha256 === sha256),
+    undefined,
+    context.clock,
+  );
+  const server = offerServer(contents, setting);
+  const end = () => server.close();
+  signal.addEventListener("abort", end, { once: true });
+  try {
+    const stream = await dialTcp(target, { clock: context.clock, signal });
+    const { connection } = await greet(stream, setting.identity, { ...context, idle: TIMEOUTS.manifest });
+    try {
+      signal.addEventListener("abort", () => connection.close(new LabError("interrupted", "Interrupted")), {
+        once: true,
+      });
+      return await offer(files, connection, server.address.port, setting);
+    } finally {
+      await connection.finish();
+    }
+  } catch (cause) {
+    if (signal.aborted) {
+      throw new LabError("interrupted", "Interrupted: nothing is lost, run it again", { cause });
+    }
+    throw new LabError(codeOf(cause), `Cannot send to ${printable(to)}: ${messageOf(cause)}`, { cause });
+  } finally {
+    signal.removeEventListener("abort", end);
+    server.close();
+    contents.close();
+  }
+}
+
+async function findTarget(to: string, setting: SendSetting): Promise<HostPort> {
+  if (to === "rs") return setting.rs;
+  const rs = await connectRs(setting.rs, setting.identity, setting.context, { signal: setting.signal });
+  try {
+    const peers = await queryPeers(rs, setting.cookie === undefined ? {} : { cookie: setting.cookie });
+    const peer = peers.find((each) => each.name === to && each.active);
+    if (!peer) {
+      throw new LabError(
+        "unreachable",
+        `Cannot send to ${printable(to)}: no active peer has that name; see peer peers`,
+      );
+    }
+    return { host: peer.address, port: peer.port };
+  } finally {
+    rs.close();
+  }
+}
+
+/** Listens on a free port for as long as the command runs; only the files of this offer can be had there. */
+function offerServer(contents: ContentStore, setting: SendSetting): Server {
+  const { context } = setting;
+  const handler = peerHandler({
+    rows: () => [],
+    contents,
+    rate: new RateLimiter(context.clock, setting.rate ?? Infinity),
+    self: () => ({ name: setting.name, port: server.address.port }),
+    offer: () => {
+      throw new LabError("unsupported", "This program only sends");
+    },
+    sent: () => {},
+  });
+  const identity = { role: "peer" as const, name: setting.name, agent: context.agent };
+  const server: Server = serve(
+    { host: "0.0.0.0", port: 0 },
+    { identity, mode: "open", handlerFor: () => handler },
+    context,
+    { connections: 64, handshakes: 32 },
+  );
+  return server;
+}
+
+async function offer(
+  files: readonly SendFile[],
+  connection: Awaited<ReturnType<typeof greet>>["connection"],
+  port: number,
+  setting: SendSetting,
+): Promise<Delivered[]> {
+  const wire = files.map((file): WireFile => [file.offered, file.size, file.sha256]);
+  const pages = [...inPages(wire, ([name]) => 120 + 3 * name.length)];
+  const bytes = files.reduce((sum, file) => sum + file.size, 0);
+  const id = setting.context.random.id(8);
+  const message = (page: WireFile[], more: boolean): MessageOf<"Offer"> => ({
+    kind: "Offer",
+    purpose: "send",
+    id,
+    peer: setting.name,
+    port,
+    files: page,
+    bytes,
+    ...(setting.cookie === undefined ? {} : { cookie: setting.cookie }),
+    ...(more ? { more } : {}),
+  });
+  const exchange = connection.open(message(pages[0]!, pages.length > 1));
+  for (let i = 1; i < pages.length; i++) {
+    await exchange.expect("OfferNext");
+    await exchange.send(message(pages[i]!, i < pages.length - 1));
+  }
+  const delivered: Delivered[] = [];
+  while (true) {
+    const incoming = await exchange.next(TIMEOUTS.manifest);
+    if (incoming.kind === "OfferProgress") setting.progress({ bytes: incoming.bytes, total: incoming.total });
+    if (incoming.kind !== "Receipt") continue;
+    delivered.push(...incoming.files);
+    if (!incoming.more) return delivered;
+  }
+}

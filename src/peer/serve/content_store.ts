@@ -1,0 +1,200 @@
+/**
+ * What this peer can deliver: makes manifests of files that it holds, and reads their pieces. A file that is no longer
+ * what the index says is not delivered.
+ */
+
+import { createHash } from "node:crypto";
+import { type Bytes, concat, toHex } from "../../base/bytes.ts";
+import type { Clock } from "../../base/clock.ts";
+import { LabError } from "../../base/errors.ts";
+import { type ContentFile, Layout, pieceSizeFor } from "../../catalog/layout.ts";
+import { encodeManifest } from "../../catalog/manifest.ts";
+import { printable } from "../../catalog/names.ts";
+import { readAt, sha256 } from "../../storage/hashing.ts";
+import type { PieceHashes } from "../../storage/piece_hashes.ts";
+import { fileError, type Root } from "../../storage/root.ts";
+import { isoTime } from "../../storage/scan.ts";
+
+/** A file that can be delivered. */
+export interface LocalFile {
+  /** Name below its root. */
+  name: string;
+  root: Root;
+  size: number;
+  /** ISO 8601; a file with another time has changed. */
+  modified: string;
+}
+
+/** Finds a file by its content. */
+export type LocalFiles = (sha256: string, name: string) => LocalFile | undefined;
+
+/** Manifests kept at once: a fetch of 100,000 small files goes through 50. */
+const MOST_CONTENTS = 512;
+/** Open files kept for the next piece, and for how long they may lie unused, milliseconds. */
+const MOST_OPEN = 32;
+const OPEN_FOR = 5_000;
+
+interface Content {
+  layout: Layout;
+  files: LocalFile[];
+  encoded: Bytes;
+}
+
+/** What this peer can deliver. */
+export class ContentStore {
+  #contents = new Map<string, Content>();
+  #bySpec = new Map<string, string>();
+  #open = new Map<string, { file: Deno.FsFile; used: number }>();
+
+  constructor(private files: LocalFiles, private pieces: PieceHashes | undefined, private clock: Clock) {}
+
+  /**
+   * The manifest of a content made of files that are held here.
+   *
+   * @param wanted files of the content, in order.
+   * @returns the manifest's bytes.
+   * @throws {LabError} "not_found" or "changed".
+   */
+  async manifest(wanted: readonly ContentFile[]): Promise<Bytes> {
+    const spec = createHash("sha256").update(JSON.stringify(wanted)).digest("hex");
+    const files = wanted.map((file) => this.#local(file));
+    for (const file of files) this.#requireUnchanged(file);
+    const known = this.#contents.get(this.#bySpec.get(spec) ?? "");
+    if (known) {
+      known.files = files;
+      return known.encoded;
+    }
+    const layout = new Layout(wanted, pieceSizeFor(wanted.reduce((sum, file) => sum + file.size, 0)));
+    const hashes = await this.#hashes(layout, files);
+    const encoded = encodeManifest({ pieceSize: layout.pieceSize, files: [...wanted], hashes });
+    const id = toHex(sha256(encoded));
+    this.#contents.set(id, { layout, files, encoded });
+    this.#bySpec.set(spec, id);
+    if (this.#contents.size > MOST_CONTENTS) this.#contents.delete(this.#contents.keys().next().value!);
+    return encoded;
+  }
+
+  /**
+   * Prepares a piece for sending.
+   *
+   * @returns its length in bytes, and how to read it.
+   * @throws {LabError} "not_found" when the content or piece isn't known here, "changed" when its files are not what they were.
+   */
+  piece(id: string, index: number): { length: number; fill: (into: Uint8Array, offset: number) => void } {
+    const content = this.#contents.get(id);
+    if (!content || index >= content.layout.pieceCount) {
+      throw new LabError("not_found", "This content is not known here; ask for its manifest again");
+    }
+    const piece = content.layout.piece(index);
+    const spans = content.layout.spans(piece);
+    for (const span of spans) if (span.length > 0) this.#requireUnchanged(content.files[span.file]!);
+    return {
+      length: content.layout.pieceLength(piece),
+      fill: (into, offset) => {
+        for (const span of spans) {
+          const from = Math.max(span.pieceOffset, offset);
+          const to = Math.min(span.pieceOffset + span.length, offset + into.length);
+          if (from >= to) continue;
+          const keep = spans.length === 1;
+          this.#read(
+            content.files[span.file]!,
+            into.subarray(from - offset, to - offset),
+            span.fileOffset + from - span.pieceOffset,
+            keep,
+          );
+        }
+      },
+    };
+  }
+
+  /** Closes files that have not been read for a while. */
+  tidy(): void {
+    const now = this.clock.monotonic();
+    for (const [key, { file, used }] of this.#open) {
+      if (now - used < OPEN_FOR) continue;
+      file.close();
+      this.#open.delete(key);
+    }
+  }
+
+  /** Closes all files. */
+  close(): void {
+    for (const { file } of this.#open.values()) file.close();
+    this.#open.clear();
+  }
+
+  #local({ name, size, sha256 }: ContentFile): LocalFile {
+    const file = this.files(sha256, name);
+    if (!file || file.size !== size) {
+      throw new LabError(
+        "not_found",
+        `${printable(name)} with SHA-256 ${sha256.slice(0, 8)}... is not here (any more)`,
+      );
+    }
+    return file;
+  }
+
+  #requireUnchanged({ root, name, size, modified }: LocalFile): void {
+    const path = root.pathToRead(name);
+    const now = Deno.lstatSync(path);
+    if (!now.isFile || now.size !== size || isoTime(now.mtime) !== modified) {
+      throw new LabError(
+        "changed",
+        `${printable(name)} has changed since it was indexed; try again in a moment`,
+      );
+    }
+  }
+
+  async #hashes(layout: Layout, files: LocalFile[]): Promise<Bytes> {
+    const [only] = layout.files;
+    if (layout.files.length === 1 && layout.pieceCount > 1) {
+      const kept = this.pieces?.get(only!.sha256, only!.size);
+      if (kept) return kept;
+    }
+    const hashes: Bytes[] = [];
+    const buffer = new Uint8Array(layout.pieceSize);
+    for (let i = 0; i < layout.pieceCount; i++) {
+      const piece = layout.piece(i);
+      for (const span of layout.spans(piece)) {
+        this.#read(
+          files[span.file]!,
+          buffer.subarray(span.pieceOffset, span.pieceOffset + span.length),
+          span.fileOffset,
+          false,
+        );
+      }
+      hashes.push(sha256(buffer.subarray(0, layout.pieceLength(piece))));
+      // Others are served between two pieces.
+      if (i % 4 === 3) await this.clock.sleep(0);
+    }
+    return concat(hashes);
+  }
+
+  #read(local: LocalFile, into: Uint8Array, offset: number, keep: boolean): void {
+    const path = local.root.pathOf(local.name);
+    // A file that was replaced has another time, and must not be read through the old one's handle.
+    const key = `${path}\n${local.modified}`;
+    try {
+      const file = this.#open.get(key)?.file ?? Deno.openSync(path, { read: true });
+      try {
+        if (readAt(file, into, offset) !== into.length) {
+          throw new LabError("changed", `${printable(local.name)} became shorter`);
+        }
+        if (keep) this.#keep(key, file);
+      } finally {
+        if (this.#open.get(key)?.file !== file) file.close();
+      }
+    } catch (cause) {
+      throw fileError(cause, `Cannot read ${printable(local.name)}`);
+    }
+  }
+
+  #keep(key: string, file: Deno.FsFile): void {
+    this.#open.delete(key);
+    this.#open.set(key, { file, used: this.clock.monotonic() });
+    if (this.#open.size <= MOST_OPEN) return;
+    const [oldest, entry] = this.#open.entries().next().value!;
+    entry.file.close();
+    this.#open.delete(oldest);
+  }
+}

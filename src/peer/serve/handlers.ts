@@ -1,0 +1,98 @@
+/** What a peer answers to others: its index, manifests, pieces, offers. */
+
+import { LabError } from "../../base/errors.ts";
+import { matcher, searcher } from "../../catalog/search.ts";
+import type { IndexRow } from "../../catalog/row.ts";
+import type { Message, MessageOf } from "../../protocol/messages.ts";
+import type { Handler } from "../../transport/connection.ts";
+import type { Exchange } from "../../transport/exchange.ts";
+import type { RateLimiter } from "../../transport/rate.ts";
+import type { ContentStore } from "./content_store.ts";
+import { inPages } from "./registration.ts";
+
+/** What a peer answers from. */
+export interface PeerAnswers {
+  rows: () => readonly IndexRow[];
+  contents: ContentStore;
+  rate: RateLimiter;
+  /** How to call and reach this peer in its own index. */
+  self: () => { name: string; port: number };
+  offer: Handler;
+  /** Counts what was sent, bytes. */
+  sent: (bytes: number) => void;
+}
+
+/** Makes the handler of a connection from another peer or a tool. */
+export function peerHandler(answers: PeerAnswers): Handler {
+  return (message, exchange) => answer(answers, message, exchange);
+}
+
+function answer(answers: PeerAnswers, message: Message, exchange: Exchange): Promise<void> | void {
+  switch (message.kind) {
+    case "RFCQuery":
+      return exchange.send(indexPage(answers, message, exchange));
+    case "GetRFC":
+      return sendManifest(answers, message, exchange);
+    case "PieceRequest":
+      return sendPiece(answers, message, exchange);
+    case "Offer":
+      return answers.offer(message, exchange);
+    default:
+      throw new LabError("unsupported", `A peer does not answer ${message.kind}`);
+  }
+}
+
+/** One page of our own index; the cursor is the last name of the page before. */
+function indexPage(
+  answers: PeerAnswers,
+  query: MessageOf<"RFCQuery">,
+  exchange: Exchange,
+): MessageOf<"RFCIndex"> {
+  const byPattern = query.patterns ? matcher(query.patterns) : () => true;
+  const byWords = query.query ? searcher(query.query) : () => true;
+  const rows = answers.rows().filter((row) =>
+    row.flag === 1 && (query.after === undefined || row.name > query.after) && byPattern(row.name) &&
+    byWords(row)
+  );
+  rows.sort((a, b) => a.name < b.name ? -1 : 1);
+  const [page = []] = inPages(rows, (row) => 250 + 3 * (row.name.length + row.title.length));
+  const { name, port } = answers.self();
+  return {
+    kind: "RFCIndex",
+    holders: [{ name, address: exchange.connection.local.host, port }],
+    rows: page.map((row) => ({ ...row, holders: [0] })),
+    ...(page.length < rows.length ? { next: page.at(-1)!.name } : {}),
+  };
+}
+
+async function sendManifest(
+  { contents }: PeerAnswers,
+  { files }: MessageOf<"GetRFC">,
+  exchange: Exchange,
+): Promise<void> {
+  const bytes = await contents.manifest(files.map(([name, size, sha256]) => ({ name, size, sha256 })));
+  await exchange.connection.sendData({
+    kind: "ManifestData",
+    stream: exchange.stream,
+    length: bytes.length,
+    fill: (into, offset) => into.set(bytes.subarray(offset, offset + into.length)),
+    signal: exchange.signal,
+  });
+}
+
+async function sendPiece(
+  answers: PeerAnswers,
+  request: MessageOf<"PieceRequest">,
+  exchange: Exchange,
+): Promise<void> {
+  const { length, fill } = answers.contents.piece(request.content, request.piece);
+  await exchange.connection.sendData({
+    kind: "PieceData",
+    stream: exchange.stream,
+    length,
+    fill,
+    rate: answers.rate,
+    signal: exchange.signal,
+  });
+  answers.sent(length);
+}

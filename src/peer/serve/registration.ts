@@ -1,0 +1,224 @@
+/**
+ * Staying registered: dials the registration server, registers with the cookie, tells it the index, keeps alive, and
+ * begins again when the connection breaks, with growing pauses and jitter so that a lab doesn't dial in step.
+ */
+
+import { codeOf, LabError, messageOf } from "../../base/errors.ts";
+import { LIMITS, TIMEOUTS } from "../../base/limits.ts";
+import { formatHostPort, type HostPort } from "../../base/units.ts";
+import type { IndexRow } from "../../catalog/row.ts";
+import type { WireRow } from "../../protocol/messages.ts";
+import type { Connection, Handler } from "../../transport/connection.ts";
+import type { PeerContext } from "../context.ts";
+import { connectRs } from "../rs_client.ts";
+
+/** What the registration server said when it registered us. */
+export interface Registration {
+  peer: string;
+  cookie: string;
+  /** Seconds. */
+  ttl: number;
+}
+
+/** What registration needs to know of the peer. */
+export interface RegistrationOptions {
+  rs: HostPort;
+  context: PeerContext;
+  /** The name to ask for, and the cookie of an earlier registration. */
+  self: () => { name: string; cookie: string | undefined };
+  hostName: string;
+  /** The port that our server listens on. */
+  port: number;
+  /** Files that we hold now. */
+  rows: () => IndexRow[];
+  /** Answers what the registration server asks. */
+  handler: Handler;
+  /** Called each time, once the index has been told. */
+  registered: (registration: Registration) => Promise<void> | void;
+}
+
+/** Keeps a peer registered. */
+export class RegistrationKeeper {
+  #o: RegistrationOptions;
+  #stop = new AbortController();
+  #connection: Connection | undefined;
+  #registration: Registration | undefined;
+  #announcing: Promise<void> = Promise.resolve();
+  #fault: string | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(options: RegistrationOptions) {
+    this.#o = options;
+  }
+
+  /** The registration, while it is in force. */
+  get current(): Registration | undefined {
+    return this.#connection ? this.#registration : undefined;
+  }
+  /** Why there's none at the moment. */
+  get fault(): string | undefined {
+    return this.#fault;
+  }
+  /** The connection to the registration server, while there is one. */
+  get connection(): Connection | undefined {
+    return this.#connection;
+  }
+
+  /** Begins, and goes on until {@linkcode leave} or {@linkcode close}. */
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  /** Tells the registration server what changed. */
+  announce(added: readonly IndexRow[], gone: readonly string[]): void {
+    const connection = this.#connection;
+    const cookie = this.#registration?.cookie;
+    if (!connection || !cookie) return;
+    this.#announcing = this.#announcing
+      .then(() => announceAll(connection, cookie, added, gone, false))
+      .catch((cause) => {
+        this.#o.context.log.warn(`Cannot tell the registration server what changed: ${messageOf(cause)}`);
+        // A half-told index is told anew from its beginning.
+        connection.close(cause);
+      });
+  }
+
+  /** Leaves politely, if registered, and ends. */
+  async leave(): Promise<void> {
+    this.#stop.abort(new LabError("interrupted", "Left"));
+    const connection = this.#connection;
+    if (connection && this.#registration) {
+      await connection.request({ kind: "Leave", cookie: this.#registration.cookie }, "Left", 3_000).catch(
+        () => {},
+      );
+    }
+    await this.close();
+  }
+
+  /** Ends without a word. */
+  async close(): Promise<void> {
+    this.#stop.abort(new LabError("interrupted", "Closed"));
+    this.#connection?.close();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, random, log } = this.#o.context;
+    const { signal } = this.#stop;
+    let pause: number = TIMEOUTS.backoffMin;
+    while (!signal.aborted) {
+      const began = clock.monotonic();
+      try {
+        await this.#once(signal);
+      } catch (cause) {
+        if (signal.aborted) return;
+        const fault = messageOf(cause);
+        if (fault !== this.#fault) log.warn(`${fault}. Trying again until it works`);
+        this.#fault = fault;
+        if (codeOf(cause) === "unknown_cookie") this.#registration = undefined;
+      }
+      this.#connection = undefined;
+      if (clock.monotonic() - began > TIMEOUTS.keepAlive) pause = TIMEOUTS.backoffMin;
+      await clock.sleep(pause * (0.5 + random.next()), signal).catch(() => {});
+      pause = Math.min(pause * 2, TIMEOUTS.backoffMax);
+    }
+  }
+
+  /** One connection, from dialling to its end. */
+  async #once(signal: AbortSignal): Promise<void> {
+    const { context, rs, handler, port, hostName } = this.#o;
+    const { name, cookie } = this.#o.self();
+    const identity = { role: "peer" as const, name, agent: context.agent };
+    const connection = await connectRs(rs, identity, context, { signal, handler });
+    const end = () => connection.close();
+    signal.addEventListener("abort", end, { once: true });
+    try {
+      const answer = await connection.request(
+        { kind: "Register", name, host: hostName, port, ...(cookie === undefined ? {} : { cookie }) },
+        "Registered",
+      );
+      const told = this.#o.rows();
+      await announceAll(connection, answer.cookie, told, [], true);
+      this.#registration = { peer: answer.peer, cookie: answer.cookie, ttl: answer.ttl };
+      this.#connection = connection;
+      this.#fault = undefined;
+      this.#announceSince(told);
+      await this.#o.registered(this.#registration);
+      await this.#keepAlive(connection, answer.cookie, answer.keepAlive * 1000, signal);
+    } finally {
+      signal.removeEventListener("abort", end);
+      connection.close();
+    }
+    throw new LabError(
+      "unreachable",
+      `The connection to the registration server at ${formatHostPort(rs)} ended`,
+    );
+  }
+
+  /** What changed while the whole index was being told. */
+  #announceSince(told: readonly IndexRow[]): void {
+    const before = new Map(told.map((row) => [row.name, row]));
+    const now = this.#o.rows();
+    const names = new Set(now.map((row) => row.name));
+    const added = now.filter((row) => before.get(row.name) !== row);
+    const gone = told.filter((row) => !names.has(row.name)).map((row) => row.name);
+    if (added.length > 0 || gone.length > 0) this.announce(added, gone);
+  }
+
+  async #keepAlive(
+    connection: Connection,
+    cookie: string,
+    interval: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { clock, random } = this.#o.context;
+    const ended = new AbortController();
+    connection.closed.then(() => ended.abort());
+    while (!connection.isClosed && !signal.aborted) {
+      await clock.sleep(interval * (0.75 + random.next() / 4), ended.signal).catch(() => {});
+      if (connection.isClosed) return;
+      const alive = await connection.request({ kind: "KeepAlive", cookie }, "Alive");
+      this.#registration = { ...this.#registration!, ttl: alive.ttl };
+    }
+  }
+}
+
+/** Tells rows and what is gone, in messages that fit. */
+async function announceAll(
+  connection: Connection,
+  cookie: string,
+  rows: readonly IndexRow[],
+  gone: readonly string[],
+  reset: boolean,
+): Promise<void> {
+  let first = reset;
+  const send = async (some: WireRow[], names: string[]) => {
+    await connection.request(
+      { kind: "Announce", cookie, reset: first, rows: some, gone: names },
+      "Announced",
+    );
+    first = false;
+  };
+  for (const part of inPages(rows, (row) => 250 + 3 * (row.name.length + row.title.length))) {
+    await send([...part], []);
+  }
+  for (const part of inPages(gone, (name) => 10 + 3 * name.length)) await send([], [...part]);
+  if (first) await send([], []);
+}
+
+/** Cuts a list so that each part stays within a page's rows and bytes. */
+export function* inPages<T>(items: readonly T[], bytesOf: (item: T) => number): Generator<T[]> {
+  let page: T[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    const size = bytesOf(item);
+    if (page.length >= LIMITS.pageRows || (page.length > 0 && bytes + size > LIMITS.pageBytes)) {
+      yield page;
+      page = [];
+      bytes = 0;
+    }
+    page.push(item);
+    bytes += size;
+  }
+  if (page.length > 0) yield page;
+}

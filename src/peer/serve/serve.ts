@@ -1,0 +1,333 @@
+/**
+ * `peer serve`: shares a folder, keeps its index, stays registered, serves many at once, receives what is sent, and
+ * carries out the commands that come over the control port.
+ */
+
+import { LabError, messageOf } from "../../base/errors.ts";
+import type { HostPort } from "../../base/units.ts";
+import { formatHostPort } from "../../base/units.ts";
+import { cleanPeerName, printable } from "../../catalog/names.ts";
+import { Root } from "../../storage/root.ts";
+import { RateLimiter } from "../../transport/rate.ts";
+import { serve as listen, type Server } from "../../transport/server.ts";
+import { type ControlServer, lockDataFolder, openControl, type Tell } from "../control.ts";
+import type { PeerContext } from "../context.ts";
+import type { FetchedFile } from "../fetch/content_run.ts";
+import { fetchCommand } from "../fetch/command.ts";
+import type { FetchListener } from "../fetch/engine.ts";
+import { loadPeerState, type PeerState, savePeerState } from "../peer_state.ts";
+import { type IndexNews, ShareIndex } from "../share_index.ts";
+import { removeOldParts } from "../../storage/old_parts.ts";
+import { ContentStore } from "./content_store.ts";
+import { peerHandler } from "./handlers.ts";
+import { offerHandler } from "./offers.ts";
+import { RegistrationKeeper } from "./registration.ts";
+
+/** Settings of `peer serve`. */
+export interface ServeOptions {
+  context: PeerContext;
+  rs: HostPort;
+  /** Name to register under; that of an earlier registration, else the host name, unless told. */
+  name: string | undefined;
+  hostName: string;
+  host: string;
+  /** A fixed port, or undefined for 23476 or else a free one. */
+  port: number | undefined;
+  share: string;
+  data: string;
+  /** Milliseconds between two scans. */
+  indexInterval: number;
+  /** Bytes per second that are sent at most. */
+  rate: number;
+  /** Hears what happens, as JSON lines of the contract. */
+  event: Tell;
+}
+
+/** The port of a peer unless told otherwise. */
+export const PEER_PORT = 23476;
+
+/** The first scan may take this long, milliseconds, before the peer registers without having finished it. */
+const FIRST_SCAN = 5_000;
+
+/** A peer that serves. */
+export class PeerServe {
+  readonly done: Promise<void>;
+  #o: ServeOptions;
+  #state: PeerState = {};
+  #root: Root;
+  #index: ShareIndex;
+  #contents: ContentStore;
+  #rate: RateLimiter;
+  #server!: Server;
+  #control: ControlServer | undefined;
+  #keeper!: RegistrationKeeper;
+  #lock: { release(): void };
+  #stopTidy = () => {};
+  #ending = new AbortController();
+  #markDone = () => {};
+  #claims = new Map<string, FetchedFile>();
+  #sent = 0;
+  #received = 0;
+
+  private constructor(options: ServeOptions) {
+    const { context } = options;
+    this.#o = options;
+    this.#root = Root.open(options.share, "write");
+    const data = Root.open(options.data, "write");
+    this.#lock = lockDataFolder(data.path, "peer");
+    this.#index = new ShareIndex({
+      share: this.#root.path,
+      data: data.path,
+      clock: context.clock,
+      log: context.log,
+      changed: (news) => this.#changed(news),
+    });
+    this.#rate = new RateLimiter(context.clock, options.rate);
+    this.#contents = new ContentStore(
+      (sha256, name) => {
+        const row = this.#index.find(sha256, name);
+        return row && { name: row.name, root: this.#root, size: row.size, modified: row.modified };
+      },
+      this.#index.pieces,
+      context.clock,
+    );
+    this.done = new Promise((resolve) => this.#markDone = resolve);
+  }
+
+  /**
+   * Starts serving: listens first, then indexes, then registers.
+   *
+   * @throws {LabError} when the port or a folder can't be had.
+   */
+  static async start(options: ServeOptions): Promise<PeerServe> {
+    const peer = new PeerServe(options);
+    try {
+      await peer.#start();
+      return peer;
+    } catch (cause) {
+      await peer.close();
+      throw cause;
+    }
+  }
+
+  get #name(): string {
+    return this.#o.name ?? this.#state.name ?? cleanPeerName(this.#o.hostName);
+  }
+
+  async #start(): Promise<void> {
+    const { context, rs, event } = this.#o;
+    this.#state = { ...await loadPeerState(this.#o.data), rs: formatHostPort(rs) };
+    await savePeerState(this.#o.data, this.#state, context.clock);
+    this.#server = this.#listen();
+    const { host, port } = this.#server.address;
+    event({ event: "listening", role: "peer", host, port });
+    context.log.info(`Listening on ${formatHostPort({ host, port })}, sharing ${this.#root.path}`);
+    removeOldParts(this.#root, context.clock.now());
+    this.#control = await openControl({
+      data: this.#o.data,
+      role: "peer",
+      context,
+      commands: this.#commands(),
+    });
+    await this.#index.open();
+    const firstScan = this.#index.scan().catch((cause) =>
+      context.log.error(`Cannot scan the share: ${messageOf(cause)}`)
+    );
+    this.#index.keepCurrent(this.#o.indexInterval);
+    this.#stopTidy = context.clock.every(5_000, () => this.#contents.tidy());
+    this.#keeper = new RegistrationKeeper({
+      rs,
+      context,
+      self: () => ({ name: this.#name, cookie: this.#state.cookie }),
+      hostName: this.#o.hostName,
+      port,
+      rows: () => this.#index.present(),
+      handler: this.#handler(),
+      registered: (registration) => this.#registered(registration),
+    });
+    await Promise.race([firstScan, context.clock.sleep(FIRST_SCAN, this.#ending.signal).catch(() => {})]);
+    if (!this.#ending.signal.aborted) this.#keeper.start();
+  }
+
+  /** Leaves the lab and ends. */
+  async leave(): Promise<void> {
+    if (this.#ending.signal.aborted) return await this.done;
+    this.#ending.abort(new LabError("interrupted", "This peer is leaving"));
+    await this.#keeper?.leave();
+    await this.close();
+  }
+
+  /** Ends without taking leave. */
+  async close(): Promise<void> {
+    this.#ending.abort(new LabError("interrupted", "This peer is ending"));
+    this.#stopTidy();
+    await this.#keeper?.close();
+    await this.#index.close();
+    await this.#control?.close();
+    this.#server?.close();
+    this.#contents.close();
+    this.#lock.release();
+    this.#markDone();
+  }
+
+  #listen(): Server {
+    const { context, host, port } = this.#o;
+    const handler = this.#handler();
+    const open = (wanted: number) =>
+      listen({ host, port: wanted }, {
+        identity: { role: "peer", name: this.#name, agent: context.agent },
+        mode: "open",
+        handlerFor: () => handler,
+      }, context);
+    if (port !== undefined) return open(port);
+    try {
+      return open(PEER_PORT);
+    } catch {
+      return open(0);
+    }
+  }
+
+  #handler() {
+    const { context } = this.#o;
+    return peerHandler({
+      rows: () => this.#index.rows,
+      contents: this.#contents,
+      rate: this.#rate,
+      self: () => ({ name: this.#name, port: this.#server.address.port }),
+      sent: (bytes) => this.#sent += bytes,
+      offer: offerHandler({
+        context,
+        name: () => this.#name,
+        folderFor: () => this.#root.path,
+        known: (name, size, modified) => this.#index.known(name, size, modified),
+        received: (file, from) => this.#receivedFile(file, from),
+        signal: this.#ending.signal,
+      }),
+    });
+  }
+
+  async #registered({ peer, cookie, ttl }: { peer: string; cookie: string; ttl: number }): Promise<void> {
+    const { context, rs, event, data } = this.#o;
+    const before = this.#state;
+    this.#state = { name: peer, cookie, rs: formatHostPort(rs) };
+    if (this.#o.name !== undefined && this.#o.name !== peer) {
+      context.log.warn(
+        `The name ${printable(this.#o.name)} is taken; this peer is now called ${printable(peer)}`,
+      );
+      this.#o.name = peer;
+    }
+    if (before.cookie !== cookie || before.name !== peer) {
+      await savePeerState(data, this.#state, context.clock)
+        .catch((cause) =>
+          context.log.warn(`${messageOf(cause)}; the cookie will not be known after a restart`)
+        );
+    }
+    event({ event: "registered", peer, cookie, ttl });
+    context.log.info(`Registered as ${printable(peer)} at ${formatHostPort(rs)}`);
+  }
+
+  #changed({ added, gone }: IndexNews): void {
+    const { log } = this.#o.context;
+    for (const row of added) this.#checkClaim(row);
+    if (added.length + gone.length <= 3) {
+      for (const row of added) log.info(`Shared: ${printable(row.name)}`);
+      for (const row of gone) log.info(`Gone: ${printable(row.name)}`);
+    } else {
+      log.info(`The share changed: ${added.length} files new or changed, ${gone.length} gone`);
+    }
+    this.#keeper?.announce(added, gone.map((row) => row.name));
+  }
+
+  /** The scan has read the whole file: is it what its manifest claimed? */
+  #checkClaim(row: { name: string; sha256: string }): void {
+    const claim = this.#claims.get(this.#root.pathOf(row.name));
+    if (!claim) return;
+    this.#claims.delete(claim.path);
+    if (claim.sha256 === row.sha256) return;
+    this.#index.pieces.remove(claim.sha256);
+    this.#o.context.log.error(
+      `${printable(row.name)} is not what ${
+        claim.from.map((p) => printable(p)).join(", ")
+      } claimed: its SHA-256 is ` +
+        `${row.sha256.slice(0, 12)}..., not ${
+          claim.sha256.slice(0, 12)
+        }...; do not trust it, and fetch it from another peer`,
+    );
+  }
+
+  #noteFetched(file: FetchedFile): void {
+    this.#received += file.bytes;
+    if (!file.present) this.#claims.set(file.path, file);
+    // The change notice may be missed.
+    this.#index.scanSoon();
+  }
+
+  #receivedFile(file: FetchedFile, from: string): void {
+    if (file.present) return;
+    this.#noteFetched(file);
+    this.#o.event({ event: "received", name: file.name, bytes: file.size, from, path: file.path });
+    this.#o.context.log.info(`Received ${printable(file.name)} from ${printable(from)}`);
+  }
+
+  #commands() {
+    return {
+      status: (_: Record<string, unknown>, tell: Tell) => Promise.resolve(tell(this.#status())),
+      leave: async (_: Record<string, unknown>, tell: Tell) => {
+        tell({ event: "left", peer: this.#name });
+        // After the answer has gone out.
+        this.#o.context.clock.after(50, () => void this.leave());
+        await Promise.resolve();
+      },
+      scan: async () => await this.#index.scan(),
+      fetch: (args: Record<string, unknown>, tell: Tell, signal: AbortSignal) =>
+        this.#fetch(args, tell, signal),
+    };
+  }
+
+  #status(): Record<string, unknown> {
+    const registration = this.#keeper?.current;
+    return {
+      event: "status",
+      peer: this.#name,
+      registered: registration !== undefined,
+      ...(registration ? { cookie: registration.cookie, ttl: registration.ttl } : {}),
+      ...(this.#keeper?.fault && !registration ? { fault: this.#keeper.fault } : {}),
+      rs: formatHostPort(this.#o.rs),
+      port: this.#server.address.port,
+      share: this.#root.path,
+      files: this.#index.present().length,
+      connections: this.#server.connections.size,
+      sent: this.#sent,
+      received: this.#received,
+    };
+  }
+
+  async #fetch(args: Record<string, unknown>, tell: Tell, signal: AbortSignal): Promise<void> {
+    const { context, rs, data } = this.#o;
+    const listener: FetchListener = {
+      progress: (progress) => tell({ event: "progress", ...progress }),
+      fetched: (file) => {
+        this.#noteFetched(file);
+        tell({ event: "fetched", ...file });
+      },
+      failed: (names, error) =>
+        tell({ event: "failed", names: names.slice(0, 100), code: error.code, message: error.message }),
+    };
+    const patterns = Array.isArray(args.patterns)
+      ? args.patterns.filter((p): p is string => typeof p === "string")
+      : [];
+    const from = typeof args.from === "string" ? args.from : undefined;
+    const folder = typeof args.folder === "string" ? args.folder : this.#root.path;
+    await fetchCommand({ patterns, from, folder }, {
+      rs,
+      identity: { role: "peer", name: this.#name, agent: context.agent },
+      context,
+      cookie: this.#state.cookie,
+      data,
+      listener,
+      known: (name, size, modified) => this.#index.known(name, size, modified),
+      signal: AbortSignal.any([signal, this.#ending.signal]),
+    });
+    if (folder === this.#root.path) await this.#index.scan().catch(() => {});
+  }
+}

@@ -1,0 +1,235 @@
+/**
+ * The living index of a share: rows in memory, index.csv on disk, a worker that scans. Change notices of the system only
+ * hurry a scan; the scan every interval is the truth.
+ */
+
+import type { Clock } from "../base/clock.ts";
+import { LabError, messageOf } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
+import { applyScan, type Scanned } from "../catalog/index.ts";
+import { printable } from "../catalog/names.ts";
+import type { IndexRow } from "../catalog/row.ts";
+import { IndexFile } from "../storage/index_file.ts";
+import { PieceHashes } from "../storage/piece_hashes.ts";
+import type { ScanNews, ScanOrder } from "../storage/scan_protocol.ts";
+import { OWN_PREFIX } from "../storage/root.ts";
+import type { Skipped } from "../storage/scan.ts";
+
+/** What changed in the index. */
+export interface IndexNews {
+  added: IndexRow[];
+  gone: IndexRow[];
+}
+
+/** What a share index works with. */
+export interface ShareIndexOptions {
+  /** Absolute path of the share. */
+  share: string;
+  /** Absolute path of the data folder. */
+  data: string;
+  clock: Clock;
+  log: Logger;
+  changed?: (news: IndexNews) => void;
+}
+
+/** Pause between a change notice and the scan, milliseconds: a copy of many files is one scan. */
+const SETTLE = 300;
+
+/** The index of one share. */
+export class ShareIndex {
+  readonly pieces: PieceHashes;
+  #o: ShareIndexOptions;
+  #file: IndexFile;
+  #rows: IndexRow[] = [];
+  #byHash = new Map<string, IndexRow[]>();
+  #found = new Map<string, Scanned>();
+  #worker: Worker | undefined;
+  #scanning: Promise<void> | undefined;
+  #again = false;
+  #scanned = { resolve: () => {}, reject: (_: unknown) => {} };
+  #told = new Set<string>();
+  #watcher: Deno.FsWatcher | undefined;
+  #stops: (() => void)[] = [];
+  #cancelSoon = () => {};
+
+  constructor(options: ShareIndexOptions) {
+    this.#o = options;
+    this.pieces = new PieceHashes(options.data);
+    this.#file = new IndexFile(options.data, options);
+  }
+
+  /** All rows, those of files that have gone included. */
+  get rows(): readonly IndexRow[] {
+    return this.#rows;
+  }
+
+  /** Rows of files that are there. */
+  present(): IndexRow[] {
+    return this.#rows.filter((row) => row.flag === 1);
+  }
+
+  /** A file with this content, the one of this name if there are several. */
+  find(sha256: string, name?: string): IndexRow | undefined {
+    const rows = this.#byHash.get(sha256);
+    return rows?.find((row) => row.name === name) ?? rows?.[0];
+  }
+
+  /** The hash of a file as the index knows it, if it hasn't changed since. */
+  known(name: string, size: number, modified: number): string | undefined {
+    const file = this.#found.get(name);
+    return file && file.size === size && Date.parse(file.modified) === modified ? file.sha256 : undefined;
+  }
+
+  /** Reads index.csv and starts the scan worker. */
+  async open(): Promise<void> {
+    this.#setRows(await this.#file.load());
+    for (const { flag, ...file } of this.#rows) if (flag === 1) this.#found.set(file.name, file);
+    const { share, data } = this.#o;
+    this.#worker = new Worker(new URL("../storage/scan_worker.ts", import.meta.url), {
+      type: "module",
+      deno: {
+        permissions: {
+          read: [share, data],
+          write: [data],
+          net: false,
+          env: false,
+          run: false,
+          ffi: false,
+          sys: false,
+        },
+      },
+    });
+    this.#worker.onmessage = ({ data: news }: MessageEvent<ScanNews>) => this.#hear(news);
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#scanned.reject(new LabError("failed", `The scan of the share failed: ${event.message}`));
+    };
+    this.#tell({ kind: "start", share, data, known: [...this.#found.values()] });
+  }
+
+  /** Scans now; while a scan runs, waits for it and scans once more. */
+  scan(): Promise<void> {
+    if (this.#scanning) {
+      this.#again = true;
+      return this.#scanning;
+    }
+    this.#scanning = this.#scanAll().finally(() => this.#scanning = undefined);
+    return this.#scanning;
+  }
+
+  /** Scans in a moment; more calls until then are one scan. */
+  scanSoon(): void {
+    this.#cancelSoon();
+    this.#cancelSoon = this.#o.clock.after(SETTLE, () => {
+      this.scan().catch((cause) => this.#o.log.error(`Cannot scan the share: ${messageOf(cause)}`));
+    });
+  }
+
+  /** Scans every so many milliseconds, and soon after the system says that something changed. */
+  keepCurrent(interval: number): void {
+    this.#stops.push(this.#o.clock.every(interval, () => this.scanSoon()));
+    try {
+      this.#watcher = Deno.watchFs(this.#o.share);
+      this.#watch(this.#watcher);
+    } catch {
+      this.#o.log.debug("This system gives no change notices; the share is scanned at intervals only");
+    }
+  }
+
+  /** Writes what is to be written and ends the worker. */
+  async close(): Promise<void> {
+    for (const stop of this.#stops) stop();
+    this.#stops = [];
+    this.#cancelSoon();
+    try {
+      this.#watcher?.close();
+    } catch { /* it ended by itself */ }
+    this.#worker?.terminate();
+    this.#worker = undefined;
+    this.#scanned.reject(new LabError("interrupted", "The scan was interrupted"));
+    await this.#scanning?.catch(() => {});
+    await this.#file.retry();
+  }
+
+  async #scanAll(): Promise<void> {
+    do {
+      this.#again = false;
+      await new Promise<void>((resolve, reject) => {
+        if (!this.#worker) return reject(new LabError("interrupted", "The index is closed"));
+        this.#scanned = { resolve, reject };
+        this.#tell({ kind: "scan" });
+      });
+      await this.#update({ save: true });
+    } while (this.#again);
+  }
+
+  async #watch(watcher: Deno.FsWatcher): Promise<void> {
+    for await (const event of watcher) {
+      if (event.kind === "access" || event.paths.every((path) => path.includes(OWN_PREFIX))) continue;
+      this.scanSoon();
+    }
+  }
+
+  #tell(order: ScanOrder): void {
+    this.#worker!.postMessage(order);
+  }
+
+  #hear(news: ScanNews): void {
+    switch (news.kind) {
+      case "changed":
+        for (const file of news.files) this.#found.set(file.name, file);
+        // Told at once, so that a long first scan makes files available as it goes.
+        this.#update({ save: false });
+        return;
+      case "scanned":
+        for (const name of news.gone) this.#found.delete(name);
+        this.#tellSkipped(news.skipped);
+        this.#scanned.resolve();
+        return;
+      case "failed":
+        this.#scanned.reject(new LabError("failed", news.message));
+        return;
+    }
+  }
+
+  #dirty = false;
+
+  async #update(options: { save: boolean }): Promise<void> {
+    // During the first scan, rows of an earlier run that haven't been looked at yet are still in `found`.
+    const change = applyScan(this.#rows, [...this.#found.values()]);
+    const changed = change.added.length > 0 || change.gone.length > 0;
+    if (changed) {
+      this.#dirty = true;
+      this.#setRows(change.rows);
+      this.#o.changed?.({ added: change.added, gone: change.gone });
+    }
+    if (!options.save) return;
+    if (this.#dirty || !(await this.#file.isThere())) {
+      this.#dirty = false;
+      await this.#file.save(this.#rows);
+      this.pieces.keepOnly(new Set(this.present().map((row) => row.sha256)));
+    } else {
+      await this.#file.retry();
+    }
+  }
+
+  #setRows(rows: IndexRow[]): void {
+    this.#rows = rows;
+    this.#byHash.clear();
+    for (const row of rows) {
+      if (row.flag === 0) continue;
+      const same = this.#byHash.get(row.sha256);
+      if (same) same.push(row);
+      else this.#byHash.set(row.sha256, [row]);
+    }
+  }
+
+  #tellSkipped(skipped: Skipped[]): void {
+    const news = skipped.filter(({ name, reason }) => !this.#told.has(`${name}\n${reason}`));
+    for (const { name, reason } of news.slice(0, 20)) {
+      this.#o.log.warn(`Not shared: ${printable(name)}: ${printable(reason)}`);
+    }
+    if (news.length > 20) this.#o.log.warn(`Not shared: ${news.length - 20} more`);
+    this.#told = new Set(skipped.map(({ name, reason }) => `${name}\n${reason}`));
+  }
+}

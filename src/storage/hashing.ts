@@ -1,0 +1,114 @@
+/**
+ * SHA-256 of files: of the whole, and of each piece, in one reading. The whole is hashed on this thread while the
+ * runtime hashes the piece on another, so the pieces cost hardly more time than the whole alone.
+ */
+
+import { createHash } from "node:crypto";
+import { type Bytes, toHex } from "../base/bytes.ts";
+import { LabError } from "../base/errors.ts";
+import { fileError } from "./root.ts";
+
+/** What one reading of a file yields. */
+export interface FileHashes {
+  /** SHA-256 of the whole, hexadecimal. */
+  sha256: string;
+  /** SHA-256 of each piece, end to end; undefined for a file of one piece or none: it's that of the whole. */
+  pieces: Bytes | undefined;
+  /** Up to 8 KiB from its beginning. */
+  head: Bytes;
+}
+
+/** SHA-256 of bytes. */
+export function sha256(bytes: Uint8Array): Bytes {
+  return new Uint8Array(createHash("sha256").update(bytes).digest());
+}
+
+/**
+ * Fills the buffer from the file at an offset.
+ *
+ * @returns bytes read: less than asked for only at the end of the file.
+ */
+export function readAt(file: Deno.FsFile, into: Uint8Array, offset: number): number {
+  file.seekSync(offset, Deno.SeekMode.Start);
+  let at = 0;
+  while (at < into.length) {
+    const n = file.readSync(at === 0 ? into : into.subarray(at));
+    if (n === null) break;
+    at += n;
+  }
+  return at;
+}
+
+/** Writes all bytes at an offset. */
+export function writeAt(file: Deno.FsFile, bytes: Uint8Array, offset: number): void {
+  file.seekSync(offset, Deno.SeekMode.Start);
+  let at = 0;
+  while (at < bytes.length) at += file.writeSync(at === 0 ? bytes : bytes.subarray(at));
+}
+
+/**
+ * Reads a file once and hashes it.
+ *
+ * @param size its size in bytes, as just seen; a file that turns out shorter or longer is refused as changed.
+ * @param pieceSize bytes per piece.
+ * @throws {LabError} "changed", "not_found", "not_permitted" or "failed".
+ */
+export async function hashFile(
+  path: string,
+  size: number,
+  pieceSize: number,
+  buffer: Bytes,
+): Promise<FileHashes> {
+  let file: Deno.FsFile;
+  try {
+    file = Deno.openSync(path, { read: true });
+  } catch (cause) {
+    throw fileError(cause, `Cannot read ${path}`);
+  }
+  try {
+    const whole = createHash("sha256");
+    const pieceCount = Math.ceil(size / pieceSize);
+    const pieces = pieceCount > 1 ? new Uint8Array(32 * pieceCount) : undefined;
+    let head: Bytes = new Uint8Array(0);
+    for (let offset = 0, i = 0; offset < size; offset += pieceSize, i++) {
+      const part = buffer.subarray(0, Math.min(pieceSize, size - offset));
+      if (readAt(file, part, offset) !== part.length) throw changed(path);
+      if (i === 0) head = part.slice(0, 8192);
+      const digest = pieces ? crypto.subtle.digest("SHA-256", part) : undefined;
+      whole.update(part);
+      if (pieces && digest) pieces.set(new Uint8Array(await digest), 32 * i);
+    }
+    if (readAt(file, buffer.subarray(0, 1), size) !== 0) throw changed(path);
+    return { sha256: toHex(whole.digest()), pieces, head };
+  } catch (cause) {
+    throw fileError(cause, `Cannot read ${path}`);
+  } finally {
+    file.close();
+  }
+}
+
+/**
+ * SHA-256 of a file, or of its first bytes, hexadecimal.
+ *
+ * @param size how many bytes; the whole file when absent.
+ */
+export function wholeSha256(path: string, size = Infinity): string {
+  const file = Deno.openSync(path, { read: true });
+  try {
+    const hash = createHash("sha256");
+    const buffer = new Uint8Array(1024 * 1024);
+    for (let at = 0; at < size;) {
+      const n = readAt(file, buffer.subarray(0, Math.min(buffer.length, size - at)), at);
+      hash.update(buffer.subarray(0, n));
+      at += n;
+      if (n < buffer.length) break;
+    }
+    return toHex(hash.digest());
+  } finally {
+    file.close();
+  }
+}
+
+function changed(path: string): LabError {
+  return new LabError("changed", `Cannot index ${path}: it changed while it was read`);
+}

@@ -1,0 +1,98 @@
+/**
+ * index.csv in the data folder. A damaged or locked one never stops the peer: a damaged one is set aside under another
+ * name, a locked one is tried again at the next change.
+ */
+
+import { join } from "@std/path";
+import type { Clock } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
+import { decodeIndex, encodeIndex } from "../catalog/csv.ts";
+import type { IndexRow } from "../catalog/row.ts";
+import { renameWithRetry, writeAtomic } from "./atomic.ts";
+
+/** Reads and writes index.csv of one data folder. */
+export class IndexFile {
+  readonly path: string;
+  #clock: Clock;
+  #log: Logger;
+  #pending: readonly IndexRow[] | undefined;
+
+  constructor(dataFolder: string, options: { clock: Clock; log: Logger }) {
+    this.path = join(dataFolder, "index.csv");
+    this.#clock = options.clock;
+    this.#log = options.log;
+  }
+
+  /** The rows on disk; none when there is no file, or when it was damaged and set aside. */
+  async load(): Promise<IndexRow[]> {
+    let text: string;
+    try {
+      text = await Deno.readTextFile(this.path);
+    } catch (cause) {
+      if (!(cause instanceof Deno.errors.NotFound)) {
+        this.#log.warn(`Cannot read ${this.path}: ${messageOf(cause)}; the share is indexed afresh`);
+      }
+      return [];
+    }
+    try {
+      const { rows, problems } = decodeIndex(text);
+      if (problems.length > 0) {
+        this.#log.warn(`${this.path} has damaged rows, left out: ${problems.slice(0, 3).join("; ")}`);
+      }
+      return rows;
+    } catch (cause) {
+      await this.#setAside(cause);
+      return [];
+    }
+  }
+
+  /**
+   * Writes the rows. When the file is held by another program, says so and keeps them for {@linkcode retry}.
+   *
+   * @returns true when they are on disk.
+   */
+  async save(rows: readonly IndexRow[]): Promise<boolean> {
+    try {
+      await writeAtomic(this.path, encodeIndex(rows), { clock: this.#clock });
+      this.#pending = undefined;
+      return true;
+    } catch (cause) {
+      if (!this.#pending) {
+        this.#log.warn(
+          `${
+            messageOf(cause)
+          }; if it is open in another program, close it there. Tried again at the next scan`,
+        );
+      }
+      this.#pending = rows;
+      return false;
+    }
+  }
+
+  /** True when index.csv exists; somebody may have removed it. */
+  async isThere(): Promise<boolean> {
+    try {
+      return (await Deno.stat(this.path)).isFile;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Writes what could not be written before, if anything. */
+  async retry(): Promise<void> {
+    if (this.#pending) await this.save(this.#pending);
+  }
+
+  async #setAside(cause: unknown): Promise<void> {
+    const aside = `${this.path}.damaged-${
+      new Date(this.#clock.now()).toISOString().replaceAll(/[:.]/g, "-")
+    }`;
+    try {
+      await renameWithRetry(this.path, aside, this.#clock);
+      this.#log.warn(`${this.path} is damaged (${messageOf(cause)}); it was set aside as ${aside}`);
+    } catch (failed) {
+      this.#log.warn(`${this.path} is damaged and could not be set aside: ${messageOf(failed)}`);
+    }
+  }
+}

@@ -1,0 +1,28 @@
+/** Locks between processes: two programs must not write the same part file or serve the same data folder. */
+
+/** A lock that is held until it is released or the process ends, however it ends. */
+export interface FileLock {
+  release(): void;
+}
+
+/**
+ * Takes the lock, if nobody else has it.
+ *
+ * @param path of the lock file; it is made, and removed on release.
+ * @returns undefined when another process or worker holds it.
+ */
+export function tryLock(path: string): FileLock | undefined {
+  const file = Deno.openSync(path, { read: true, write: true, create: true });
+  if (!file.tryLockSync(true)) {
+    file.close();
+    return undefined;
+  }
+  return {
+    release() {
+      try {
+        Deno.removeSync(path);
+      } catch { /* Windows keeps a file that is open; it does no harm */ }
+      file.close();
+    },
+  };
+}

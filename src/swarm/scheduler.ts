@@ -1,0 +1,199 @@
+/**
+ * Who is asked for which piece. Pure: no sockets, no clock, no chance but what it is handed; events go in by method,
+ * requests come out of `poll`.
+ *
+ * Invariants, for each piece of each content:
+ * - it is *missing*, *asked* (of one source, in the end game of two), or *held*; held is final;
+ * - it is asked only of a source that has it and that has not failed it;
+ * - what is asked of one source never exceeds its depth, so a slow source can't hoard pieces.
+ *
+ * Policy: contents in the order in which they were added; within one, rarest first, then in order (which keeps writes
+ * sequential). When every missing piece has been asked for, an idle source takes over the piece that waits longest on a
+ * source much slower than itself: the end game.
+ */
+
+import { ContentState } from "./content.ts";
+import { SourceState } from "./source.ts";
+import type { ContentId, PieceOrder, SourceId } from "./types.ts";
+
+/** What the scheduler may use up. */
+export interface SchedulerLimits {
+  /** Bytes asked of one source and not yet there: enough to keep a pipe full while a request travels. */
+  depthBytes: number;
+  /** Requests on one source, whatever their size. */
+  depthRequests: number;
+  /** A piece counts as waiting too long when a source has not delivered anything for so many milliseconds. */
+  patience: number;
+}
+
+/** 8 MiB is 64 ms of a gigabit link, more than any LAN's round trip and a disk's hiccup together. */
+export const DEFAULT_LIMITS: SchedulerLimits = {
+  depthBytes: 8 * 1024 * 1024,
+  depthRequests: 16,
+  patience: 2_000,
+};
+
+/** Decides who is asked for which piece. */
+export class Scheduler {
+  #limits: SchedulerLimits;
+  #contents = new Map<ContentId, ContentState>();
+  #sources = new Map<SourceId, SourceState>();
+
+  constructor(limits: Partial<SchedulerLimits> = {}) {
+    this.#limits = { ...DEFAULT_LIMITS, ...limits };
+  }
+
+  /**
+   * Adds a content to be fetched.
+   *
+   * @param lengths bytes of each piece.
+   * @param held pieces that are on disk already.
+   */
+  addContent(id: ContentId, lengths: readonly number[], held: Iterable<number> = []): void {
+    this.#contents.set(id, new ContentState(id, lengths, held));
+  }
+
+  /** Forgets a content, done or given up. */
+  removeContent(id: ContentId): void {
+    const content = this.#contents.get(id);
+    if (!content) return;
+    for (const source of this.#sources.values()) source.forgetContent(id);
+    this.#contents.delete(id);
+  }
+
+  /** Adds a source; it has nothing until {@linkcode offer} says so. */
+  addSource(id: SourceId, now: number): void {
+    this.#sources.set(id, new SourceState(id, now));
+  }
+
+  /** A source has all pieces of a content, or the given ones on top of those it had. */
+  offer(source: SourceId, content: ContentId, pieces: "all" | Iterable<number> = "all"): void {
+    const state = this.#contents.get(content);
+    if (state && this.#sources.has(source)) state.offer(source, pieces);
+  }
+
+  /** A source is gone: what was asked of it is missing again. */
+  removeSource(id: SourceId): void {
+    const source = this.#sources.get(id);
+    if (!source) return;
+    for (const { content, piece } of source.asked()) this.#contents.get(content)?.release(piece, id);
+    for (const content of this.#contents.values()) content.withdraw(id);
+    this.#sources.delete(id);
+  }
+
+  /**
+   * A verified piece has arrived.
+   *
+   * @returns true when it was missing until now; false for a duplicate.
+   */
+  arrived(order: PieceOrder, now: number): boolean {
+    const content = this.#contents.get(order.content);
+    this.#sources.get(order.source)?.settle(order, content?.lengths[order.piece] ?? 0, now);
+    return content?.hold(order.piece) ?? false;
+  }
+
+  /** The source could not or would not deliver this piece: it isn't asked for it again. */
+  failed(order: PieceOrder, now: number): void {
+    const content = this.#contents.get(order.content);
+    this.#sources.get(order.source)?.settle(order, 0, now);
+    content?.release(order.piece, order.source);
+    content?.refuse(order.piece, order.source);
+  }
+
+  /** The source is not to be asked for this content any more; what was asked of it is missing again. */
+  withdraw(id: SourceId, contentId: ContentId): void {
+    const content = this.#contents.get(contentId);
+    const source = this.#sources.get(id);
+    if (!content || !source) return;
+    for (const asked of source.asked()) if (asked.content === contentId) content.release(asked.piece, id);
+    source.forgetContent(contentId);
+    content.withdraw(id);
+  }
+
+  /** What to ask for now. Each order counts as asked from this moment. */
+  poll(now: number): PieceOrder[] {
+    const orders: PieceOrder[] = [];
+    for (let progress = true; progress;) {
+      progress = false;
+      // One piece per source and round, so that consecutive pieces go to different sources.
+      for (const source of this.#sources.values()) {
+        const order = this.#choose(source, now);
+        if (!order) continue;
+        this.#ask(order, source, now);
+        orders.push(order);
+        progress = true;
+      }
+    }
+    return orders;
+  }
+
+  /** True when all pieces of the content are held. */
+  isDone(content: ContentId): boolean {
+    return this.#contents.get(content)?.missing === 0;
+  }
+
+  /** True when a piece is missing that no present source can deliver. */
+  isStarved(content: ContentId): boolean {
+    return this.#contents.get(content)?.isStarved() ?? false;
+  }
+
+  /** Pieces that are held now. */
+  heldCount(content: ContentId): number {
+    const state = this.#contents.get(content);
+    return state ? state.lengths.length - state.missing : 0;
+  }
+
+  /** Pieces asked for and not there yet, of all contents. */
+  get asked(): number {
+    let sum = 0;
+    for (const source of this.#sources.values()) sum += source.requests;
+    return sum;
+  }
+
+  /** Bytes per second that a source has delivered lately. */
+  rateOf(source: SourceId): number {
+    return this.#sources.get(source)?.rate ?? 0;
+  }
+
+  #ask(order: PieceOrder, source: SourceState, now: number): void {
+    const content = this.#contents.get(order.content)!;
+    content.ask(order.piece, source.id);
+    source.ask(order, content.lengths[order.piece]!, now);
+  }
+
+  #choose(source: SourceState, now: number): PieceOrder | undefined {
+    if (source.requests >= this.#limits.depthRequests) return undefined;
+    if (source.requests > 0 && source.bytes >= this.#limits.depthBytes) return undefined;
+    for (const content of this.#contents.values()) {
+      const piece = content.pick(source.id);
+      if (piece !== undefined) return { source: source.id, content: content.id, piece };
+    }
+    return source.requests === 0 ? this.#takeOver(source, now) : undefined;
+  }
+
+  /** The end game: an idle source doubles the piece that has waited longest on a stuck or much slower source. */
+  #takeOver(idle: SourceState, now: number): PieceOrder | undefined {
+    let best: { order: PieceOrder; since: number } | undefined;
+    for (const other of this.#sources.values()) {
+      if (other === idle || !this.#isSlow(other, idle, now)) continue;
+      for (const asked of other.asked()) {
+        const content = this.#contents.get(asked.content);
+        if (!content?.mayDouble(asked.piece, idle.id)) continue;
+        if (!best || asked.since < best.since) {
+          best = {
+            order: { source: idle.id, content: asked.content, piece: asked.piece },
+            since: asked.since,
+          };
+        }
+      }
+    }
+    return best?.order;
+  }
+
+  #isSlow(other: SourceState, idle: SourceState, now: number): boolean {
+    if (now - other.lastProgress > this.#limits.patience) return true;
+    // What is left on the other takes it more than 0.1 s, and more than four times as long as it would take the idle one.
+    const [theirs, ours] = [other.bytes / other.rate, other.bytes / idle.rate];
+    return other.rate > 0 && idle.rate > 0 && theirs > 0.1 && theirs > 4 * ours;
+  }
+}
