@@ -1,88 +1,29 @@
-/** Connections over a pipe in memory, in virtual time: what either side may do, and what ends the connection. */
+/** Connections over a pipe in memory, in virtual time: what either side may do, what it costs, and what ends it. */
 
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { concat, utf8 } from "../base/bytes.ts";
-import { FakeClock } from "../base/clock.ts";
+import { utf8 } from "../base/bytes.ts";
 import { codeOf, LabError, RemoteError, RemoteProtocolError } from "../base/errors.ts";
 import { LIMITS, TIMEOUTS } from "../base/limits.ts";
-import { decodeMessage, encodeMessage, frameRule } from "../protocol/codec.ts";
-import { encodeFrame, FrameDecoder, HEADER_BYTES, writeHeader } from "../protocol/frame.ts";
-import { CONTROL, DATA, type Message } from "../protocol/messages.ts";
-import { Connection, type Handler } from "./connection.ts";
+import { encodeMessage } from "../protocol/codec.ts";
+import { encodeFrame } from "../protocol/frame.ts";
+import { CONTROL, DATA } from "../protocol/messages.ts";
+import {
+  alive,
+  bare,
+  CONTENT,
+  HELLO,
+  pair,
+  pass,
+  reader,
+  settle,
+  welcomeMessage,
+  world,
+} from "./_fixture.ts";
+import type { Connection, Handler } from "./connection.ts";
 import type { Exchange } from "./exchange.ts";
-import { greet, type Host, welcome } from "./handshake.ts";
-import { memoryPipe } from "./memory.ts";
+import { greet } from "./handshake.ts";
 import { RateLimiter } from "./rate.ts";
-import { type ByteStream, writeAll } from "./stream.ts";
-import { Watchdog } from "./watchdog.ts";
-
-const CONTENT = "ab".repeat(32);
-const HELLO: Message = { kind: "Hello", versions: [2], role: "tool", agent: "test", features: [] };
-
-/** Lets everything run that waits for nothing but its turn. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < 200; i++) await Promise.resolve();
-}
-
-async function pass(clock: FakeClock, ms: number): Promise<void> {
-  for (let at = 0; at < ms; at += 1000) {
-    clock.advance(Math.min(1000, ms - at));
-    await settle();
-  }
-}
-
-function hostWith(handler: Handler): Host {
-  return { identity: { role: "peer", name: "PC-7", agent: "test" }, mode: "open", handlerFor: () => handler };
-}
-
-function world(capacity?: number) {
-  const clock = new FakeClock();
-  const watchdog = new Watchdog(clock);
-  const [near, far] = memoryPipe(capacity === undefined ? {} : { capacity });
-  return { clock, watchdog, near, far, options: { clock, watchdog } };
-}
-
-/** Two connections that have greeted each other. */
-async function pair(setup: { acceptor?: Handler; dialer?: Handler; capacity?: number } = {}) {
-  const w = world(setup.capacity);
-  const acceptor = welcome(w.far, hostWith(setup.acceptor ?? (() => {})), w.options);
-  const { connection: dialer } = await greet(w.near, { role: "tool", agent: "test" }, {
-    ...w.options,
-    ...(setup.dialer ? { handler: setup.dialer } : {}),
-  });
-  return { ...w, acceptor, dialer, end: () => (dialer.close(), acceptor.close()) };
-}
-
-/** An acceptor, and the bare stream of whoever dialled it. */
-function bare(handler: Handler = () => {}, capacity?: number) {
-  const w = world(capacity);
-  let greeted = 0;
-  const acceptor = welcome(w.far, hostWith(handler), { ...w.options, greeted: () => greeted++ });
-  return { ...w, acceptor, wire: w.near, greeted: () => greeted };
-}
-
-/** Reads messages off a bare stream. */
-function reader(stream: ByteStream, greeted = true) {
-  const decoder = new FrameDecoder((type) => frameRule(type, greeted));
-  const buffer = new Uint8Array(1 << 16);
-  const queue: { stream: number; message: Message }[] = [];
-  return async () => {
-    while (queue.length === 0) {
-      const n = await stream.read(buffer);
-      if (n === null) return null;
-      for (const frame of decoder.push(buffer.subarray(0, n))) {
-        if (frame.kind === "control") {
-          queue.push({ stream: frame.stream, message: decodeMessage(frame.type, frame.payload) });
-        }
-      }
-    }
-    return queue.shift()!;
-  };
-}
-
-const alive: Handler = (message, exchange) =>
-  exchange.send({ kind: "Alive", ttl: Number(message.kind === "KeepAlive" ? message.cookie : 0) });
-
+import { writeAll } from "./stream.ts";
 Deno.test("many requests in flight, both ways, each gets its own answer", async () => {
   const p = await pair({ acceptor: alive, dialer: alive });
   const ask = (c: Connection, n: number) => c.request({ kind: "KeepAlive", cookie: String(n) }, "Alive");
@@ -292,67 +233,6 @@ Deno.test("unknown messages and fields are skipped", async () => {
   b.acceptor.close();
 });
 
-Deno.test("questions before Hello are not answered; the Hello that follows is", async () => {
-  let asked = 0;
-  const b = bare(() => void asked++);
-  await writeAll(b.wire, encodeMessage({ kind: "PQuery" }, 1));
-  await writeAll(b.wire, encodeMessage(HELLO, 3));
-  assertEquals((await reader(b.wire)())?.stream, 3);
-  assertEquals([asked, b.greeted()], [0, 1]);
-  b.acceptor.close();
-});
-
-/** What a hostile dialler sends, and whether it is sent after a proper Hello. */
-const ENDS_THE_CONNECTION: [string, boolean, Uint8Array][] = [
-  ["a Welcome before Hello", false, encodeMessage(welcomeMessage(2), 1)],
-  ["a second Hello", true, encodeMessage(HELLO, 3)],
-  ["a huge frame before Hello", false, header(CONTROL.Hello.type, LIMITS.handshakeFrame + 1)],
-  ["a frame of 4 GB", true, header(DATA.PieceData.type, 0xffffffff)],
-  ["a huge unknown frame", true, header(0xee, LIMITS.unknownMessage + 1)],
-  ["another protocol", false, utf8("GET / HTTP/1.1\r\n\r\n")],
-  ["a message that is not JSON", true, encodeFrame(CONTROL.PQuery.type, 3, utf8("{"))],
-  ["a message of wrong types", true, encodeFrame(CONTROL.KeepAlive.type, 3, utf8('{"cookie":7}'))],
-];
-
-for (const [what, afterHello, bytes] of ENDS_THE_CONNECTION) {
-  Deno.test(`${what}: Error, then the end`, async () => {
-    const b = bare();
-    if (afterHello) await writeAll(b.wire, encodeMessage(HELLO, 1));
-    const next = reader(b.wire);
-    if (afterHello) assertEquals((await next())?.message.kind, "Welcome");
-    await writeAll(b.wire, bytes);
-    const said = await next();
-    assertEquals([said?.stream, said?.message.kind], [0, "Error"]);
-    assertEquals(said?.message.kind === "Error" && said.message.code, "protocol");
-    assertEquals(await next(), null);
-    await b.acceptor.closed;
-  });
-}
-
-Deno.test("after a broken rule nothing more is read or answered", async () => {
-  const b = bare();
-  await writeAll(
-    b.wire,
-    concat(Array.from({ length: 100 }, (_, i) => encodeMessage(welcomeMessage(2), 2 * i + 1))),
-  );
-  const next = reader(b.wire);
-  assertEquals((await next())?.message.kind, "Error");
-  assertEquals(await next(), null);
-});
-
-Deno.test("no byte at all, or one a second, before the Hello: ended after the handshake time", async () => {
-  for (const drip of [false, true]) {
-    const b = bare();
-    const flood = encodeFrame(0xee, 1, new Uint8Array(1000));
-    for (let s = 0; s <= TIMEOUTS.handshake / 1000; s++) {
-      assert(!b.acceptor.isClosed);
-      if (drip) await writeAll(b.wire, flood.subarray(s, s + 1));
-      await pass(b.clock, 1000);
-    }
-    assert(b.acceptor.isClosed);
-  }
-});
-
 Deno.test("a silent connection is ended by the watchdog, a working one is not", async () => {
   let release = () => {};
   const p = await pair({ acceptor: () => new Promise((resolve) => release = resolve) });
@@ -465,72 +345,6 @@ Deno.test("too much unread on one stream ends the connection", async () => {
   }
 });
 
-Deno.test("versions: the dialler learns that it speaks none of ours, and the acceptor ends it", async () => {
-  const b = bare();
-  await writeAll(b.wire, encodeMessage({ ...HELLO, versions: [1, 3] }, 1));
-  const next = reader(b.wire, false);
-  const said = await next();
-  assertEquals(said?.message.kind === "Error" && said.message.code, "unsupported");
-  assertEquals(said?.stream, 1);
-  assertEquals(await next(), null);
-  assertEquals(b.greeted(), 0);
-});
-
-Deno.test("versions: an acceptor that answers with another one is not spoken to", async () => {
-  const w = world();
-  const greeting = greet(w.near, { role: "tool", agent: "test" }, w.options);
-  await writeAll(w.far, encodeMessage(welcomeMessage(3), 1));
-  const e = await assertRejects(() => greeting, LabError, "P2P-DI/3");
-  assertEquals(codeOf(e), "unsupported");
-});
-
-Deno.test("a question right behind the Welcome, in the same bytes, gets through", async () => {
-  const w = world();
-  const greeting = greet(w.near, { role: "tool", agent: "test" }, { ...w.options, handler: alive });
-  const both = new Uint8Array([
-    ...encodeMessage(welcomeMessage(2), 1),
-    ...encodeMessage({ kind: "KeepAlive", cookie: "6" }, 2),
-  ]);
-  await writeAll(w.far, both);
-  const { connection } = await greeting;
-  const next = reader(w.far);
-  assertEquals((await next())?.message.kind, "Hello");
-  assertEquals(await next(), { stream: 2, message: { kind: "Alive", ttl: 6 } });
-  connection.close();
-});
-
-Deno.test("an acceptor may ask as soon as it is told of the greeting", async () => {
-  const w = world();
-  let answer: Promise<unknown> | undefined;
-  const acceptor = welcome(w.far, hostWith(() => {}), {
-    ...w.options,
-    greeted: (c) => answer = c.request({ kind: "KeepAlive", cookie: "8" }, "Alive"),
-  });
-  const { connection } = await greet(w.near, { role: "tool", agent: "t" }, { ...w.options, handler: alive });
-  assertEquals(await answer, { kind: "Alive", ttl: 8 });
-  connection.close();
-  acceptor.close();
-});
-
-Deno.test("greeting somebody who hangs up, says nothing, or speaks something else", async () => {
-  const cases: [string, (w: ReturnType<typeof world>) => Promise<void>][] = [
-    ["unreachable", (w) => Promise.resolve(w.far.close())],
-    ["timeout", (w) => pass(w.clock, TIMEOUTS.handshake)],
-    ["protocol", (w) => writeAll(w.far, utf8("SSH-2.0-OpenSSH_9.6\r\n"))],
-    ["protocol", (w) => writeAll(w.far, encodeMessage(HELLO, 2))],
-    ["unreachable", async (w) => {
-      await writeAll(w.far, encodeMessage(welcomeMessage(2), 1).subarray(0, 20));
-      w.far.close();
-    }],
-  ];
-  for (const [code, act] of cases) {
-    const w = world();
-    const failed = assertRejects(() => greet(w.near, { role: "tool", agent: "test" }, w.options));
-    await act(w);
-    assertEquals(codeOf(await failed), code);
-  }
-});
-
 Deno.test("a peer that closes in mid-frame: whoever waits learns it, once", async () => {
   const w = world();
   const greeting = greet(w.near, { role: "tool", agent: "test" }, w.options);
@@ -591,15 +405,6 @@ Deno.test("a message over its cap is our own fault: it is not sent, the connecti
   p.end();
 });
 
-Deno.test("a name from the network can't steer a terminal through an error's text", async () => {
-  const w = world();
-  const greeting = greet(w.near, { role: "tool", agent: "test" }, w.options);
-  await writeAll(w.far, encodeMessage({ ...welcomeMessage(2), name: "a\u001b[2J\u202e" }, 1));
-  const { connection } = await greeting;
-  assertEquals(connection.title, "a\ufffd[2J\ufffd");
-  connection.close();
-});
-
 Deno.test("two waits on one exchange: the second is refused, the first is served", async () => {
   const p = await pair({ acceptor: () => new Promise(() => {}) });
   const asked = p.dialer.open({ kind: "PQuery" });
@@ -631,13 +436,3 @@ Deno.test("everything counts as unanswered when the other side says Error on str
   assert(p.dialer.isClosed);
   p.end();
 });
-
-function welcomeMessage(version: number): Extract<Message, { kind: "Welcome" }> {
-  return { kind: "Welcome", version, role: "peer", agent: "test", features: [], mode: "open" };
-}
-
-function header(type: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(HEADER_BYTES);
-  writeHeader(bytes, { length, type, stream: 3 });
-  return bytes;
-}
