@@ -94,7 +94,6 @@ export const PROGRAM: ProgramSpec = {
       Promise.reject(new Error("nobody awaits me"));
       await new Promise((resolve) => setTimeout(resolve, 20));
     }),
-    stub("stuck", () => new Promise(() => {})),
     stub("log", (ctx) => {
       ctx.log.info("for the curious", { token: "s3cret" });
       ctx.log.warn("be\x1b[2J warned {x}", { peer: "pc7" });
@@ -122,6 +121,11 @@ export const PROGRAM: ProgramSpec = {
       setInterval(() => {}, 1000);
       ctx.output.result("waiting");
       return new Promise(() => {});
+    }),
+    stub("access", async (ctx) => {
+      const path = await ctx.ensureAccess("/etc/hostname", "read", { flag: "--out" });
+      ctx.output.result(`may read ${path}`);
+      await ctx.ensureAccess("/etc/hostname", "read");
     }),
     stub("bar", async (ctx) => {
       for (let i = 1; i <= 30; i++) {

@@ -147,7 +147,7 @@ export function textLine(record: LogRecord, colour: Colour, withProperties: bool
 /** One JSON object per line, properties under their own key so that none hides the time or the message. */
 export function fileLine(record: LogRecord): string {
   const time = new Date(record.timestamp).toISOString();
-  const { properties } = record;
+  const { [TOLD]: _, ...properties } = record.properties;
   const more = Object.keys(properties).length > 0 ? { properties } : {};
   return JSON.stringify({ time, level: levelOf(record), message: record.message.join(""), ...more }) + "\n";
 }

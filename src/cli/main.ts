@@ -93,10 +93,6 @@ async function runCommand(session: Session, run: Run): Promise<number> {
       ctx.log.error(`Internal error: ${messageOf(thrown)}`, { error: thrown });
       if (output.debug) output.error(thrown);
     },
-    stuck() {
-      output.error(new Error(`"${session.program.name} ${run.command.name}" stopped without an end`));
-      host.exit(EXIT.failed);
-    },
   });
   const endSignals = listen(session, ctx, stop);
   try {
@@ -182,7 +178,7 @@ async function setStage(session: Session, run: Run, signal: AbortSignal) {
 
 /** Makes sure that a log file may be written; only in a folder that is ours can old ones be renamed. */
 async function logFile(path: string, ensureAccess: EnsureAccess, host: Host): Promise<LogFile> {
-  const absolute = await ensureAccess(path, "read-write", { flag: "--log-file" });
+  const absolute = await ensureAccess(path, "read-write", { flag: "--log-file", folder: "data" });
   const { dirname } = await import("@std/path");
   const folder = dirname(absolute);
   const rotate = (await host.permissions.query({ name: "write", path: folder })).state === "granted";

@@ -16,6 +16,8 @@ export type Access = "read" | "write" | "read-write";
 export interface AccessHint {
   /** The flag that the path came from, such as "--out"; without it, it was an argument. */
   flag?: string;
+  /** The folder to use instead: the share unless said. */
+  folder?: keyof Folders;
 }
 
 /**
@@ -73,8 +75,8 @@ export function accessGuard(options: GuardOptions): EnsureAccess {
 
   return async (path, access, hint = {}) => {
     const absolute = await resolve(path);
-    if (access !== "write") await ensure(path, absolute, "read", hint);
     if (access !== "read") await ensure(path, absolute, "write", hint);
+    if (access !== "write") await ensure(path, absolute, "read", hint);
     return absolute;
   };
 }
@@ -92,11 +94,12 @@ function notPermitted(
 ): LabError {
   const { folders: { share, data }, canAsk } = options;
   const what = name === "read" ? `read ${path}` : `write to ${path}`;
+  const folder = options.folders[hint.folder ?? "share"];
   const instead = hint.flag !== undefined
-    ? `use ${hint.flag} ${share}/...`
+    ? `use ${hint.flag} ${folder}/...`
     : name === "read"
-    ? `copy it into ${share} first`
-    : `choose a place in ${share}`;
+    ? `copy it into ${folder} first`
+    : `choose a place in ${folder}`;
   const or = canAsk ? "run it again and allow it when asked" : "run it on a terminal to be asked";
   return new LabError(
     "not_permitted",

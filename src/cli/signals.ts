@@ -33,8 +33,6 @@ export function watchSignals(handlers: SignalHandlers): () => void {
 export interface StrayHandlers {
   /** A promise was rejected and nobody was waiting for it, or a callback threw. */
   stray(thrown: unknown): void;
-  /** Nothing is left that could ever finish the command, but it isn't finished. */
-  stuck(): void;
 }
 
 /** Catches them until the returned function is called; the runtime then prints nothing of its own. */
@@ -47,13 +45,10 @@ export function watchStrays(handlers: StrayHandlers): () => void {
     event.preventDefault();
     handlers.stray(event.error ?? event.message);
   };
-  const onEmpty = () => handlers.stuck();
   globalThis.addEventListener("unhandledrejection", onRejection);
   globalThis.addEventListener("error", onError);
-  globalThis.addEventListener("beforeunload", onEmpty);
   return () => {
     globalThis.removeEventListener("unhandledrejection", onRejection);
     globalThis.removeEventListener("error", onError);
-    globalThis.removeEventListener("beforeunload", onEmpty);
   };
 }

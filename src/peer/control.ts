@@ -6,16 +6,24 @@
 import { join } from "@std/path";
 import { LabError } from "../base/errors.ts";
 import * as v from "../deps/valibot.ts";
-import type { MessageOf } from "../protocol/messages.ts";
+import type { HostPort } from "../base/units.ts";
+import type { Message } from "../protocol/messages.ts";
 import { readJson, writeAtomic } from "../storage/atomic.ts";
 import { type FileLock, tryLock } from "../storage/lock.ts";
 import type { Connection } from "../transport/connection.ts";
+import type { Exchange } from "../transport/exchange.ts";
 import { greet } from "../transport/handshake.ts";
 import { serve } from "../transport/server.ts";
 import { dialTcp } from "../transport/tcp.ts";
 import type { PeerContext } from "./context.ts";
 
-const fileSchema = v.object({ port: v.number(), token: v.string(), role: v.picklist(["peer", "rs"]) });
+const fileSchema = v.object({
+  port: v.number(),
+  token: v.string(),
+  role: v.picklist(["peer", "rs"]),
+  /** Where the serve itself listens. */
+  serves: v.object({ host: v.string(), port: v.number() }),
+});
 
 /** Hands a JSON line to whoever gave the command. */
 export type Tell = (line: Record<string, unknown>) => void;
@@ -55,19 +63,17 @@ export function lockDataFolder(data: string, program: string): FileLock {
 export async function openControl(options: {
   data: string;
   role: "peer" | "rs";
+  serves: HostPort;
   context: PeerContext;
   commands: Record<string, ControlCommand>;
 }): Promise<ControlServer> {
-  const { data, role, context, commands } = options;
+  const { data, role, serves, context, commands } = options;
   const token = context.random.id(16);
-  const handler = async (
-    message: { kind: string },
-    exchange: import("../transport/exchange.ts").Exchange,
-  ) => {
+  const handler = async (message: Message, exchange: Exchange) => {
     if (message.kind !== "Command") {
       throw new LabError("unsupported", `The control port does not answer ${message.kind}`);
     }
-    const { token: shown, command, args } = message as MessageOf<"Command">;
+    const { token: shown, command, args } = message;
     if (!sameToken(shown, token)) throw new LabError("not_permitted", "The control token is wrong");
     const run = Object.hasOwn(commands, command) ? commands[command] : undefined;
     if (!run) throw new LabError("unsupported", `This serve does not know the command ${command}`);
@@ -87,7 +93,7 @@ export async function openControl(options: {
     context,
     { connections: 64, handshakes: 32 },
   );
-  const body = JSON.stringify({ port: server.address.port, token, role });
+  const body = JSON.stringify({ port: server.address.port, token, role, serves });
   await writeAtomic(controlPath(data), body, { clock: context.clock, mode: 0o600 });
   return {
     async close() {
@@ -95,6 +101,14 @@ export async function openControl(options: {
       server.close();
     },
   };
+}
+
+/** Where the serve that last used a data folder listens; undefined when there was none. */
+export async function servedAddress(data: string, role: "peer" | "rs"): Promise<HostPort | undefined> {
+  const parsed = v.safeParse(fileSchema, await readJson(controlPath(data)).catch(() => undefined));
+  if (!parsed.success || parsed.output.role !== role) return undefined;
+  const { host, port } = parsed.output.serves;
+  return { host: host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host, port };
 }
 
 /** A connection to the control port of a running serve. */
@@ -158,6 +172,13 @@ export async function connectControl(
       }
     },
   };
+}
+
+/** Tells whether a serve runs on a data folder. */
+export async function servedHere(data: string, role: "peer" | "rs", context: PeerContext): Promise<boolean> {
+  const client = await connectControl(data, role, context);
+  client?.close();
+  return client !== undefined;
 }
 
 /** A command may run as long as it likes; when the serve ends, the connection does too. */

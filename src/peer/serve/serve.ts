@@ -126,6 +126,7 @@ export class PeerServe {
     this.#control = await openControl({
       data: this.#o.data,
       role: "peer",
+      serves: { host, port },
       context,
       commands: this.#commands(),
     });

@@ -1,0 +1,41 @@
+/** Flags that several commands take. */
+
+import type { Flags } from "../flags.ts";
+
+/** The port of a registration server unless told otherwise. */
+export const RS_PORT = 23475;
+
+/** Flags that every command of `peer` takes. */
+export const PEER_FLAGS = {
+  rs: {
+    type: "hostport",
+    value: "HOST[:PORT]",
+    defaultPort: RS_PORT,
+    shownDefault: "the one that peer serve used last",
+    help: "registration server",
+  },
+  share: { type: "string", value: "DIR", shownDefault: "{share}", help: "the shared folder" },
+  data: { type: "string", value: "DIR", shownDefault: "{data}", help: "the folder for index.csv and state" },
+} as const satisfies Flags;
+
+/** Flags of the commands of `rs` that ask a registration server. */
+export const ASK_FLAGS = {
+  rs: {
+    type: "hostport",
+    value: "HOST[:PORT]",
+    defaultPort: RS_PORT,
+    shownDefault: "the rs serve on this PC",
+    help: "registration server",
+  },
+  data: {
+    type: "string",
+    value: "DIR",
+    shownDefault: "{data}",
+    help: "data folder of the rs serve on this PC",
+  },
+} as const satisfies Flags;
+
+/** Flag of the commands that list. */
+export const LIST_FLAGS = {
+  csv: { type: "boolean", help: "as CSV", excludes: ["json"] },
+} as const;

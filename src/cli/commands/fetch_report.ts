@@ -1,0 +1,69 @@
+/** How a fetch is told: progress, a line or an event per file, each failure once. */
+
+import type { LabError } from "../../base/errors.ts";
+import { formatBytes, formatRate, formatSeconds } from "../../base/units.ts";
+import { printable } from "../../catalog/names.ts";
+import type { FetchedFile } from "../../peer/fetch/content_run.ts";
+import type { FetchListener } from "../../peer/fetch/engine.ts";
+import type { CommandContext } from "../context.ts";
+
+/** Files told one by one; of more, a summary says the rest. */
+const TOLD_ONE_BY_ONE = 20;
+
+/** Tells how a fetch goes. */
+export class FetchReport implements FetchListener {
+  #ctx: CommandContext;
+  #files = 0;
+  #present = 0;
+  #bytes = 0;
+  #failures: LabError[] = [];
+  #began: number;
+
+  constructor(ctx: CommandContext) {
+    this.#ctx = ctx;
+    this.#began = ctx.clock.monotonic();
+  }
+
+  progress(progress: { name: string; bytes: number; total: number; rate: number }): void {
+    this.#ctx.progress.report(progress);
+  }
+
+  fetched(file: FetchedFile): void {
+    const { output } = this.#ctx;
+    const { name, bytes, seconds, sources, sha256, path } = file;
+    output.json({ event: "fetched", name, bytes, seconds: round(seconds), sources, sha256, path });
+    this.#bytes += bytes;
+    if (file.present) this.#present++;
+    if (++this.#files > TOLD_ONE_BY_ONE) return;
+    if (file.present) return output.line(`${printable(name)} is here already: ${path}`);
+    const from = sources === 1 ? printable(file.from[0] ?? "1 peer") : `${sources} peers`;
+    const rate = seconds > 0.05 ? `, ${formatRate(bytes / seconds)}` : "";
+    output.line(
+      `${printable(name)}: ${formatBytes(file.size)} from ${from} in ${
+        formatSeconds(seconds)
+      }${rate} -> ${path}`,
+    );
+  }
+
+  failed(_names: string[], error: LabError): void {
+    this.#failures.push(error);
+  }
+
+  /** Tells the sum, and the failures if there are several; a single one is told by the error that ends the command. */
+  end(): void {
+    const { output, clock } = this.#ctx;
+    if (this.#failures.length > 1) {
+      for (const failure of this.#failures.slice(0, TOLD_ONE_BY_ONE)) output.note(failure.message);
+    }
+    if (this.#files <= 1) return;
+    const seconds = (clock.monotonic() - this.#began) / 1000;
+    const present = this.#present > 0 ? `, ${this.#present} of them here already` : "";
+    output.line(
+      `${this.#files} files${present}; ${formatBytes(this.#bytes)} fetched in ${formatSeconds(seconds)}`,
+    );
+  }
+}
+
+function round(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000;
+}

@@ -1,0 +1,66 @@
+/** `peer fetch`. */
+
+import { LabError } from "../../base/errors.ts";
+import { isErrorCode } from "../../base/errors.ts";
+import { connectControl, type ControlClient } from "../../peer/control.ts";
+import { toolIdentity } from "../../peer/context.ts";
+import { fetchCommand, knownFrom } from "../../peer/fetch/command.ts";
+import type { FetchedFile } from "../../peer/fetch/content_run.ts";
+import { loadPeerState } from "../../peer/peer_state.ts";
+import { IndexFile } from "../../storage/index_file.ts";
+import type { CommandContext } from "../context.ts";
+import type { FETCH_FLAGS } from "./peer_flags.ts";
+import { FetchReport } from "./fetch_report.ts";
+import { peerContext, registrationServer } from "./setting.ts";
+
+type Ctx = CommandContext<typeof FETCH_FLAGS>;
+
+/** Fetches files from whoever holds them. */
+export async function run(ctx: Ctx): Promise<void> {
+  const { flags, folders } = ctx;
+  const data = await ctx.ensureAccess(folders.data, "read-write", { flag: "--data", folder: "data" });
+  const report = new FetchReport(ctx as unknown as CommandContext);
+  const control = flags.out === undefined && flags.rs === undefined
+    ? await connectControl(data, "peer", peerContext(ctx as unknown as CommandContext))
+    : undefined;
+  try {
+    if (control) await byServe(ctx, control, report);
+    else await alone(ctx, data, report);
+  } finally {
+    report.end();
+    control?.close();
+  }
+}
+
+/** The serve on this data folder does the work: its index is current, and what arrives is shared at once. */
+async function byServe(ctx: Ctx, control: ControlClient, report: FetchReport): Promise<void> {
+  const args = { patterns: [...ctx.args], ...(ctx.flags.from === undefined ? {} : { from: ctx.flags.from }) };
+  await control.run("fetch", args, (line) => {
+    if (line.event === "progress") report.progress(line as unknown as Parameters<FetchReport["progress"]>[0]);
+    else if (line.event === "fetched") report.fetched(line as unknown as FetchedFile);
+    else if (line.event === "failed") {
+      const code = String(line.code);
+      report.failed([], new LabError(isErrorCode(code) ? code : "failed", String(line.message)));
+    }
+  }, ctx.signal);
+}
+
+async function alone(ctx: Ctx, data: string, report: FetchReport): Promise<void> {
+  const { flags, folders } = ctx;
+  const folder = flags.out === undefined
+    ? await ctx.ensureAccess(folders.share, "read-write", { flag: "--share" })
+    : await ctx.ensureAccess(flags.out, "read-write", { flag: "--out" });
+  const context = peerContext(ctx as unknown as CommandContext);
+  const state = await loadPeerState(data);
+  const index = new IndexFile(data, context);
+  await fetchCommand({ patterns: [...ctx.args], from: flags.from, folder }, {
+    rs: registrationServer(flags.rs, state),
+    identity: toolIdentity(context, state.name),
+    context,
+    cookie: state.cookie,
+    data,
+    listener: report,
+    known: flags.out === undefined ? await knownFrom(index) : () => undefined,
+    signal: ctx.signal,
+  });
+}

@@ -1,0 +1,50 @@
+/** `peer serve`. */
+
+import { LabError, messageOf } from "../../base/errors.ts";
+import { loadPeerState } from "../../peer/peer_state.ts";
+import { PeerServe } from "../../peer/serve/serve.ts";
+import { peerNameFault, printable } from "../../catalog/names.ts";
+import type { CommandContext } from "../context.ts";
+import type { SERVE_FLAGS } from "./peer_flags.ts";
+import { peerContext, registrationServer } from "./setting.ts";
+
+/** Serves until it is told to leave or interrupted. */
+export async function run(ctx: CommandContext<typeof SERVE_FLAGS>): Promise<void> {
+  const { flags, folders, output } = ctx;
+  if (flags.join !== undefined) {
+    throw new LabError(
+      "usage",
+      "Joining with a code is not built yet: use a registration server started with rs serve --open",
+    );
+  }
+  const fault = flags.name === undefined ? undefined : peerNameFault(flags.name);
+  if (fault) throw new LabError("usage", `Cannot use the name ${printable(flags.name!)}: ${fault}`);
+  const share = await ctx.ensureAccess(folders.share, "read-write", { flag: "--share" });
+  const data = await ctx.ensureAccess(folders.data, "read-write", { flag: "--data", folder: "data" });
+  const rs = registrationServer(flags.rs, await loadPeerState(data));
+  const peer = await PeerServe.start({
+    context: peerContext(ctx as unknown as CommandContext),
+    rs,
+    name: flags.name,
+    hostName: hostName(),
+    host: flags.host,
+    port: flags.port,
+    share,
+    data,
+    indexInterval: flags.indexInterval * 1000,
+    rate: flags.rate ?? Infinity,
+    event: (line) => output.json(line as { event: string }),
+  });
+  const leave = () => peer.leave().catch((cause) => ctx.log.error(`Cannot leave: ${messageOf(cause)}`));
+  if (ctx.signal.aborted) leave();
+  ctx.signal.addEventListener("abort", leave, { once: true });
+  await peer.done;
+}
+
+function hostName(): string {
+  try {
+    return Deno.hostname();
+  } catch {
+    return "peer";
+  }
+}

@@ -1,0 +1,34 @@
+/** The flags of the commands of `rs`. Apart from the commands themselves, which are only loaded when they run. */
+
+import type { Flags } from "../flags.ts";
+import { ASK_FLAGS, LIST_FLAGS } from "./common_flags.ts";
+
+export const RS_SERVE_FLAGS = {
+  open: { type: "boolean", help: "anybody on the network may register: for demonstrations" },
+  host: { type: "string", value: "ADDR", default: "0.0.0.0", help: "address to listen on" },
+  port: { type: "port", value: "PORT", default: "23475", help: "port to listen on" },
+  data: {
+    type: "string",
+    value: "DIR",
+    shownDefault: "{data}",
+    help: "folder for the database and the inbox",
+  },
+  ttl: {
+    type: "number",
+    value: "SECONDS",
+    default: "7200",
+    min: 1,
+    max: 30 * 86400,
+    help: "how long a registration lasts without KeepAlive",
+  },
+  "http-port": { type: "port", value: "PORT", help: "port of the page", hidden: true },
+  http: { type: "boolean", default: "true", help: "no page", hidden: true },
+} as const satisfies Flags;
+
+export const RS_PEERS_FLAGS = {
+  active: { type: "boolean", help: "only those that are active now" },
+  ...LIST_FLAGS,
+  ...ASK_FLAGS,
+} as const satisfies Flags;
+
+export const RS_INDEX_FLAGS = { ...LIST_FLAGS, ...ASK_FLAGS } as const satisfies Flags;

@@ -1,0 +1,76 @@
+/** `rs serve`: the registration server with its inbox and its control port. */
+
+import { join } from "@std/path";
+import { LabError } from "../../base/errors.ts";
+import { formatHostPort } from "../../base/units.ts";
+import { printable } from "../../catalog/names.ts";
+import { lockDataFolder, openControl } from "../../peer/control.ts";
+import { offerHandler } from "../../peer/serve/offers.ts";
+import { type RegistryServer, startRegistry } from "../../registry/server.ts";
+import { Root } from "../../storage/root.ts";
+import type { CommandContext } from "../context.ts";
+import type { RS_SERVE_FLAGS } from "./rs_flags.ts";
+import { peerContext } from "./setting.ts";
+
+type Ctx = CommandContext<typeof RS_SERVE_FLAGS>;
+
+/** Serves until it is interrupted. */
+export async function run(ctx: Ctx): Promise<void> {
+  const { flags, folders, output, log } = ctx;
+  if (!flags.open) {
+    throw new LabError(
+      "usage",
+      "Joining with a code is not built yet: start with rs serve --open, and only in a network where you trust everybody",
+    );
+  }
+  if (flags.httpPort !== undefined) output.note("The page is not built yet: --http-port has no effect");
+  const data = await ctx.ensureAccess(folders.data, "read-write", { flag: "--data", folder: "data" });
+  const lock = lockDataFolder(Root.open(data, "write").path, "rs");
+  try {
+    const context = peerContext(ctx as unknown as CommandContext);
+    const server = await start(ctx, data);
+    const { host, port } = server.address;
+    const serves = { host, port };
+    const control = await openControl({ data, role: "rs", serves, context, commands: {} });
+    output.json({ event: "listening", role: "rs", host, port });
+    log.warn(
+      "Open mode: anybody on this network may register, fetch and send; use it for demonstrations only",
+    );
+    log.info(`Listening on ${formatHostPort(serves)}, data in ${data}`);
+    await new Promise<void>((resolve) => {
+      if (ctx.signal.aborted) resolve();
+      ctx.signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    await control.close();
+    await server.close();
+  } finally {
+    lock.release();
+  }
+}
+
+async function start(ctx: Ctx, data: string): Promise<RegistryServer> {
+  const { flags, output, log } = ctx;
+  const context = peerContext(ctx as unknown as CommandContext);
+  const onOffer = offerHandler({
+    context,
+    name: () => "rs",
+    folderFor: (peer) => Root.open(join(data, "inbox", peer), "write").path,
+    senderOf: (_, offer) =>
+      offer.cookie === undefined ? undefined : server?.members.byCookie(offer.cookie)?.name,
+    received: (file, from) => {
+      if (file.present) return;
+      output.json({ event: "received", name: file.name, bytes: file.size, from, path: file.path });
+      log.info(`Received  ${printable(file.name)} from ${printable(from)} -> ${file.path}`);
+    },
+    signal: ctx.signal,
+  });
+  const server: RegistryServer = await startRegistry({
+    ...context,
+    host: flags.host,
+    port: flags.port,
+    data: { dir: data },
+    ttlSeconds: flags.ttl,
+    onOffer,
+  });
+  return server;
+}

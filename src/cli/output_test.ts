@@ -1,0 +1,119 @@
+import { assert, assertEquals } from "@std/assert";
+import { LabError } from "../base/errors.ts";
+import { fakeOutput } from "./_fakes.ts";
+import { jsonLine } from "./output.ts";
+import { layOut, shorten, toCsv } from "./table.ts";
+
+Deno.test("JSON lines hold any value in harmless characters", () => {
+  const event = { event: "x", name: "a\n\x1b[2J\x7f\x9b\u202e\u2028\ufeff\u{e0041}\ud800é日", rate: NaN };
+  const line = jsonLine(event);
+  // deno-lint-ignore no-control-regex
+  assert(!/[\x00-\x1f\x7f-\x9f\u202e\u2028\ufeff]/.test(line), line);
+  assertEquals(JSON.parse(line), { ...event, rate: null });
+  assert(line.includes("é日"));
+});
+
+Deno.test("with --json stdout holds nothing but JSON", () => {
+  const { output, stdout, stderr } = fakeOutput({ json: true });
+  output.line("a");
+  output.result("b");
+  output.table([{ a: 1 }], [{ key: "a" }]);
+  output.csv([{ a: 1 }], [{ key: "a" }]);
+  output.json({ event: "file", name: "x" });
+  output.note("n");
+  output.error(new LabError("not_found", "Cannot fetch a:\nno peer holds it"));
+  assertEquals(stdout.text.trimEnd().split("\n").map((l) => JSON.parse(l)), [
+    { event: "file", name: "x" },
+    { event: "error", code: "not_found", message: "Cannot fetch a:\\u{a}no peer holds it" },
+  ]);
+  assertEquals(stderr.text, "n\nCannot fetch a:\\u{a}no peer holds it\n");
+});
+
+Deno.test("with --quiet results and errors remain", () => {
+  const { output, stdout, stderr } = fakeOutput({ quiet: true });
+  output.line("a");
+  output.result("b");
+  output.note("n");
+  output.json({ event: "x" });
+  output.error(new LabError("failed", "It failed"));
+  assertEquals([stdout.text, stderr.text], ["b\n", "It failed\n"]);
+});
+
+Deno.test("text from the network is harmless, our colours stay on a terminal only", () => {
+  const onTerminal = fakeOutput({ terminal: true, plain: false });
+  onTerminal.output.result(`${onTerminal.output.colour.green("ok")} \x1b[2J\x1b[999m\nnext`);
+  assertEquals(onTerminal.stdout.text, "\x1b[32mok\x1b[39m \\u{1b}[2J\\u{1b}[999m\\u{a}next\n");
+  for (const options of [{ terminal: true }, { plain: false }]) {
+    const { output, stdout } = fakeOutput(options);
+    output.result(output.colour.red("ok") + "\x1b[31m");
+    assertEquals(stdout.text, "ok\\u{1b}[31m\n");
+  }
+});
+
+Deno.test("a stack is shown only when debugging, with its causes", () => {
+  const error = new LabError("failed", "Cannot do it", { cause: new Error("the\x07 cause") });
+  const plain = fakeOutput();
+  plain.output.error(error);
+  assertEquals(plain.stderr.text, "Cannot do it\n");
+  const debug = fakeOutput({ debug: true });
+  debug.output.error(error);
+  assert(debug.stderr.text.includes("Caused by: Error: the\\u{7} cause\n    at "), debug.stderr.text);
+});
+
+Deno.test("a reader that has gone is noticed once, and nothing is thrown", () => {
+  const { output, stdout, stderr } = fakeOutput();
+  let closed = 0;
+  output.onClosed = () => closed++;
+  stdout.fault = new Deno.errors.BrokenPipe("gone");
+  stderr.fault = new Deno.errors.BrokenPipe("gone");
+  output.result("a");
+  output.result("b");
+  output.note("c");
+  assertEquals([closed, output.closed], [1, true]);
+});
+
+const ROWS = [
+  { name: "notes-of-the-first-lecture.txt", size: 5, from: "192.168.1.10" },
+  { name: "日本語.iso", size: 12345, from: "pc2" },
+];
+const COLUMNS = [{ key: "name" }, { key: "size" }, { key: "from", fixed: true }] as const;
+
+Deno.test("a table is aligned by width, numbers right", () => {
+  assertEquals(layOut(ROWS, COLUMNS), [
+    "NAME                             SIZE  FROM",
+    "notes-of-the-first-lecture.txt      5  192.168.1.10",
+    "日本語.iso                      12345  pc2",
+  ]);
+});
+
+Deno.test("a table fits a terminal by shortening its widest text", () => {
+  assertEquals(layOut(ROWS, COLUMNS, { width: 40 }), [
+    "NAME                  SIZE  FROM",
+    "notes-of-the…ure.txt     5  192.168.1.10".replace("notes-of-the…ure.txt", shorten(ROWS[0]!.name, 19))
+      .replace("     5", "      5"),
+    "日本語.iso           12345  pc2",
+  ]);
+  const { output, stdout } = fakeOutput({ terminal: true, width: 40 });
+  output.table(ROWS, COLUMNS);
+  assert(stdout.text.split("\n").every((line) => line.length <= 40));
+  assertEquals(layOut(ROWS, COLUMNS, { width: 5 })[1]?.startsWith("notes"), true);
+});
+
+Deno.test("cells are harmless, formats and titles are used, no rows give a heading", () => {
+  const columns = [{ key: "n", title: "Name", format: (v: unknown) => `<${v}>`, align: "right" }] as const;
+  assertEquals(layOut([{ n: "a\x1b" }], columns), ["     NAME", "<a\\u{1b}>"]);
+  assertEquals(layOut([] as { n: string }[], columns), ["NAME"]);
+});
+
+Deno.test("texts are shortened in the middle, never within a letter", () => {
+  assertEquals(shorten("abcdefghij", 10), "abcdefghij");
+  assertEquals(shorten("abcdefghij", 7), "abcd…ij");
+  assertEquals(shorten("日本語日本語", 7), "日本…語");
+  assertEquals(shorten("abc", 1), "…");
+});
+
+Deno.test("CSV quotes, and disarms formulas", () => {
+  const rows = [{ a: '=1+1"', b: -5, c: "x;@y" }, { a: "a,b\r\nc", b: undefined, c: "-" }];
+  const columns = [{ key: "a" }, { key: "b" }, { key: "c", title: "C" }] as const;
+  assertEquals(toCsv(rows, columns), 'a,b,C\r\n"\'=1+1""",-5,"x;\'@y"\r\n"a,b\r\nc",,\'-\r\n');
+});

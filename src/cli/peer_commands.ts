@@ -1,0 +1,108 @@
+/** What `peer` can do. */
+
+import {
+  FETCH_FLAGS,
+  INDEX_FLAGS,
+  PEERS_FLAGS,
+  SEND_FLAGS,
+  SERVE_FLAGS,
+  STATUS_FLAGS,
+} from "./commands/peer_flags.ts";
+import { command, type ProgramSpec } from "./spec.ts";
+
+/** The program `peer`. */
+export const PEER: ProgramSpec = {
+  name: "peer",
+  summary: "shares a folder in a computer lab, and fetches files from whoever has them",
+  folders: { share: "./share", data: "./peer-data" },
+  examples: [
+    ["peer serve --rs 192.168.1.10", "share ./share, and stay registered"],
+    ["peer fetch report.pdf", "get a file from whoever has it"],
+    ["peer menu", "choose from a menu"],
+  ],
+  commands: [
+    command({
+      name: "serve",
+      summary: "share a folder and stay registered",
+      description:
+        "Shares a folder, keeps its index in index.csv, answers other peers, and stays registered at the " +
+        "registration server until it is interrupted or peer leave ends it.",
+      flags: SERVE_FLAGS,
+      logLevel: "info",
+      serves: true,
+      examples: [
+        ["peer serve --rs 192.168.1.10", "share ./share under this PC's host name"],
+        [
+          "peer serve --name pc7 --rate 50MB/s",
+          "another name, and at most 50 MB/s out; the server is remembered",
+        ],
+      ],
+      run: () => import("./commands/peer_serve.ts"),
+    }),
+    command({
+      name: "fetch",
+      summary: "get files from whoever has them",
+      description:
+        "Names, folders or globs; quote globs. What is here already is not fetched again, and an interrupted " +
+        "fetch goes on where it was when it is run again. Nothing that is here is overwritten.",
+      positionals: [{
+        name: "NAME|GLOB",
+        help: "file, folder, or pattern such as '*.pdf'",
+        required: true,
+        many: true,
+        unless: "all",
+      }],
+      flags: FETCH_FLAGS,
+      examples: [
+        ["peer fetch report.pdf", "one file"],
+        ["peer fetch 'rfc/*.txt' notes", "all that match, and a folder"],
+        ["peer fetch --all --from pc7", "everything that pc7 holds"],
+      ],
+      run: () => import("./commands/peer_fetch.ts"),
+    }),
+    command({
+      name: "send",
+      summary: "send files or folders to one peer, or to the registration server",
+      positionals: [{ name: "PATH", help: "file or folder", required: true, many: true }],
+      flags: SEND_FLAGS,
+      examples: [
+        ["peer send share/report.pdf --to pc7", "to a peer's share"],
+        ["peer send share/homework --to rs", "a folder, to the registration server's inbox"],
+      ],
+      run: () => import("./commands/peer_send.ts"),
+    }),
+    command({
+      name: "index",
+      summary: "list the network's files and who has them, or the own ones",
+      positionals: [{ name: "QUERY", help: "words of name or title, or a glob", required: false, many: true }],
+      flags: INDEX_FLAGS,
+      examples: [
+        ["peer index", "all files of the others"],
+        ["peer index transmission control", "files with these words in name or title"],
+        ["peer index --local --csv", "the own index"],
+      ],
+      run: () => import("./commands/peer_index.ts"),
+    }),
+    command({
+      name: "peers",
+      summary: "list the active peers",
+      flags: PEERS_FLAGS,
+      examples: [["peer peers", "who is there"]],
+      run: () => import("./commands/peer_peers.ts"),
+    }),
+    command({
+      name: "status",
+      summary: "show how the running peer serve is doing",
+      flags: STATUS_FLAGS,
+      examples: [["peer status", "registered? what was sent?"]],
+      run: () => import("./commands/peer_status.ts"),
+    }),
+    command({
+      name: "leave",
+      summary: "leave the lab: ends the running peer serve",
+      flags: STATUS_FLAGS,
+      examples: [["peer leave", "leave"]],
+      run: () => import("./commands/peer_status.ts"),
+    }),
+  ],
+};

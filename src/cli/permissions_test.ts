@@ -1,0 +1,81 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { LabError } from "../base/errors.ts";
+import { accessGuard } from "./permissions.ts";
+
+const folders = { share: "./share", data: "./peer-data" };
+
+/** A guard over rules: what is granted at first, and what the person answers. */
+function guardOf(options: { granted?: string[]; denied?: boolean; answer?: boolean; canAsk: boolean }) {
+  const asked: string[] = [];
+  const notes: string[] = [];
+  const granted = new Set(options.granted);
+  const guard = accessGuard({
+    folders,
+    canAsk: options.canAsk,
+    note: (text) => notes.push(text),
+    resolve: (path) => Promise.resolve(path.startsWith("/") ? path : `/work/${path}`),
+    permissions: {
+      query({ name, path }) {
+        const state = granted.has(`${name} ${path}`) ? "granted" : options.denied ? "denied" : "prompt";
+        return Promise.resolve({ state });
+      },
+      request({ name, path }) {
+        asked.push(`${name} ${path}`);
+        if (options.answer) granted.add(`${name} ${path}`);
+        return Promise.resolve({ state: options.answer ? "granted" : "denied" });
+      },
+    },
+  });
+  return { guard, asked, notes };
+}
+
+Deno.test("what is granted is not asked for", async () => {
+  const { guard, asked, notes } = guardOf({
+    granted: ["read /work/share/a", "write /work/share/a"],
+    canAsk: true,
+  });
+  assertEquals(await guard("share/a", "read-write"), "/work/share/a");
+  assertEquals([asked, notes], [[], []]);
+});
+
+Deno.test("on a terminal it is asked once to read and once to write", async () => {
+  const { guard, asked, notes } = guardOf({ answer: true, canAsk: true });
+  await guard("/mnt/x", "read-write");
+  await guard("/mnt/x", "read-write");
+  await guard("/mnt/x", "read");
+  assertEquals(asked, ["write /mnt/x", "read /mnt/x"]);
+  assertEquals(notes[0], "/mnt/x is outside of ./share and ./peer-data: the runtime asks now");
+});
+
+Deno.test("a no is a no: it isn't asked again", async () => {
+  const { guard, asked } = guardOf({ answer: false, canAsk: true });
+  for (let i = 0; i < 2; i++) {
+    await assertRejects(() => guard("/mnt/x", "write", { flag: "--out" }), LabError, "allow it when asked");
+  }
+  assertEquals(asked, ["write /mnt/x"]);
+});
+
+Deno.test("without a terminal, or where the sandbox denies, the sentence names the folder that would do", async () => {
+  const { guard, asked } = guardOf({ answer: true, canAsk: false });
+  const refused = async (...args: Parameters<typeof guard>) =>
+    (await assertRejects(() => guard(...args), LabError)).message;
+  assertEquals(
+    await refused("/mnt/x", "write", { flag: "--out" }),
+    "Cannot write to /mnt/x: this program may only touch ./share and ./peer-data here; " +
+      "use --out ./share/... or run it on a terminal to be asked",
+  );
+  assertEquals(
+    await refused("x.iso", "read"),
+    "Cannot read x.iso: this program may only touch ./share and ./peer-data here; " +
+      "copy it into ./share first or run it on a terminal to be asked",
+  );
+  assertEquals(
+    (await refused("/l", "write", { flag: "--log-file", folder: "data" })).includes(
+      "use --log-file ./peer-data/...",
+    ),
+    true,
+  );
+  const denied = guardOf({ denied: true, canAsk: true });
+  const error = await assertRejects(() => denied.guard("/mnt/x", "read"), LabError);
+  assertEquals([error.exitCode, asked, denied.asked], [4, [], []]);
+});

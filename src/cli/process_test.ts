@@ -1,0 +1,88 @@
+/** The real process: signals, pipes, stray errors and what the sandbox lets happen. */
+
+import { assert, assertEquals } from "@std/assert";
+import { fromFileUrl, join } from "@std/path";
+
+const fixture = fromFileUrl(new URL("./_fixture.ts", import.meta.url));
+const config = fromFileUrl(new URL("../../deno.json", import.meta.url));
+
+function spawn(line: string, cwd?: string): Deno.ChildProcess {
+  const folders = "./share,./peer-data";
+  const flags = ["--allow-env=TERM,NO_COLOR", `--allow-read=${folders}`, `--allow-write=${folders}`];
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-lock", "--config", config, ...flags, fixture, ...line.split(" ")],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    ...(cwd ? { cwd } : {}),
+  }).spawn();
+}
+
+async function finish(child: Deno.ChildProcess) {
+  const [out, err, { code }] = await Promise.all([child.stdout.text(), child.stderr.text(), child.status]);
+  return { out, err, code };
+}
+
+/** Sends signals one after the other, the first once the child has said something; gives the exit code. */
+async function interrupt(line: string, signals: Deno.Signal[]): Promise<number> {
+  const child = spawn(line);
+  const reader = child.stdout.getReader();
+  await reader.read();
+  const errors = child.stderr.text();
+  for (const signal of signals) {
+    child.kill(signal);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const { code } = await child.status;
+  await reader.cancel();
+  assertEquals((await errors).includes("    at "), false);
+  return code;
+}
+
+const ignore = Deno.build.os === "windows";
+
+Deno.test({ name: "signals interrupt", ignore }, async () => {
+  const codes = await Promise.all([
+    interrupt("wait", ["SIGINT"]),
+    interrupt("wait", ["SIGTERM"]),
+    interrupt("wait", ["SIGHUP"]),
+    interrupt("cancelled", ["SIGINT"]),
+    interrupt("stubborn", ["SIGINT", "SIGINT"]),
+  ]);
+  assertEquals(codes, [130, 130, 130, 130, 130]);
+});
+
+Deno.test("a reader that goes away ends the command quietly", async () => {
+  const child = spawn("spam");
+  const reader = child.stdout.getReader();
+  await reader.read();
+  await reader.cancel();
+  const [err, { code }] = await Promise.all([child.stderr.text(), child.status]);
+  assertEquals([err, code], ["", 0]);
+});
+
+Deno.test("what is printed before the end arrives whole, in order", async () => {
+  const { out, code } = await finish(spawn("spam"));
+  const lines = out.trimEnd().split("\n");
+  assertEquals([code, lines.length, lines.at(-1)], [0, 100_000, "line 99999"]);
+});
+
+Deno.test("a stray error fails a one-shot command without a stack", async () => {
+  const { out, err, code } = await finish(spawn("stray"));
+  assertEquals([out, code], ["", 1]);
+  assert(/^\d\d:\d\d:\d\d ERROR Internal error: nobody awaits me\n$/.test(err), err);
+});
+
+Deno.test("a path outside is refused without a question, a log file inside is made", async () => {
+  const cwd = await Deno.makeTempDir();
+  try {
+    const outside = await finish(spawn("ok --log-file ../x.log", cwd));
+    assertEquals([outside.code, outside.out], [4, ""]);
+    const inside = await finish(spawn("bug --log-file ./peer-data/logs/x.log", cwd));
+    assertEquals(inside.code, 1);
+    const log = await Deno.readTextFile(join(cwd, "peer-data", "logs", "x.log"));
+    assertEquals(JSON.parse(log).properties.error.name, "TypeError");
+  } finally {
+    await Deno.remove(cwd, { recursive: true });
+  }
+});

@@ -1,0 +1,51 @@
+/** What `rs` can do. */
+
+import { RS_INDEX_FLAGS, RS_PEERS_FLAGS, RS_SERVE_FLAGS } from "./commands/rs_flags.ts";
+import { command, type ProgramSpec } from "./spec.ts";
+
+/** The program `rs`. */
+export const RS: ProgramSpec = {
+  name: "rs",
+  summary: "the registration server of a computer lab: knows which peers live and who has what",
+  folders: { share: "./share", data: "./rs-data" },
+  examples: [
+    ["rs serve --open", "start the registration server"],
+    ["rs peers", "who is registered"],
+    ["rs index", "who has what"],
+  ],
+  commands: [
+    command({
+      name: "serve",
+      summary: "run the registration server",
+      description:
+        "Knows the active peers and who has what, and takes in what peers send to it: rs-data/inbox/PEER. " +
+        "Its database survives a restart.",
+      flags: RS_SERVE_FLAGS,
+      logLevel: "info",
+      serves: true,
+      examples: [
+        ["rs serve --open", "for a demonstration: anybody may register"],
+        ["rs serve --open --port 4000 --ttl 600", "another port, and registrations that last 10 minutes"],
+      ],
+      run: () => import("./commands/rs_serve.ts"),
+    }),
+    command({
+      name: "peers",
+      summary: "list all peers, active or not",
+      flags: RS_PEERS_FLAGS,
+      examples: [["rs peers", "the database"], [
+        "rs peers --csv --rs 192.168.1.10",
+        "as CSV, from another PC",
+      ]],
+      run: () => import("./commands/rs_peers.ts"),
+    }),
+    command({
+      name: "index",
+      summary: "list who has what",
+      positionals: [{ name: "QUERY", help: "words of name or title, or a glob", required: false, many: true }],
+      flags: RS_INDEX_FLAGS,
+      examples: [["rs index", "all files"], ["rs index '*.pdf'", "those that match"]],
+      run: () => import("./commands/rs_index.ts"),
+    }),
+  ],
+};
