@@ -91,7 +91,7 @@ export class Members implements MembersView {
    *
    * @param claim.name a valid peer name, the one it wants.
    * @param shown the cookie that it shows, if any; an unknown one counts as none.
-   * @param freshCookie the cookie for a newcomer.
+   * @param freshCookie the cookie for a newcomer; nobody has it.
    * @throws {LabError} "busy" when all records there is room for are active.
    */
   register(

@@ -17,7 +17,7 @@ const COOKIE_BYTES = 16;
  * @throws {LabError} "name_refused"; "failed" when the connection has a registration; "busy" when there's no room.
  */
 export const register: Handle<"Register"> = async (registry, message, caller) => {
-  const { members, random } = registry;
+  const { members } = registry;
   const current = caller.cookie === undefined ? undefined : members.byCookie(caller.cookie);
   if (current) {
     throw new LabError("failed", `Cannot register twice: this connection is ${current.name}'s; leave first`);
@@ -32,8 +32,7 @@ export const register: Handle<"Register"> = async (registry, message, caller) =>
     address: normalAddress(caller.remote.host),
     port: message.port,
   };
-  const cookie = random.id(COOKIE_BYTES);
-  const registration = members.register(claim, message.cookie, cookie, registry.now());
+  const registration = members.register(claim, message.cookie, freshCookie(registry), registry.now());
   await keep(registry, registration);
   const { record, cameBack } = registration;
   const ttl = Math.floor(members.ttl / 1000);
@@ -50,6 +49,13 @@ export const register: Handle<"Register"> = async (registry, message, caller) =>
     effect: { kind: "bind", record, cameBack },
   };
 };
+
+/** One that nobody has: chance alone makes it so, unless it's seeded and starts anew after a restart. */
+function freshCookie({ members, random }: Registry): string {
+  let cookie = random.id(COOKIE_BYTES);
+  while (members.byCookie(cookie)) cookie = random.id(COOKIE_BYTES);
+  return cookie;
+}
 
 async function keep(
   { members, holdings, store }: Registry,
