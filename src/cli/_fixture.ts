@@ -14,7 +14,10 @@ function stub(name: string, work: Work, extra: { serves?: true; logLevel?: "info
 }
 
 const untilAborted = (signal: AbortSignal) =>
-  new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  new Promise<void>((resolve) => {
+    if (signal.aborted) return resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 
 export const FETCH_FLAGS = {
   all: { type: "boolean", help: "fetch everything" },

@@ -89,8 +89,7 @@ Deno.test("a table is aligned by width, numbers right", () => {
 Deno.test("a table fits a terminal by shortening its widest text", () => {
   assertEquals(layOut(ROWS, COLUMNS, { width: 40 }), [
     "NAME                  SIZE  FROM",
-    "notes-of-the…ure.txt     5  192.168.1.10".replace("notes-of-the…ure.txt", shorten(ROWS[0]!.name, 19))
-      .replace("     5", "      5"),
+    "notes-of-the…re.txt      5  192.168.1.10",
     "日本語.iso           12345  pc2",
   ]);
   const { output, stdout } = fakeOutput({ terminal: true, width: 40 });
