@@ -7,7 +7,7 @@
  * its own, or ring a bell. A reader that goes away (`| head -1`) ends the command quietly.
  */
 
-import { LabError } from "../base/errors.ts";
+import { LabError, messageOf } from "../base/errors.ts";
 import { printable } from "../catalog/names.ts";
 import { explain } from "./failure.ts";
 import { type Column, layOut, toCsv } from "./table.ts";

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { LabError } from "../base/errors.ts";
 import { fakeOutput } from "./_fakes.ts";
 import { jsonLine } from "./output.ts";
@@ -70,6 +70,16 @@ Deno.test("a reader that has gone is noticed once, and nothing is thrown", () =>
   output.result("b");
   output.note("c");
   assertEquals([closed, output.closed], [1, true]);
+});
+
+Deno.test("a closed pipe is known on Windows too; other faults are told", () => {
+  const { output, stdout } = fakeOutput();
+  stdout.fault = new Error("Input/output error (os error 5)");
+  assertThrows(() => output.result("a"), LabError, "os error 5");
+  const windows = fakeOutput();
+  windows.stdout.fault = Object.assign(new Error("Pipe not connected. (os error 233)"), { code: "EPIPE" });
+  windows.output.result("a");
+  assert(windows.output.closed);
 });
 
 const ROWS = [

@@ -50,10 +50,14 @@ function writeAll(file: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Ar
   }
 }
 
-/** Tells whether a write failed because nobody reads any more. */
+/**
+ * Tells whether a write failed because nobody reads any more. On Windows the runtime has no class for most of these:
+ * a plain Error with the code EPIPE, and under Wine with "Pipe not connected" (os error 233).
+ */
 export function isClosedPipe(thrown: unknown): boolean {
-  return thrown instanceof Deno.errors.BrokenPipe || thrown instanceof Deno.errors.ConnectionReset ||
-    thrown instanceof Deno.errors.BadResource;
+  if (thrown instanceof Deno.errors.BrokenPipe || thrown instanceof Deno.errors.ConnectionReset) return true;
+  if (thrown instanceof Deno.errors.BadResource) return true;
+  return thrown instanceof Error && "code" in thrown && thrown.code === "EPIPE";
 }
 
 /** Tells whether colours are unwanted: NO_COLOR is set, or the terminal says that it's a dumb one. Asks nobody. */
