@@ -7,7 +7,7 @@
  */
 
 import type { Clock } from "../base/clock.ts";
-import { LabError, messageOf } from "../base/errors.ts";
+import { type ErrorCode, LabError, messageOf } from "../base/errors.ts";
 import { TIMEOUTS } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -107,18 +107,22 @@ export async function startRegistry(options: RegistryOptions): Promise<RegistryS
 /** The verb at the start of a line of the log, so that what follows forms a column. */
 const VERB_WIDTH = 9;
 
-/** Why a peer isn't active any longer: told to its connection, and logged. */
-const REASONS: Record<Departure, { told: string; logged: string }> = {
-  left: { told: "This peer has left, through another connection", logged: "it left" },
+/** Why a connection loses its peer: what it's told, and for a departure what is logged. */
+const REASONS = {
+  left: { code: "unknown_cookie", told: "This peer has left, through another connection", logged: "it left" },
   ttl: {
-    told: "No KeepAlive came before this peer's TTL ran out; register again",
+    ...{ code: "timeout", told: "No KeepAlive came before this peer's TTL ran out; register again" },
     logged: "its TTL ran out",
   },
   grace: {
-    told: "This peer did not come back in time; register again",
+    ...{ code: "timeout", told: "This peer did not come back in time; register again" },
     logged: "it did not come back in time",
   },
-};
+  replaced: {
+    ...{ code: "not_permitted", told: "Another connection registered with the cookie of this one's peer" },
+    logged: "it registered on another connection",
+  },
+} satisfies Record<Departure | "replaced", { code: ErrorCode; told: string; logged: string }>;
 
 /** What is known of a connection. */
 interface Session {
@@ -229,14 +233,14 @@ class RunningRegistry implements RegistryServer {
   #apply(caller: Session, effect: Effect): void {
     const { record } = effect;
     if (effect.kind === "bind") this.#bind(caller, record);
-    else this.#release(record.cookie, caller, REASONS[effect.why].told);
+    else this.#release(record.cookie, caller, effect.why);
     const { onEvent } = this.options;
     if (effect.kind === "bind") onEvent?.({ kind: "registered", record, cameBack: effect.cameBack });
     else onEvent?.({ kind: "inactive", record, why: effect.why });
   }
 
   #bind(session: Session, record: PeerRecord): void {
-    this.#release(record.cookie, session, "Another connection registered with the cookie of this one's peer");
+    this.#release(record.cookie, session, "replaced");
     session.cookie = record.cookie;
     session.connection.idle = TIMEOUTS.registrationIdle;
     this.#byCookie.set(record.cookie, session);
@@ -244,14 +248,15 @@ class RunningRegistry implements RegistryServer {
   }
 
   /** The peer has no connection any longer; the one it had is told why and closed, unless it's the caller's. */
-  #release(cookie: string, caller: Session | undefined, told: string): void {
+  #release(cookie: string, caller: Session | undefined, why: keyof typeof REASONS): void {
     const session = this.#byCookie.get(cookie);
     if (!session) return;
     this.#byCookie.delete(cookie);
     session.cookie = undefined;
     session.connection.idle = TIMEOUTS.connectionIdle;
     if (session === caller) return;
-    session.connection.send({ kind: "Error", code: "unknown_cookie", message: told }, 0).catch(() => {});
+    const { code, told } = REASONS[why];
+    session.connection.send({ kind: "Error", code, message: told }, 0).catch(() => {});
     session.connection.finish();
   }
 
@@ -276,7 +281,7 @@ class RunningRegistry implements RegistryServer {
       log.error(`Cannot keep that peers became inactive: ${messageOf(thrown)}`);
     });
     for (const { record, why } of over) {
-      this.#release(record.cookie, undefined, REASONS[why].told);
+      this.#release(record.cookie, undefined, why);
       log.info(`${"Inactive".padEnd(VERB_WIDTH)} ${record.name}: ${REASONS[why].logged}`);
       onEvent?.({ kind: "inactive", record, why });
     }

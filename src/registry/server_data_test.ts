@@ -80,6 +80,8 @@ Deno.test("holdings: told while their holder is active, the asker left out, host
     assertEquals(codeOf(await assertRejects(() => index(tool, { from }))), "not_found");
   }
   await register(pc2.link, "pc2", pc2.cookie);
+  assertEquals((await index(tool)).lines, ["a: pc1", "c: pc1"]);
+  await announce(pc2, [row("a")]);
   assertEquals((await index(tool)).lines, ["a: pc1,pc2", "c: pc1"]);
 });
 

@@ -162,7 +162,8 @@ Deno.test("a cookie shown on a second connection: the newer wins, the older is t
   const first = await lab.join("pc1");
   const second = await lab.join("clone", first.cookie, 5000);
   await first.link.closed;
-  await assertRejects(() => peers(first.link), Error, "Another connection registered");
+  const told = await assertRejects(() => peers(first.link), Error, "Another connection registered");
+  assertEquals(codeOf(told), "not_permitted");
   assertEquals([second.peer, second.cookie], ["pc1", first.cookie]);
   lab.clock.advance(TIMEOUTS.grace * 2);
   assertEquals(await peers(second.link), ["pc1"]);
