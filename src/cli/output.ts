@@ -161,7 +161,9 @@ export class Output {
     } catch (thrown) {
       this.#closed = true;
       if (!isClosedPipe(thrown)) {
-        throw new LabError("failed", "Cannot write to standard output", { cause: thrown });
+        throw new LabError("failed", `Cannot write to standard output: ${messageOf(thrown)}`, {
+          cause: thrown,
+        });
       }
       this.onClosed?.();
     }
