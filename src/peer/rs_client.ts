@@ -106,7 +106,7 @@ export async function queryIndex(connection: Connection, query: IndexQuery): Pro
       rows.push({ name, title, size, sha256, modified, holders: known });
     }
     if (answer.next === undefined) return rows;
-    if (answer.rows.length === 0 || rows.length > LIMITS.rowsPerPeer * 100) break;
+    if (rows.length > LIMITS.rowsPerPeer * 100) break;
     after = answer.next;
   }
   throw new LabError("protocol", "Cannot read the index: the list does not end");

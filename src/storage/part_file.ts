@@ -4,6 +4,7 @@
  * are there is the content given its names.
  */
 
+import { existsSync } from "node:fs";
 import { type Bytes, sameBytes, toHex } from "../base/bytes.ts";
 import { LabError } from "../base/errors.ts";
 import { type ContentFile, Layout, type PieceIndex } from "../catalog/layout.ts";
@@ -198,24 +199,31 @@ export class PartFile {
     const path = this.root.pathToWrite(target);
     const modified = new Date(this.spec.modified[i]!);
     if (modified.getTime() > 0) Deno.utimeSync(temporary, modified, modified);
-    if (exists(path)) {
+    if (!takeName(temporary, path)) {
       throw new LabError(
         "failed",
         `Cannot finish ${printable(target)}: another file took that name meanwhile; run it again`,
       );
     }
-    Deno.renameSync(temporary, path);
     return path;
   }
 }
 
-/** True when something has that name, a broken link included. */
-export function exists(path: string): boolean {
+/**
+ * Gives a file its final name, unless something has it already. A hard link never replaces anything, and costs no look
+ * beforehand; where the volume has none (FAT), it's a look and a rename.
+ *
+ * @returns false when the name is taken.
+ */
+function takeName(temporary: string, path: string): boolean {
   try {
-    Deno.lstatSync(path);
-    return true;
+    Deno.linkSync(temporary, path);
   } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) return false;
-    throw cause;
+    if (cause instanceof Deno.errors.AlreadyExists || existsSync(path)) return false;
+    if (cause instanceof Deno.errors.NotFound) throw cause;
+    Deno.renameSync(temporary, path);
+    return true;
   }
+  Deno.removeSync(temporary);
+  return true;
 }

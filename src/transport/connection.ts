@@ -92,6 +92,10 @@ export class Connection {
   get isClosed(): boolean {
     return this.#reason !== undefined;
   }
+  /** Why the connection has ended; undefined while it hasn't. */
+  get reason(): unknown {
+    return this.#reason;
+  }
   /** When the last byte arrived, on the monotonic clock, milliseconds. */
   get lastRead(): number {
     return this.#lastRead;

@@ -15,6 +15,8 @@ import { type ByteStream, writeAll } from "./stream.ts";
 /** Bytes of a data frame read from disk and written to the network at a time. */
 const SEND_BYTES = 256 * 1024;
 
+const NO_BYTES = new Uint8Array(0);
+
 /** A data frame to be sent. */
 export interface DataFrame {
   kind: DataName;
@@ -42,6 +44,8 @@ export class Outbox {
   #movedAt: number | undefined;
   #ended: unknown;
   #pausing: AbortController | undefined;
+  /** Kept from one data frame to the next for as long as any is waiting. */
+  #buffer: Uint8Array = NO_BYTES;
 
   /** @param fail ends the connection and says for what reason it has ended. */
   constructor(stream: ByteStream, clock: Clock, fail: (cause: unknown) => unknown) {
@@ -85,7 +89,10 @@ export class Outbox {
     }
     return this.#inTurn(async () => {
       if (signal?.aborted) return;
-      const buffer = new Uint8Array(Math.min(SEND_BYTES, HEADER_BYTES + length));
+      if (this.#buffer.length < Math.min(SEND_BYTES, HEADER_BYTES + length)) {
+        this.#buffer = new Uint8Array(Math.min(SEND_BYTES, HEADER_BYTES + length));
+      }
+      const buffer = this.#buffer;
       writeHeader(buffer, { length, type: DATA[kind].type, stream });
       let head = HEADER_BYTES;
       let offset = 0;
@@ -136,6 +143,7 @@ export class Outbox {
       } finally {
         this.#pending--;
         this.#movedAt = undefined;
+        if (this.#pending === 0) this.#buffer = NO_BYTES;
       }
     });
     this.#turns = turn.catch(() => {});

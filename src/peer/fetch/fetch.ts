@@ -1,7 +1,8 @@
 /** A fetch from beginning to end: workers, places, contents, engine. What the commands and the offers both use. */
 
+import { existsSync } from "node:fs";
 import type { LabError } from "../../base/errors.ts";
-import { exists, PartFile } from "../../storage/part_file.ts";
+import { PartFile } from "../../storage/part_file.ts";
 import type { Root } from "../../storage/root.ts";
 import type { Identity } from "../../transport/handshake.ts";
 import type { PeerContext } from "../context.ts";
@@ -66,7 +67,7 @@ export async function fetchFiles(job: FetchJob): Promise<FetchOutcome> {
       from: [],
     });
   }
-  const plans = planContents(placed, (key) => exists(PartFile.pathFor(root, key)));
+  const plans = planContents(placed, (key) => existsSync(PartFile.pathFor(root, key)));
   await new FetchEngine({ ...job, ...context, listener: recording }).run(plans);
   return outcome;
 }

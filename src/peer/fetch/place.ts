@@ -3,6 +3,7 @@
  * is; where another file has the name, the new one becomes `name (PEER).ext`.
  */
 
+import { existsSync } from "node:fs";
 import { LabError } from "../../base/errors.ts";
 import { conflictName, nameKey, printable } from "../../catalog/names.ts";
 import type { Root } from "../../storage/root.ts";
@@ -53,12 +54,10 @@ async function placeOne(
   );
 }
 
+/** Most often nothing is there, and an exception costs ten times as much as this look. */
 function look(root: Root, target: string): Deno.FileInfo | undefined {
-  try {
-    return Deno.lstatSync(root.pathOf(target));
-  } catch {
-    return undefined;
-  }
+  const path = root.pathOf(target);
+  return existsSync(path) ? Deno.lstatSync(path) : undefined;
 }
 
 async function isSame(

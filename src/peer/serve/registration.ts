@@ -3,7 +3,7 @@
  * begins again when the connection breaks, with growing pauses and jitter so that a lab doesn't dial in step.
  */
 
-import { codeOf, LabError, messageOf } from "../../base/errors.ts";
+import { codeOf, LabError, messageOf, RemoteError } from "../../base/errors.ts";
 import { LIMITS, TIMEOUTS } from "../../base/limits.ts";
 import { formatHostPort, type HostPort } from "../../base/units.ts";
 import type { IndexRow } from "../../catalog/row.ts";
@@ -33,6 +33,8 @@ export interface RegistrationOptions {
   rows: () => IndexRow[];
   /** Answers what the registration server asks. */
   handler: Handler;
+  /** The cookie is used by another PC too: it must be forgotten. */
+  cookieTaken: () => void;
   /** Called each time, once the index has been told. */
   registered: (registration: Registration) => Promise<void> | void;
 }
@@ -115,7 +117,8 @@ export class RegistrationKeeper {
         const fault = messageOf(cause);
         if (fault !== this.#fault) log.warn(`${fault}. Trying again until it works`);
         this.#fault = fault;
-        if (codeOf(cause) === "unknown_cookie") this.#registration = undefined;
+        // Two PCs with one cookie, as after a disk was cloned: the one that is told so becomes a newcomer.
+        if (codeOf(cause) === "not_permitted") this.#o.cookieTaken();
       }
       this.#connection = undefined;
       if (clock.monotonic() - began > TIMEOUTS.keepAlive) pause = TIMEOUTS.backoffMin;
@@ -149,10 +152,7 @@ export class RegistrationKeeper {
       signal.removeEventListener("abort", end);
       connection.close();
     }
-    throw new LabError(
-      "unreachable",
-      `The connection to the registration server at ${formatHostPort(rs)} ended`,
-    );
+    throw lost(connection.reason, rs);
   }
 
   /** What changed while the whole index was being told. */
@@ -181,6 +181,15 @@ export class RegistrationKeeper {
       this.#registration = { ...this.#registration!, ttl: alive.ttl };
     }
   }
+}
+
+/** Why we aren't registered any more: what the server said at the end, or just that it ended. */
+function lost(reason: unknown, rs: HostPort): LabError {
+  const at = `the registration server at ${formatHostPort(rs)}`;
+  if (reason instanceof RemoteError) {
+    return new LabError(reason.code, `The connection to ${at} ended: ${reason.message}`);
+  }
+  return new LabError("unreachable", `The connection to ${at} ended`);
 }
 
 /** Tells rows and what is gone, in messages that fit. */

@@ -144,6 +144,7 @@ export class PeerServe {
       port,
       rows: () => this.#index.present(),
       handler: this.#handler(),
+      cookieTaken: () => this.#cookieTaken(),
       registered: (registration) => this.#registered(registration),
     });
     await Promise.race([firstScan, context.clock.sleep(FIRST_SCAN, this.#ending.signal).catch(() => {})]);
@@ -225,6 +226,14 @@ export class PeerServe {
     }
     event({ event: "registered", peer, cookie, ttl });
     context.log.info(`Registered as ${printable(peer)} at ${formatHostPort(rs)}`);
+  }
+
+  #cookieTaken(): void {
+    const { cookie: _, ...rest } = this.#state;
+    this.#state = rest;
+    this.#o.context.log.warn(
+      "Another PC uses this peer's cookie, as after a copy of the data folder: this one registers anew",
+    );
   }
 
   #changed({ added, gone }: IndexNews): void {
