@@ -3,6 +3,7 @@
 import {
   FETCH_FLAGS,
   INDEX_FLAGS,
+  MENU_FLAGS,
   PEERS_FLAGS,
   SEND_FLAGS,
   SERVE_FLAGS,
@@ -74,7 +75,12 @@ export const PEER: ProgramSpec = {
     command({
       name: "index",
       summary: "list the network's files and who has them, or the own ones",
-      positionals: [{ name: "QUERY", help: "words of name or title, or a glob", required: false, many: true }],
+      positionals: [{
+        name: "QUERY",
+        help: "words of name or title, or a glob",
+        required: false,
+        many: true,
+      }],
       flags: INDEX_FLAGS,
       examples: [
         ["peer index", "all files of the others"],
@@ -103,6 +109,17 @@ export const PEER: ProgramSpec = {
       flags: STATUS_FLAGS,
       examples: [["peer leave", "leave"]],
       run: () => import("./commands/peer_status.ts"),
+    }),
+    command({
+      name: "menu",
+      summary: "choose what to do from a menu",
+      description:
+        "Register, see peers and files, request and send files, leave; with the keyboard alone. Uses the peer serve " +
+        "that runs on this data folder; where none runs, registering starts one inside the menu, and quitting ends it.",
+      flags: MENU_FLAGS,
+      serves: true,
+      examples: [["peer menu", "everything from here"], ["peer menu --rs 192.168.1.10", "with this server"]],
+      run: () => import("./commands/peer_menu.ts"),
     }),
   ],
 };

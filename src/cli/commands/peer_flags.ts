@@ -45,3 +45,6 @@ export const SEND_FLAGS = {
 } as const satisfies Flags;
 
 export const STATUS_FLAGS = { data: PEER_FLAGS.data } as const satisfies Flags;
+
+/** The menu may have to start a serve. */
+export const MENU_FLAGS = SERVE_FLAGS;

@@ -1,6 +1,7 @@
 /** `peer serve`. */
 
 import { LabError, messageOf } from "../../base/errors.ts";
+import type { Tell } from "../../peer/control.ts";
 import { loadPeerState } from "../../peer/peer_state.ts";
 import { PeerServe } from "../../peer/serve/serve.ts";
 import { peerNameFault, printable } from "../../catalog/names.ts";
@@ -8,9 +9,24 @@ import type { CommandContext } from "../context.ts";
 import type { SERVE_FLAGS } from "./peer_flags.ts";
 import { peerContext, registrationServer } from "./setting.ts";
 
+type Ctx = CommandContext<typeof SERVE_FLAGS>;
+
 /** Serves until it is told to leave or interrupted. */
-export async function run(ctx: CommandContext<typeof SERVE_FLAGS>): Promise<void> {
-  const { flags, folders, output } = ctx;
+export async function run(ctx: Ctx): Promise<void> {
+  const peer = await startPeer(ctx, (line) => ctx.output.json(line as { event: string }));
+  const leave = () => peer.leave().catch((cause) => ctx.log.error(`Cannot leave: ${messageOf(cause)}`));
+  if (ctx.signal.aborted) leave();
+  ctx.signal.addEventListener("abort", leave, { once: true });
+  await peer.done;
+}
+
+/**
+ * Starts a serve as the flags say; for `peer menu` too.
+ *
+ * @param event hears what happens, as JSON lines of the contract.
+ */
+export async function startPeer(ctx: Ctx, event: Tell): Promise<PeerServe> {
+  const { flags, folders } = ctx;
   if (flags.join !== undefined) {
     throw new LabError(
       "usage",
@@ -22,7 +38,7 @@ export async function run(ctx: CommandContext<typeof SERVE_FLAGS>): Promise<void
   const share = await ctx.ensureAccess(folders.share, "read-write", { flag: "--share" });
   const data = await ctx.ensureAccess(folders.data, "read-write", { flag: "--data", folder: "data" });
   const rs = registrationServer(flags.rs, await loadPeerState(data));
-  const peer = await PeerServe.start({
+  return await PeerServe.start({
     context: peerContext(ctx as unknown as CommandContext),
     rs,
     name: flags.name,
@@ -33,15 +49,12 @@ export async function run(ctx: CommandContext<typeof SERVE_FLAGS>): Promise<void
     data,
     indexInterval: flags.indexInterval * 1000,
     rate: flags.rate ?? Infinity,
-    event: (line) => output.json(line as { event: string }),
+    event,
   });
-  const leave = () => peer.leave().catch((cause) => ctx.log.error(`Cannot leave: ${messageOf(cause)}`));
-  if (ctx.signal.aborted) leave();
-  ctx.signal.addEventListener("abort", leave, { once: true });
-  await peer.done;
 }
 
-function hostName(): string {
+/** This PC's name. */
+export function hostName(): string {
   try {
     return Deno.hostname();
   } catch {

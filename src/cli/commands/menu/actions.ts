@@ -1,0 +1,285 @@
+/** What happens when an entry of the menu is chosen. Questions throw `WentBack`; errors are told by who calls. */
+
+import { join } from "@std/path";
+import { codeOf } from "../../../base/errors.ts";
+import { formatHostPort, type HostPort, parseHostPort } from "../../../base/units.ts";
+import { printable } from "../../../catalog/names.ts";
+import { MAX_PATTERNS } from "../../../catalog/search.ts";
+import type { NetworkRow } from "../../../peer/fetch/select.ts";
+import { explain } from "../../failure.ts";
+import { RS_PORT } from "../common_flags.ts";
+import type { Prompts } from "./prompts.ts";
+import { addressText, type Session } from "./session.ts";
+import {
+  addressFault,
+  byName,
+  contentChoices,
+  type Entry,
+  fileQuestion,
+  logText,
+  nameTextFault,
+  receiverChoices,
+  registeredText,
+  sumText,
+  unquoted,
+} from "./texts.ts";
+
+/** What an action works with. */
+export interface Menu {
+  session: Session;
+  prompts: Prompts;
+  /** Where the share is, as the person knows it. */
+  share: string;
+  /** Milliseconds since 1970. */
+  now: () => number;
+}
+
+/** Lines of the log that `status` shows. */
+const STATUS_LINES = 6;
+
+/** The actions; `quit` ends the menu itself. */
+export const ACTIONS: Record<Exclude<Entry, "quit">, (menu: Menu) => Promise<void>> = {
+  register,
+  peers: listPeers,
+  files: listFiles,
+  fetch: requestFile,
+  fetchAll: requestAll,
+  send,
+  broadcast,
+  status: showStatus,
+  leave,
+};
+
+async function register({ session, prompts }: Menu): Promise<void> {
+  const running = await session.status();
+  if (running) return prompts.tell("info", registeredText(running));
+  const rs = await reachRs({ session, prompts });
+  const name = await prompts.text({
+    message: "Your name in the network",
+    initial: await session.likelyName(),
+    fault: nameTextFault,
+  });
+  await prompts.busy((signal) => session.register(name, rs, signal));
+  const status = await session.status();
+  if (status) prompts.tell(status.registered ? "good" : "warn", registeredText(status));
+}
+
+/** Finds out which registration server to use, and that it answers; asks again until it does, or the person goes back. */
+async function reachRs({ session, prompts }: Pick<Menu, "session" | "prompts">): Promise<HostPort> {
+  let rs = await session.rs() ?? await askAddress(prompts);
+  while (true) {
+    try {
+      await prompts.busy((signal) => session.useRs(rs, signal));
+      return rs;
+    } catch (thrown) {
+      if (codeOf(thrown) === "interrupted") throw thrown;
+      prompts.tell(
+        "error",
+        `Nothing answers as registration server at ${formatHostPort(rs)}. ${hintFor(thrown)}`,
+      );
+      rs = await askAddress(prompts, addressText(rs));
+    }
+  }
+}
+
+function hintFor(thrown: unknown): string {
+  return codeOf(thrown) === "unreachable"
+    ? "Is rs serve running there, is the address right, is the network cable in?"
+    : printable(explain(thrown).message, 500);
+}
+
+async function askAddress(prompts: Prompts, initial?: string): Promise<HostPort> {
+  const text = await prompts.text({
+    message: "Address of the registration server",
+    placeholder: "such as 192.168.1.10",
+    fault: addressFault,
+    ...(initial === undefined ? {} : { initial }),
+  });
+  return parseHostPort(text, RS_PORT);
+}
+
+/** What needs a registration server asks for one first, when none is known. */
+async function knowRs(menu: Menu): Promise<void> {
+  if (!await menu.session.rs()) await reachRs(menu);
+}
+
+async function listPeers(menu: Menu): Promise<void> {
+  await knowRs(menu);
+  const command = await import("../peer_peers.ts");
+  await menu.prompts.busy((signal) => menu.session.run(command, "peers", { signal }));
+}
+
+async function listFiles(menu: Menu): Promise<void> {
+  await knowRs(menu);
+  const query = await menu.prompts.text({
+    message: "Search for which words? (Enter alone lists all)",
+    placeholder: "words of name or title, or a pattern such as *.pdf",
+  });
+  const command = await import("../peer_index.ts");
+  const args = query === "" ? [] : [query];
+  await menu.prompts.busy((signal) => menu.session.run(command, "index", { args, signal }));
+}
+
+async function requestFile(menu: Menu): Promise<void> {
+  const { session, prompts } = menu;
+  await knowRs(menu);
+  const how = await prompts.select({
+    message: "Which file?",
+    choices: [
+      { value: "list", label: "Pick it from a list", hint: "type to search in it" },
+      { value: "name", label: "Type its name", hint: "or a folder's, or a pattern such as *.pdf" },
+    ],
+  });
+  if (how === "name") {
+    const pattern = await prompts.text({
+      message: "Name, folder or pattern",
+      placeholder: "report.pdf, notes/ or *.pdf",
+      fault: (text) => text === "" ? "Type a name, or go back with Ctrl-C" : undefined,
+    });
+    const rows = await prompts.busy((signal) => session.files([pattern], signal));
+    return await fetchRows(menu, rows, [pattern]);
+  }
+  const groups = byName(await prompts.busy((signal) => session.files([], signal)));
+  if (groups.size === 0) return prompts.tell("info", NO_FILES);
+  const name = await prompts.search(fileQuestion("Which file? Enter takes the marked one", groups));
+  await fetchRows(menu, groups.get(name) ?? [], [name]);
+}
+
+const NO_FILES = "The others share no file at the moment";
+
+async function requestAll(menu: Menu): Promise<void> {
+  const { session, prompts } = menu;
+  await knowRs(menu);
+  const rows = await prompts.busy((signal) => session.files([], signal));
+  if (rows.length === 0) return prompts.tell("info", NO_FILES);
+  const go = await prompts.confirm({
+    message: `The others share ${
+      sumText(rows)
+    }. Fetch them into ${menu.share}? What is here already stays as it is`,
+    yes: "Yes",
+    no: "No",
+    first: true,
+  });
+  if (go) await fetchRows(menu, rows, []);
+}
+
+/**
+ * Fetches; where holders have different contents under a name, asks whose is meant.
+ *
+ * @param rows what the patterns match.
+ * @param patterns as `peer fetch` takes them; none for everything.
+ */
+async function fetchRows(
+  menu: Menu,
+  rows: readonly NetworkRow[],
+  patterns: readonly string[],
+): Promise<void> {
+  const groups = [...byName(rows)];
+  const differing = groups.filter(([, same]) => same.length > 1);
+  if (differing.length === 0) return await fetchNow(menu, patterns);
+  const chosen = await chooseContents(menu, differing);
+  const plain = groups.filter(([, same]) => same.length === 1).map(([name]) => name);
+  for (let at = 0; at < plain.length; at += MAX_PATTERNS) {
+    await fetchNow(menu, plain.slice(at, at + MAX_PATTERNS));
+  }
+  for (const { name, from } of chosen) await fetchNow(menu, [name], from);
+}
+
+async function chooseContents(
+  { prompts }: Menu,
+  differing: readonly [string, NetworkRow[]][],
+): Promise<{ name: string; from: string }[]> {
+  if (differing.length > 3) {
+    const each = await prompts.confirm({
+      message: `Under ${differing.length} names different peers have different contents`,
+      yes: "Choose for each",
+      no: "Leave these out",
+      first: true,
+    });
+    if (!each) return [];
+  }
+  const chosen = [];
+  for (const [name, rows] of differing) {
+    const message = `${printable(name)}: different peers have different contents. Whose?`;
+    chosen.push({ name, from: await prompts.select({ message, choices: contentChoices(rows) }) });
+  }
+  return chosen;
+}
+
+async function fetchNow({ session, prompts }: Menu, args: readonly string[], from?: string): Promise<void> {
+  const command = await import("../peer_fetch.ts");
+  const flags = { all: args.length === 0, from };
+  await prompts.busy((signal) => session.run(command, "fetch", { args, flags, signal }));
+}
+
+async function send(menu: Menu): Promise<void> {
+  const { session, prompts } = menu;
+  await knowRs(menu);
+  const path = await askPath(menu);
+  // Only here may the runtime ask: it needs the keyboard for itself.
+  await session.mayRead(path);
+  const peers = await prompts.busy((signal) => session.peers(signal));
+  const message = peers.length === 0 ? "To whom? No other peer is here at the moment" : "To whom?";
+  const to = await prompts.search({ message, choices: receiverChoices(peers) });
+  const command = await import("../peer_send.ts");
+  await prompts.busy((signal) => session.run(command, "send", { args: [path], flags: { to }, signal }));
+}
+
+async function askPath({ session, prompts, share }: Menu): Promise<string> {
+  const own = await session.ownFiles();
+  const how = own.length === 0 ? "path" : await prompts.select({
+    message: "Send what?",
+    choices: [
+      { value: "share", label: "A file of my share", hint: `${own.length} files in ${share}` },
+      { value: "path", label: "Type a path", hint: "a file or a folder" },
+    ],
+  });
+  if (how === "path") {
+    const text = await prompts.text({
+      message: "Path of the file or folder",
+      placeholder: `such as ${join(share, "report.pdf")}`,
+      fault: (typed) => unquoted(typed) === "" ? "Type a path, or go back with Ctrl-C" : undefined,
+    });
+    return unquoted(text);
+  }
+  const name = await prompts.search({
+    message: "Which file? Enter takes the marked one",
+    choices: own.map((row) => ({ value: row.name, label: printable(row.name) })),
+  });
+  return join(share, name);
+}
+
+function broadcast({ prompts }: Menu): Promise<void> {
+  prompts.tell("info", "Broadcast isn't there yet: send the file to one peer after the other meanwhile");
+  return Promise.resolve();
+}
+
+async function showStatus({ session, prompts, now }: Menu): Promise<void> {
+  if (!await session.status()) {
+    const rs = await session.rs();
+    const server = rs ? `; the registration server is ${formatHostPort(rs)}` : "";
+    return prompts.tell("info", `Not registered: nothing is shared${server}`);
+  }
+  const command = await import("../peer_status.ts");
+  await prompts.busy((signal) => session.run(command, "status", { signal }));
+  const lines = session.log.entries.slice(-STATUS_LINES);
+  if (lines.length > 0) prompts.tell("info", logText(lines, now()));
+}
+
+async function leave({ session, prompts }: Menu): Promise<void> {
+  const status = await session.status();
+  if (!status) return prompts.tell("info", "You are not registered: there is nothing to leave");
+  const where = session.serves ? "" : " This ends the peer serve that runs in another window.";
+  const sure = await prompts.confirm({
+    message: `Leave the lab? The others won't get your files any more.${where}`,
+    yes: "Leave",
+    no: "Stay",
+    first: true,
+  });
+  if (!sure) return;
+  await prompts.busy(async (signal) => {
+    if (await session.leaveOwn()) return;
+    await session.run(await import("../peer_status.ts"), "leave", { signal });
+  });
+  prompts.tell("good", `${printable(status.peer)} has left`);
+}

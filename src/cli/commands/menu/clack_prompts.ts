@@ -1,0 +1,149 @@
+/** The menu's questions on a real terminal, over `@clack/prompts`. Only to be imported when there is one. */
+
+import process from "node:process";
+import { LabError } from "../../../base/errors.ts";
+import {
+  autocomplete,
+  confirm,
+  isCancel,
+  log,
+  type Option,
+  select,
+  text,
+  updateSettings,
+} from "../../../deps/clack.ts";
+import { shorten } from "../../table.ts";
+import {
+  type Choice,
+  type ConfirmQuestion,
+  type Prompts,
+  type SearchQuestion,
+  type SelectQuestion,
+  type TextQuestion,
+  type Tone,
+  WentBack,
+} from "./prompts.ts";
+
+/** Lines of a long list that are shown at once. */
+const LIST_LINES = 10;
+/** Columns that clack needs beside a label: bar, mark, spaces, brackets. */
+const MARGIN = 10;
+const CTRL_C = 0x03;
+const ESCAPE = 0x1b;
+
+/**
+ * Makes the prompts.
+ *
+ * @param signal ends the question that is open, as if the person went back.
+ */
+export function clackPrompts(signal: AbortSignal): Prompts {
+  // Never look for the variable ACCESSIBLE: the sandbox knows two variables, and this isn't one of them.
+  updateSettings({ accessible: false });
+  return new ClackPrompts(signal);
+}
+
+class ClackPrompts implements Prompts {
+  constructor(private readonly signal: AbortSignal) {}
+
+  async select<T extends string>({ message, choices, first }: SelectQuestion<T>): Promise<T> {
+    return await this.#answer((signal) =>
+      select<string>({
+        message,
+        options: choices.map(option),
+        ...(first === undefined ? {} : { initialValue: first }),
+        maxItems: Math.max(LIST_LINES, choices.length),
+        showInstructions: false,
+        signal,
+      })
+    ) as T;
+  }
+
+  async search({ message, choices, matcher }: SearchQuestion): Promise<string> {
+    let typed: string | undefined;
+    let matches: (value: string) => boolean = () => true;
+    const filter = (now: string, { value }: Option<string>) => {
+      // Called for each choice after each key: what was typed is looked at once.
+      if (now !== typed) matches = matcher!(typed = now);
+      return matches(value);
+    };
+    return await this.#answer((signal) =>
+      autocomplete<string>({
+        message,
+        options: choices.map(option),
+        placeholder: "type to search",
+        maxItems: LIST_LINES,
+        ...(matcher ? { filter } : {}),
+        validate: (value) => value === undefined ? "Nothing fits: type something else" : undefined,
+        signal,
+      })
+    );
+  }
+
+  async text({ message, initial, placeholder, fault }: TextQuestion): Promise<string> {
+    const answer = await this.#answer((signal) =>
+      text({
+        message,
+        ...(initial === undefined ? {} : { initialValue: initial }),
+        ...(placeholder === undefined ? {} : { placeholder }),
+        ...(fault ? { validate: (typed: string | undefined) => fault((typed ?? "").trim()) } : {}),
+        signal,
+      })
+    );
+    // Clack hands out nothing where nothing was typed.
+    return ((answer as string | undefined) ?? "").trim();
+  }
+
+  async confirm({ message, yes, no, first }: ConfirmQuestion): Promise<boolean> {
+    return await this.#answer((signal) =>
+      confirm({ message, active: yes, inactive: no, initialValue: first, signal })
+    );
+  }
+
+  tell(tone: Tone, text: string): void {
+    const say = { info: log.info, good: log.success, warn: log.warn, error: log.error }[tone];
+    say(text);
+  }
+
+  async busy<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const stop = new AbortController();
+    const onData = (bytes: Uint8Array) => {
+      // An arrow key starts with Escape too, but doesn't end there.
+      if (bytes.includes(CTRL_C) || (bytes.length === 1 && bytes[0] === ESCAPE)) {
+        stop.abort(new LabError("interrupted", "Stopped"));
+      }
+    };
+    process.stdin.setRawMode(true);
+    process.stdin.on("data", onData);
+    process.stdin.resume();
+    try {
+      return await work(AbortSignal.any([this.signal, stop.signal]));
+    } finally {
+      process.stdin.off("data", onData);
+      process.stdin.pause();
+      process.stdin.setRawMode(false);
+    }
+  }
+
+  async #answer<T>(ask: (signal: AbortSignal) => Promise<T>): Promise<Exclude<T, symbol>> {
+    if (this.signal.aborted) throw new WentBack();
+    const answer = await ask(this.signal);
+    if (isCancel(answer)) throw new WentBack();
+    return answer as Exclude<T, symbol>;
+  }
+}
+
+function option({ value, label, hint }: Choice): Option<string> {
+  const room = Math.max(20, columns() - MARGIN);
+  const short = shorten(label, room);
+  // The hint stands in the same line, or not at all.
+  const left = room - short.length - 1;
+  return { value, label: short, ...(hint !== undefined && left > 8 ? { hint: shorten(hint, left) } : {}) };
+}
+
+function columns(): number {
+  try {
+    return Deno.consoleSize().columns || 80;
+  } catch {
+    return 80;
+  }
+}
