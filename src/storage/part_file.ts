@@ -64,13 +64,23 @@ export class PartFile {
   seed(): void {
     let offset = 0;
     for (const [i, file] of this.spec.files.entries()) {
-      if (this.spec.present[i]) this.#seedOne(this.spec.targets[i]!, file.size, offset);
+      const path = this.spec.present[i] ? this.#presentPath(i) : undefined;
+      if (path !== undefined) this.#seedOne(path, file.size, offset);
       offset += file.size;
     }
   }
 
-  #seedOne(target: string, size: number, offset: number): void {
-    const source = Deno.openSync(this.root.pathToRead(target), { read: true });
+  /** Where a file is that was in its place already; undefined when it has gone since. */
+  #presentPath(i: number): string | undefined {
+    try {
+      return this.root.pathToRead(this.spec.targets[i]!);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #seedOne(path: string, size: number, offset: number): void {
+    const source = Deno.openSync(path, { read: true });
     try {
       const buffer = new Uint8Array(Math.min(size, 1024 * 1024));
       for (let at = 0; at < size; at += buffer.length) {
@@ -166,21 +176,33 @@ export class PartFile {
     const buffer = new Uint8Array(1024 * 1024);
     let offset = 0;
     for (const [i, claim] of this.spec.files.entries()) {
-      if (this.spec.present[i]) {
+      const there = this.spec.present[i] ? this.#presentPath(i) : undefined;
+      if (there !== undefined) {
         offset += claim.size;
-        paths.push(this.root.pathToRead(this.spec.targets[i]!));
+        paths.push(there);
         continue;
       }
       const bytes = claim.size <= buffer.length ? buffer.subarray(0, claim.size) : new Uint8Array(claim.size);
       readAt(this.#file, bytes, offset);
       offset += claim.size;
       this.#checkClaim(claim, toHex(sha256(bytes)));
-      const temporary = this.root.ownPath(`${this.spec.key}-${i}.tmp`);
-      Deno.writeFileSync(temporary, bytes);
-      paths.push(this.#name(temporary, i));
+      paths.push(this.#write(bytes, i));
     }
     this.discard();
     return paths;
+  }
+
+  /** Writes one file of a pack under a name of ours, then gives it its own. */
+  #write(bytes: Bytes, i: number): string {
+    const temporary = this.root.ownPath(`${this.spec.key}-${i}.tmp`);
+    try {
+      Deno.writeFileSync(temporary, bytes);
+      return this.#name(temporary, i);
+    } catch (cause) {
+      // Its bytes are in the part file still.
+      if (existsSync(temporary)) Deno.removeSync(temporary);
+      throw cause;
+    }
   }
 
   #checkClaim(claim: ContentFile, seen: string): void {

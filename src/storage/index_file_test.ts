@@ -1,0 +1,89 @@
+/** index.csv never stops a peer: damaged, locked, gone or read-only. */
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { FakeClock } from "../base/clock.ts";
+import { encodeIndex } from "../catalog/csv.ts";
+import type { IndexRow } from "../catalog/row.ts";
+import { Lines, TempFolder } from "./_testing.ts";
+import { IndexFile } from "./index_file.ts";
+
+const row = (name: string): IndexRow => ({
+  name,
+  title: "",
+  size: 3,
+  sha256: "ab".repeat(32),
+  modified: "2026-01-02T03:04:05.678Z",
+  flag: 1,
+});
+
+function world() {
+  const temp = new TempFolder();
+  const log = new Lines();
+  const open = () => new IndexFile(temp.path, { clock: new FakeClock(), log });
+  return { temp, log, open, [Symbol.dispose]: () => temp[Symbol.dispose]() };
+}
+
+Deno.test("rows come back as they were written", async () => {
+  using w = world();
+  const rows = [row("a"), row("b,=c;'.txt")];
+  assert(await w.open().save(rows));
+  assertEquals(await w.open().load(), rows);
+  assertEquals([w.temp.list(), w.log.lines], [["index.csv"], []]);
+});
+
+Deno.test("no file is an empty index, without a word", async () => {
+  using w = world();
+  assertEquals(await w.open().load(), []);
+  assertEquals([await w.open().isThere(), w.log.lines], [false, []]);
+});
+
+Deno.test("a damaged file is set aside under another name, and said", async () => {
+  using w = world();
+  w.temp.file("index.csv", '\u0000\u0001 no header "');
+  const file = w.open();
+  assertEquals(await file.load(), []);
+  const [aside] = w.temp.list();
+  assertMatch(aside!, /^index\.csv\.damaged-2026-01-01T00-00-00-000Z$/);
+  assertEquals(w.temp.read(aside!), '\u0000\u0001 no header "');
+  assertStringIncludes(w.log.lines[0]!, "set aside");
+  assert(await file.save([row("a")]));
+});
+
+Deno.test("one damaged row costs that row", async () => {
+  using w = world();
+  w.temp.file("index.csv", encodeIndex([row("a"), row("b")]).replace(/^b,,3/m, "b,,three"));
+  assertEquals((await w.open().load()).map(({ name }) => name), ["a"]);
+  assertStringIncludes(w.log.lines[0]!, "damaged rows");
+});
+
+Deno.test("a file that can't be written is tried again with what was last to be said, and complained of once", async () => {
+  using w = world();
+  const file = w.open();
+  // A folder of that name is in the way, as a program that holds the file is on Windows.
+  w.temp.file("index.csv/x");
+  assertEquals(await file.save([row("a")]), false);
+  assertEquals(await file.save([row("a"), row("b")]), false);
+  await file.retry();
+  assertEquals(w.log.lines.length, 1);
+  Deno.removeSync(w.temp.at("index.csv"), { recursive: true });
+  await file.retry();
+  assertEquals((await file.load()).map(({ name }) => name), ["a", "b"]);
+  Deno.removeSync(w.temp.at("index.csv"));
+  await file.retry();
+  assertEquals(await file.isThere(), false);
+});
+
+Deno.test("a read-only file is replaced", { ignore: Deno.build.os === "windows" }, async () => {
+  using w = world();
+  Deno.chmodSync(w.temp.file("index.csv", encodeIndex([row("a")])), 0o444);
+  const file = w.open();
+  assert(await file.save([row("b")]));
+  assertEquals((await file.load()).map(({ name }) => name), ["b"]);
+});
+
+Deno.test("a file that can't be read costs nothing but a warning", async () => {
+  using w = world();
+  w.temp.file("index.csv/x");
+  assertEquals(await w.open().load(), []);
+  assertStringIncludes(w.log.lines[0]!, "indexed afresh");
+});

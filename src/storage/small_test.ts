@@ -1,0 +1,137 @@
+/** Piece hashes kept for manifests, locks between processes, part files that nobody came back for. */
+
+import { assert, assertEquals, assertFalse } from "@std/assert";
+import { codeOf } from "../base/errors.ts";
+import { NO_VOLUME, noise, TempFolder, tinyVolume } from "./_testing.ts";
+import { tryLock } from "./lock.ts";
+import { removeOldParts } from "./old_parts.ts";
+import { PieceHashes } from "./piece_hashes.ts";
+import { Root } from "./root.ts";
+import { freeSpace } from "./space.ts";
+
+const NAME = "ab".repeat(32);
+const SIZE = 3 * 256 * 1024 - 1;
+
+Deno.test("piece hashes come back for the size that they fit, and for no other", () => {
+  using temp = new TempFolder();
+  const pieces = new PieceHashes(temp.path);
+  assertEquals(pieces.get(NAME, SIZE), undefined);
+  pieces.put(NAME, noise(96));
+  assertEquals(new PieceHashes(temp.path).get(NAME, SIZE), noise(96));
+  assertEquals(pieces.get(NAME, SIZE + 2), undefined);
+  assertEquals(temp.list(), [`pieces/${NAME}`]);
+});
+
+Deno.test("damaged piece hashes are as good as none; a later put mends them", () => {
+  using temp = new TempFolder();
+  const pieces = new PieceHashes(temp.path);
+  for (const length of [0, 31, 95, 97, 128]) {
+    temp.file(`pieces/${NAME}`, noise(length));
+    assertEquals(pieces.get(NAME, SIZE), undefined);
+  }
+  pieces.put(NAME, noise(96));
+  assertEquals(pieces.get(NAME, SIZE), noise(96));
+});
+
+Deno.test("the cache keeps what the share holds and nothing else", () => {
+  using temp = new TempFolder();
+  const pieces = new PieceHashes(temp.path);
+  pieces.keepOnly(new Set());
+  pieces.remove(NAME);
+  const other = "cd".repeat(32);
+  pieces.put(NAME, noise(96));
+  pieces.put(other, noise(96));
+  temp.file(`pieces/${other}.new`);
+  temp.file("pieces/stray");
+  pieces.keepOnly(new Set([NAME]));
+  assertEquals(temp.list(), [`pieces/${NAME}`]);
+  pieces.remove(NAME);
+  assertEquals(temp.list(), []);
+});
+
+Deno.test("a full disk costs the cache, nothing else" + NO_VOLUME, { ignore: NO_VOLUME !== "" }, () => {
+  using volume = tinyVolume(65536)!;
+  const pieces = new PieceHashes(volume.path);
+  pieces.put(NAME, noise(1024 * 1024));
+  assertEquals(pieces.get(NAME, SIZE), undefined);
+});
+
+Deno.test("a lock has one holder at a time and leaves no file", () => {
+  using temp = new TempFolder();
+  const path = temp.at("x.lock");
+  const lock = tryLock(path)!;
+  assertEquals(tryLock(path), undefined);
+  lock.release();
+  const again = tryLock(path)!;
+  assert(again);
+  again.release();
+  assertEquals(temp.list(), []);
+});
+
+Deno.test("the lock of a process that was killed is free", async () => {
+  using temp = new TempFolder();
+  const path = temp.at("x.lock");
+  const program = `import { tryLock } from ${JSON.stringify(import.meta.resolve("./lock.ts"))};
+    tryLock(${JSON.stringify(path)}); console.log("locked"); setInterval(() => {}, 1e6);`;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--ext=ts", program],
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const reader = child.stdout.getReader();
+  assertEquals(new TextDecoder().decode((await reader.read()).value), "locked\n");
+  assertEquals(tryLock(path), undefined);
+  child.kill("SIGKILL");
+  await child.status;
+  await reader.cancel();
+  const lock = tryLock(path);
+  assert(lock);
+  lock.release();
+});
+
+Deno.test("a lock in a folder that isn't there is an error, not a lock", () => {
+  using temp = new TempFolder();
+  try {
+    tryLock(temp.at("no", "x.lock"));
+  } catch (cause) {
+    return assertEquals(codeOf(cause), "failed");
+  }
+  throw new Error("no error");
+});
+
+Deno.test("our own files that two weeks have not touched go; all else stays", () => {
+  using temp = new TempFolder();
+  const now = Date.UTC(2026, 5, 1);
+  const age = (name: string, days: number) => {
+    const time = new Date(now - days * 24 * 3600_000);
+    Deno.utimeSync(temp.file(name), time, time);
+  };
+  age(".labswarm-old.part", 15);
+  age(".labswarm-old-3.tmp", 15);
+  age(".labswarm-young.part", 13);
+  age("thesis.part", 1000);
+  age("sub/.labswarm-old.part", 1000);
+  age(".labswarm-future.part", -10);
+  temp.folder(".labswarm-folder");
+  removeOldParts(Root.open(temp.path, "write"), now);
+  assertEquals(temp.list(), [
+    ".labswarm-future.part",
+    ".labswarm-young.part",
+    "sub/.labswarm-old.part",
+    "thesis.part",
+  ]);
+});
+
+Deno.test("old parts of a share that has vanished are no trouble", () => {
+  const temp = new TempFolder();
+  const root = Root.open(temp.path, "write");
+  temp[Symbol.dispose]();
+  removeOldParts(root, 0);
+});
+
+Deno.test("free space is a number of bytes, and unknown where there is nothing", () => {
+  using temp = new TempFolder();
+  assert(freeSpace(temp.path)! > 0);
+  assertEquals(freeSpace(temp.at("none")), undefined);
+  assertFalse(Number.isNaN(freeSpace(temp.path)));
+});
