@@ -126,7 +126,11 @@ export class ShareScanner {
   }
 }
 
-/** A file time as the index writes it. */
+/** The first and the last moment that fit into the index, milliseconds since 1970: years have four digits there. */
+const TIMES = { first: Date.UTC(-1, 12), last: Date.UTC(10_000, 0) - 1 };
+
+/** A file time as the index writes it; what doesn't fit is told as the nearest that does. */
 export function isoTime(time: Date | null): string {
-  return (time ?? new Date(0)).toISOString();
+  const ms = time?.getTime() ?? 0;
+  return new Date(Math.min(Math.max(ms, TIMES.first), TIMES.last)).toISOString();
 }
