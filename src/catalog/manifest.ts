@@ -118,6 +118,25 @@ export function encodeManifest(manifest: Manifest): Bytes {
   return bytes;
 }
 
+/**
+ * The piece hashes in a manifest that must be the one of a known content: compared as bytes, nothing of it is parsed.
+ *
+ * @param known what the content is; already checked by whoever made it up.
+ * @throws {RemoteProtocolError} when it is the manifest of another content.
+ */
+export function hashesOf(
+  bytes: Uint8Array,
+  known: { files: readonly ContentFile[]; pieceSize: number },
+): Bytes {
+  const { pieceCount } = new Layout(known.files, known.pieceSize);
+  const { json, hashes } = splitManifest(bytes);
+  const expected = canonicalJson(known.files, known.pieceSize);
+  if (!sameBytes(json, expected) || hashes.length !== pieceCount * HASH_BYTES) {
+    throw refuse("it is the one of another content");
+  }
+  return hashes.slice();
+}
+
 function refuse(reason: string, cause?: unknown): RemoteProtocolError {
   return new RemoteProtocolError(
     `Cannot decode the manifest: ${reason}`,

@@ -44,6 +44,7 @@ export class ShareIndex {
   #byHash = new Map<string, IndexRow[]>();
   #found = new Map<string, Scanned>();
   #worker: Worker | undefined;
+  #fault: LabError | undefined;
   #scanning: Promise<void> | undefined;
   #again = false;
   #scanned = { resolve: () => {}, reject: (_: unknown) => {} };
@@ -102,7 +103,7 @@ export class ShareIndex {
     this.#worker.onmessage = ({ data: news }: MessageEvent<ScanNews>) => this.#hear(news);
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      this.#scanned.reject(new LabError("failed", `The scan of the share failed: ${event.message}`));
+      this.#fail(new LabError("failed", `The scan of the share failed: ${event.message}`));
     };
     this.#tell({ kind: "start", share, data, known: [...this.#found.values()] });
   }
@@ -155,7 +156,7 @@ export class ShareIndex {
     do {
       this.#again = false;
       await new Promise<void>((resolve, reject) => {
-        if (!this.#worker) return reject(new LabError("interrupted", "The index is closed"));
+        if (!this.#worker) return reject(this.#fault ?? new LabError("interrupted", "The index is closed"));
         this.#scanned = { resolve, reject };
         this.#tell({ kind: "scan" });
       });
@@ -168,6 +169,14 @@ export class ShareIndex {
       if (event.kind === "access" || event.paths.every((path) => path.includes(OWN_PREFIX))) continue;
       this.scanSoon();
     }
+  }
+
+  /** The worker is of no use any more: a scan that runs fails, and so does every later one. */
+  #fail(fault: LabError): void {
+    this.#fault = fault;
+    this.#worker?.terminate();
+    this.#worker = undefined;
+    this.#scanned.reject(fault);
   }
 
   #tell(order: ScanOrder): void {
@@ -187,6 +196,7 @@ export class ShareIndex {
         this.#scanned.resolve();
         return;
       case "failed":
+        // The worker goes on: the next scan may do better.
         this.#scanned.reject(new LabError("failed", news.message));
         return;
     }

@@ -173,7 +173,7 @@ export class PartFile {
 
   #unpack(): string[] {
     const paths: string[] = [];
-    const buffer = new Uint8Array(1024 * 1024);
+    const window = new ReadWindow(this.#file);
     let offset = 0;
     for (const [i, claim] of this.spec.files.entries()) {
       const there = this.spec.present[i] ? this.#presentPath(i) : undefined;
@@ -182,8 +182,7 @@ export class PartFile {
         paths.push(there);
         continue;
       }
-      const bytes = claim.size <= buffer.length ? buffer.subarray(0, claim.size) : new Uint8Array(claim.size);
-      readAt(this.#file, bytes, offset);
+      const bytes = window.at(offset, claim.size);
       offset += claim.size;
       this.#checkClaim(claim, toHex(sha256(bytes)));
       paths.push(this.#write(bytes, i));
@@ -228,6 +227,25 @@ export class PartFile {
       );
     }
     return path;
+  }
+}
+
+/** Reads a file from front to back in large parts, and hands out small ones. */
+class ReadWindow {
+  #buffer: Bytes = new Uint8Array(2 * 1024 * 1024);
+  #start = 0;
+  #filled = 0;
+
+  constructor(private file: Deno.FsFile) {}
+
+  /** Bytes at an offset; valid until the next call. */
+  at(offset: number, length: number): Bytes {
+    if (length > this.#buffer.length) this.#buffer = new Uint8Array(length);
+    if (offset < this.#start || offset + length > this.#start + this.#filled) {
+      this.#start = offset;
+      this.#filled = readAt(this.file, this.#buffer, offset);
+    }
+    return this.#buffer.subarray(offset - this.#start, offset - this.#start + length);
   }
 }
 

@@ -75,6 +75,20 @@ export class Root {
   }
 
   /**
+   * Like {@linkcode pathToRead} for a caller that looks itself whether the last part is a file and no link, and that
+   * calls {@linkcode refresh} now and then: folders are looked through once.
+   */
+  pathInKnownFolder(name: string): string {
+    const path = this.pathOf(name);
+    const folder = dirname(path);
+    if (folder !== this.path && !this.#known.has(folder)) {
+      this.#requireInside(folder, name);
+      this.#known.add(folder);
+    }
+    return path;
+  }
+
+  /**
    * Full path of a name for writing; the folders on the way are made.
    *
    * @throws {LabError} when a file or a link that leads out is in the way.

@@ -75,7 +75,7 @@ export class ContentRun {
       key,
       files: contentFiles(this.plan),
       pieceSize,
-      hashes: this.manifest!.manifest.hashes as PartSpec["hashes"],
+      hashes: this.manifest!.hashes,
       targets: files.map((file) => file.target),
       modified: files.map((file) => file.modified),
       present: files.map((file) => file.present),

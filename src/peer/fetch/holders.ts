@@ -4,11 +4,11 @@
  */
 
 import type { Clock } from "../../base/clock.ts";
-import { toHex } from "../../base/bytes.ts";
-import { codeOf, LabError, RemoteProtocolError } from "../../base/errors.ts";
+import { type Bytes, toHex } from "../../base/bytes.ts";
+import { codeOf, LabError } from "../../base/errors.ts";
 import { LIMITS, TIMEOUTS } from "../../base/limits.ts";
 import type { Holder } from "../../catalog/merge.ts";
-import { decodeManifest, type Manifest, sameFiles } from "../../catalog/manifest.ts";
+import { hashesOf } from "../../catalog/manifest.ts";
 import { sha256 } from "../../storage/hashing.ts";
 import type { Connection } from "../../transport/connection.ts";
 import { greet, type Identity } from "../../transport/handshake.ts";
@@ -16,11 +16,12 @@ import { dialTcp } from "../../transport/tcp.ts";
 import type { Watchdog } from "../../transport/watchdog.ts";
 import { contentFiles, type ContentPlan } from "./contents.ts";
 
-/** A manifest and its name. */
+/** What a manifest says beyond what was known: its name, and its pieces' hashes. */
 export interface NamedManifest {
   /** SHA-256 of the encoded manifest, hexadecimal. */
   id: string;
-  manifest: Manifest;
+  /** SHA-256 of each piece, end to end. */
+  hashes: Bytes;
 }
 
 /** Control connections to the holders of one fetch. */
@@ -53,11 +54,7 @@ export class Holders {
     const exchange = connection.open({ kind: "GetRFC", files: files.map((f) => [f.name, f.size, f.sha256]) });
     try {
       const bytes = await exchange.collect("ManifestData", LIMITS.manifest, TIMEOUTS.manifest);
-      const manifest = decodeManifest(bytes);
-      if (!sameFiles(manifest.files, files) || manifest.pieceSize !== plan.pieceSize) {
-        throw new RemoteProtocolError(`${holder.peer} answered with the manifest of another content`);
-      }
-      return { id: toHex(sha256(bytes)), manifest };
+      return { id: toHex(sha256(bytes)), hashes: hashesOf(bytes, { files, pieceSize: plan.pieceSize }) };
     } finally {
       connection.forget(exchange);
     }

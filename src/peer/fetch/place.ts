@@ -5,7 +5,8 @@
 
 import { existsSync } from "node:fs";
 import { LabError } from "../../base/errors.ts";
-import { conflictName, nameKey, printable } from "../../catalog/names.ts";
+import { conflictName, printable } from "../../catalog/names.ts";
+import { comparable, FolderView } from "../../storage/folder_view.ts";
 import type { Root } from "../../storage/root.ts";
 import type { PlacedFile } from "./contents.ts";
 import type { WantedFile } from "./select.ts";
@@ -27,12 +28,22 @@ export async function placeFiles(
   hash: LocalHash,
 ): Promise<PlacedFile[]> {
   const taken = new Set<string>();
+  const view = new FolderView(root);
   const placed: PlacedFile[] = [];
-  for (const file of files) placed.push(await placeOne(file, root, hash, taken));
+  for (const file of files) {
+    const key = comparable(file.name);
+    if (taken.has(key) || view.has(file.name)) {
+      placed.push(await placeBeside(file, root, hash, taken));
+    } else {
+      taken.add(key);
+      placed.push({ ...file, target: file.name, present: false });
+    }
+  }
   return placed;
 }
 
-async function placeOne(
+/** Something has the name, here or among the wanted files themselves. */
+async function placeBeside(
   file: WantedFile,
   root: Root,
   hash: LocalHash,
@@ -41,7 +52,7 @@ async function placeOne(
   const peer = file.holders[0]?.peer ?? "network";
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const target = attempt === 0 ? file.name : conflictName(file.name, peer, attempt);
-    const key = Deno.build.os === "linux" ? target : nameKey(target);
+    const key = comparable(target);
     if (taken.has(key)) continue;
     const there = look(root, target);
     if (there && !(await isSame(there, file, target, hash))) continue;

@@ -34,10 +34,17 @@ const MOST_CONTENTS = 512;
 const MOST_OPEN = 32;
 const OPEN_FOR = 5_000;
 
+/** Pieces of packs that were read for their hashes and are kept until they are asked for, bytes: two packs of 4 KiB files. */
+const KEPT_PIECES = 16 * 1024 * 1024;
+/** The files of a pack, once looked at, are believed unchanged for so long, milliseconds: their hash tells in any case. */
+const BELIEVED = 2_000;
+
 interface Content {
   layout: Layout;
   files: LocalFile[];
   encoded: Bytes;
+  /** When the files were last looked at, monotonic milliseconds. */
+  looked: number;
 }
 
 /** What this peer can deliver. */
@@ -45,6 +52,9 @@ export class ContentStore {
   #contents = new Map<string, Content>();
   #bySpec = new Map<string, string>();
   #open = new Map<string, { file: Deno.FsFile; used: number }>();
+  #kept = new Map<string, Bytes>();
+  #keptBytes = 0;
+  #making: Promise<unknown> = Promise.resolve();
 
   constructor(private files: LocalFiles, private pieces: PieceHashes | undefined, private clock: Clock) {}
 
@@ -55,20 +65,30 @@ export class ContentStore {
    * @returns the manifest's bytes.
    * @throws {LabError} "not_found" or "changed".
    */
-  async manifest(wanted: readonly ContentFile[]): Promise<Bytes> {
+  manifest(wanted: readonly ContentFile[]): Promise<Bytes> {
+    // One after the other: the first content can then travel while the next one is being read.
+    const made = this.#making.then(() => this.#manifest(wanted));
+    this.#making = made.catch(() => {});
+    return made;
+  }
+
+  async #manifest(wanted: readonly ContentFile[]): Promise<Bytes> {
     const spec = createHash("sha256").update(JSON.stringify(wanted)).digest("hex");
     const files = wanted.map((file) => this.#local(file));
     for (const file of files) this.#requireUnchanged(file);
     const known = this.#contents.get(this.#bySpec.get(spec) ?? "");
     if (known) {
       known.files = files;
+      known.looked = this.clock.monotonic();
       return known.encoded;
     }
     const layout = new Layout(wanted, pieceSizeFor(wanted.reduce((sum, file) => sum + file.size, 0)));
-    const hashes = await this.#hashes(layout, files);
+    const pieces: Bytes[] = [];
+    const hashes = await this.#hashes(layout, files, pieces);
     const encoded = encodeManifest({ pieceSize: layout.pieceSize, files: [...wanted], hashes });
     const id = toHex(sha256(encoded));
-    this.#contents.set(id, { layout, files, encoded });
+    for (const [i, bytes] of pieces.entries()) this.#keepPiece(`${id} ${i}`, bytes);
+    this.#contents.set(id, { layout, files, encoded, looked: this.clock.monotonic() });
     this.#bySpec.set(spec, id);
     if (this.#contents.size > MOST_CONTENTS) this.#contents.delete(this.#contents.keys().next().value!);
     return encoded;
@@ -87,7 +107,16 @@ export class ContentStore {
     }
     const piece = content.layout.piece(index);
     const spans = content.layout.spans(piece);
-    for (const span of spans) if (span.length > 0) this.#requireUnchanged(content.files[span.file]!);
+    if (spans.length === 1 || this.clock.monotonic() - content.looked > BELIEVED) {
+      for (const span of spans) if (span.length > 0) this.#requireUnchanged(content.files[span.file]!);
+    }
+    const kept = this.#takeKept(`${id} ${index}`);
+    if (kept) {
+      return {
+        length: kept.length,
+        fill: (into, at) => into.set(kept.subarray(at, at + into.length)),
+      };
+    }
     return {
       length: content.layout.pieceLength(piece),
       fill: (into, offset) => {
@@ -109,6 +138,7 @@ export class ContentStore {
 
   /** Closes files that have not been read for a while. */
   tidy(): void {
+    for (const { files } of this.#contents.values()) files[0]?.root.refresh();
     const now = this.clock.monotonic();
     for (const [key, { file, used }] of this.#open) {
       if (now - used < OPEN_FOR) continue;
@@ -121,6 +151,7 @@ export class ContentStore {
   close(): void {
     for (const { file } of this.#open.values()) file.close();
     this.#open.clear();
+    this.#kept.clear();
   }
 
   #local({ name, size, sha256 }: ContentFile): LocalFile {
@@ -135,8 +166,13 @@ export class ContentStore {
   }
 
   #requireUnchanged({ root, name, size, modified }: LocalFile): void {
-    const path = root.pathToRead(name);
-    const now = Deno.lstatSync(path);
+    const path = root.pathInKnownFolder(name);
+    let now: Deno.FileInfo;
+    try {
+      now = Deno.lstatSync(path);
+    } catch (cause) {
+      throw fileError(cause, `Cannot read ${printable(name)}`);
+    }
     if (!now.isFile || now.size !== size || isoTime(now.mtime) !== modified) {
       throw new LabError(
         "changed",
@@ -145,14 +181,16 @@ export class ContentStore {
     }
   }
 
-  async #hashes(layout: Layout, files: LocalFile[]): Promise<Bytes> {
+  /** @param pieces is given the pieces of a small pack, which had to be read. */
+  async #hashes(layout: Layout, files: LocalFile[], pieces: Bytes[]): Promise<Bytes> {
     const [only] = layout.files;
     if (layout.files.length === 1 && layout.pieceCount > 1) {
       const kept = this.pieces?.get(only!.sha256, only!.size);
       if (kept) return kept;
     }
     const hashes: Bytes[] = [];
-    const buffer = new Uint8Array(layout.pieceSize);
+    const keep = layout.files.length > 1 && layout.totalBytes <= KEPT_PIECES;
+    let buffer = new Uint8Array(layout.pieceSize);
     for (let i = 0; i < layout.pieceCount; i++) {
       const piece = layout.piece(i);
       for (const span of layout.spans(piece)) {
@@ -163,7 +201,12 @@ export class ContentStore {
           false,
         );
       }
-      hashes.push(sha256(buffer.subarray(0, layout.pieceLength(piece))));
+      const bytes = buffer.subarray(0, layout.pieceLength(piece));
+      hashes.push(sha256(bytes));
+      if (keep) {
+        pieces.push(bytes);
+        buffer = new Uint8Array(layout.pieceSize);
+      }
       // Others are served between two pieces.
       if (i % 4 === 3) await this.clock.sleep(0);
     }
@@ -187,6 +230,18 @@ export class ContentStore {
     } catch (cause) {
       throw fileError(cause, `Cannot read ${printable(local.name)}`);
     }
+  }
+
+  #keepPiece(key: string, bytes: Bytes): void {
+    this.#kept.set(key, bytes);
+    this.#keptBytes += bytes.length;
+    while (this.#keptBytes > KEPT_PIECES) this.#takeKept(this.#kept.keys().next().value!);
+  }
+
+  #takeKept(key: string): Bytes | undefined {
+    const bytes = this.#kept.get(key);
+    if (bytes && this.#kept.delete(key)) this.#keptBytes -= bytes.length;
+    return bytes;
   }
 
   #keep(key: string, file: Deno.FsFile): void {
