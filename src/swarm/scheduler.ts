@@ -166,7 +166,10 @@ export class Scheduler {
     if (source.requests > 0 && source.bytes >= this.#limits.depthBytes) return undefined;
     for (const content of this.#contents.values()) {
       const piece = content.pick(source.id);
-      if (piece !== undefined) return { source: source.id, content: content.id, piece };
+      if (piece === undefined) continue;
+      // One piece may always be asked for, however large.
+      const fits = source.requests === 0 || source.bytes + content.lengths[piece]! <= this.#limits.depthBytes;
+      return fits ? { source: source.id, content: content.id, piece } : undefined;
     }
     return source.requests === 0 ? this.#takeOver(source, now) : undefined;
   }
