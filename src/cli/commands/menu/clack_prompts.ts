@@ -1,6 +1,7 @@
 /** The menu's questions on a real terminal, over `@clack/prompts`. Only to be imported when there is one. */
 
 import process from "node:process";
+import { unicodeWidth } from "@std/cli";
 import { LabError } from "../../../base/errors.ts";
 import {
   autocomplete,
@@ -28,6 +29,8 @@ import {
 const LIST_LINES = 10;
 /** Columns that clack needs beside a label: bar, mark, spaces, brackets. */
 const MARGIN = 10;
+/** Columns in front of what is told. */
+const TELL_MARGIN = 4;
 const CTRL_C = 0x03;
 const ESCAPE = 0x1b;
 
@@ -101,7 +104,8 @@ class ClackPrompts implements Prompts {
 
   tell(tone: Tone, text: string): void {
     const say = { info: log.info, good: log.success, warn: log.warn, error: log.error }[tone];
-    say(text);
+    // Clack wraps questions, but not what is told.
+    say(text.split("\n").flatMap((line) => wrapped(line, columns() - TELL_MARGIN)).join("\n"));
   }
 
   async busy<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -117,6 +121,9 @@ class ClackPrompts implements Prompts {
     process.stdin.resume();
     try {
       return await work(AbortSignal.any([this.signal, stop.signal]));
+    } catch (cause) {
+      if (!stop.signal.aborted) throw cause;
+      throw new LabError("interrupted", "Stopped", { cause });
     } finally {
       process.stdin.off("data", onData);
       process.stdin.pause();
@@ -136,8 +143,19 @@ function option({ value, label, hint }: Choice): Option<string> {
   const room = Math.max(20, columns() - MARGIN);
   const short = shorten(label, room);
   // The hint stands in the same line, or not at all.
-  const left = room - short.length - 1;
+  const left = room - unicodeWidth(short) - 1;
   return { value, label: short, ...(hint !== undefined && left > 8 ? { hint: shorten(hint, left) } : {}) };
+}
+
+/** Breaks a line between words; a word that is too long stays whole. */
+function wrapped(text: string, width: number): string[] {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1)!;
+    if (line !== "" && unicodeWidth(line) + 1 + unicodeWidth(word) > width) lines.push(word);
+    else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`;
+  }
+  return lines;
 }
 
 function columns(): number {

@@ -5,7 +5,7 @@ import { printable } from "../../../catalog/names.ts";
 import { explain } from "../../failure.ts";
 import { ACTIONS, type Menu } from "./actions.ts";
 import { WentBack } from "./prompts.ts";
-import { type Entry, heading, menuChoices } from "./texts.ts";
+import { type Entry, heading, KEYS_TEXT, menuChoices } from "./texts.ts";
 
 /**
  * Runs the menu.
@@ -15,6 +15,7 @@ import { type Entry, heading, menuChoices } from "./texts.ts";
  */
 export async function runMenu(menu: Menu, signal: AbortSignal): Promise<number> {
   let last: Entry | undefined;
+  menu.prompts.tell("info", KEYS_TEXT);
   try {
     while (!signal.aborted) {
       const entry = await choose(menu, last);
@@ -36,9 +37,14 @@ export async function runMenu(menu: Menu, signal: AbortSignal): Promise<number> 
 async function choose(menu: Menu, last: Entry | undefined): Promise<Entry | undefined> {
   const status = await menu.session.status();
   tellNews(menu);
-  const first = last ?? (status ? "fetch" : "register");
+  // Who has registered wants something else next.
+  const first: Entry = last !== undefined && last !== "register" ? last : status ? "fetch" : "register";
   try {
-    return await menu.prompts.select({ message: heading(status), choices: menuChoices(status), first });
+    return await menu.prompts.select<Entry>({
+      message: heading(status),
+      choices: menuChoices(status),
+      first,
+    });
   } catch (thrown) {
     if (thrown instanceof WentBack) return undefined;
     throw thrown;

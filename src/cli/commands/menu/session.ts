@@ -190,6 +190,8 @@ export class Session {
   ): Promise<void> {
     const { args = [], flags = {}, signal } = given;
     const ctx = this.#as(name, args, { ...flags, rs: await this.#rsFlag() }, signal);
+    // Apart from the question above it.
+    ctx.output.line();
     try {
       await command.run(ctx as unknown as CommandContext<F>);
     } finally {

@@ -75,14 +75,16 @@ export function menuChoices(status: ServeStatus | undefined): Choice<Entry>[] {
   });
 }
 
+/** Said once, at the beginning. */
+export const KEYS_TEXT = "Arrow keys, or j and k, choose; Enter takes; Ctrl-C goes back.";
+
 /** The line above the menu: where things stand. */
 export function heading(status: ServeStatus | undefined): string {
-  const keys = "(arrow keys or j and k, Enter; Ctrl-C goes back)";
-  if (!status) return `Not registered. What next? ${keys}`;
+  if (!status) return "Not registered. What next?";
   const name = printable(status.peer);
   return status.registered
-    ? `${name}, registered at ${printable(status.rs)}. What next? ${keys}`
-    : `${name}, sharing, but not registered at the moment. What next? ${keys}`;
+    ? `${name}, registered at ${printable(status.rs)}. What next?`
+    : `${name}, not registered at the moment, but trying. What next?`;
 }
 
 /** Said once a registration is under way. */

@@ -1,0 +1,122 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { FakeClock } from "../../../base/clock.ts";
+import type { NetworkRow } from "../../../peer/fetch/select.ts";
+import { MenuLog } from "./menu_log.ts";
+import {
+  addressFault,
+  byName,
+  contentChoices,
+  ENTRIES,
+  fileQuestion,
+  heading,
+  holdersText,
+  logText,
+  menuChoices,
+  nameTextFault,
+  receiverChoices,
+  registeredText,
+  unquoted,
+} from "./texts.ts";
+
+const row = (name: string, peers: string[], more: Partial<NetworkRow> = {}): NetworkRow => ({
+  ...{ name, title: "", size: 1200, sha256: "ab".repeat(32), modified: "2026-01-02T03:04:05Z" },
+  holders: peers.map((peer) => ({ peer, address: "10.0.0.1", port: 1 })),
+  ...more,
+});
+
+const status = { peer: "pc7", registered: true, rs: "10.0.0.1:23475", port: 23476, share: "/share" };
+
+Deno.test("the menu says where things stand", () => {
+  assertEquals(menuChoices(undefined).map((choice) => choice.value), [...ENTRIES]);
+  assertEquals(menuChoices(status)[0]?.hint, "done: pc7");
+  assertMatch(heading(undefined), /^Not registered/);
+  assertMatch(heading(status), /^pc7, registered at 10\.0\.0\.1:23475/);
+  assertMatch(heading({ ...status, registered: false }), /not registered at the moment/);
+  assertMatch(
+    registeredText({ ...status, registered: false, fault: "no\nway" }),
+    /^Not registered yet \(no\\u\{a\}way\)/,
+  );
+});
+
+Deno.test("what is typed", () => {
+  assertEquals(addressFault("10.0.0.1"), undefined);
+  assertEquals(addressFault("rs.lab:23475"), undefined);
+  assertMatch(addressFault("")!, /Type its address/);
+  assertMatch(addressFault("http://x/")!, /write it like/);
+  assertEquals(nameTextFault("pc7"), undefined);
+  assertMatch(nameTextFault("a/b")!, /^This name can't be used: /);
+  assertMatch(nameTextFault("")!, /Type a name/);
+  assertEquals(unquoted(' "C:\\my files\\a.txt" '), "C:\\my files\\a.txt");
+  assertEquals(unquoted("it's"), "it's");
+});
+
+Deno.test("files to choose among, found by name, title and glob", () => {
+  const groups = byName([
+    row("b.txt", ["p1"], { title: "Transmission Control" }),
+    row("a.txt", ["p1", "p2", "p3", "p4"]),
+    row("a.txt", ["p5"], { size: 7 }),
+  ]);
+  const { choices, matcher } = fileQuestion("?", groups);
+  assertEquals(choices.map((choice) => `${choice.label} ${choice.hint}`), [
+    "a.txt 2 different contents",
+    "b.txt 1.20 kB, Transmission Control, p1",
+  ]);
+  const found = (typed: string) => choices.map((c) => c.value).filter(matcher!(typed));
+  assertEquals(found("control"), ["b.txt"]);
+  assertEquals(found("a.*"), ["a.txt"]);
+  assertEquals(found(""), ["a.txt", "b.txt"]);
+  assertEquals(holdersText(row("a", ["p1", "p2", "p3", "p4"])), "p1, p2 and 2 more");
+  assertEquals(contentChoices(groups.get("a.txt")!).map((c) => `${c.value}|${c.label}`), [
+    "p1|p1, p2 and 2 more: 1.20 kB, changed 2026-01-02 03:04, SHA-256 abababab",
+    "p5|p5: 7 B, changed 2026-01-02 03:04, SHA-256 abababab",
+  ]);
+});
+
+Deno.test("texts from the network are harmless, receivers include the registration server", () => {
+  const [rs, peer] = receiverChoices([
+    {
+      name: "p\x1b[2J",
+      host: "h",
+      address: "10.0.0.2",
+      port: 1,
+      active: true,
+      ttl: 1,
+      registrations30d: 1,
+      lastRegistered: "",
+    },
+    {
+      name: "gone",
+      host: "h",
+      address: "10.0.0.3",
+      port: 1,
+      active: false,
+      ttl: 0,
+      registrations30d: 1,
+      lastRegistered: "",
+    },
+  ]);
+  assertEquals(rs?.value, "rs");
+  assert(!peer!.label.includes("\x1b"));
+});
+
+Deno.test("the log keeps lines, and hands out what is new once", async () => {
+  const clock = new FakeClock(0);
+  const written: unknown[] = [];
+  const file = { debug() {}, info() {}, error() {}, warn: (...args: unknown[]) => void written.push(args) };
+  const log = new MenuLog(clock, file);
+  const trouble = log.trouble();
+  log.info("one");
+  log.warn("two", { peer: "p" });
+  await trouble;
+  log.news("three");
+  assertEquals(log.takeNews().lines.map((line) => `${line.tone} ${line.message}`), [
+    "warn two",
+    "info three",
+  ]);
+  assertEquals(log.takeNews(), { lines: [], missed: 0 });
+  assertEquals(written, [["two", { peer: "p", told: true }]]);
+  for (let i = 0; i < 300; i++) log.error(`e${i}`);
+  const { lines, missed } = log.takeNews();
+  assertEquals([lines.length, missed, log.entries.length], [8, 292, 100]);
+  assertEquals(logText(log.entries.slice(-1), 12_000), "12 s ago: e299");
+});
