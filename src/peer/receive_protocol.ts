@@ -1,7 +1,7 @@
 /** What the main thread and a receive worker say to each other. */
 
 import type { ErrorCode } from "../base/errors.ts";
-import type { PartSpec } from "../storage/part_file.ts";
+import type { PartSpec } from "../storage/part_spec.ts";
 import type { Identity } from "../transport/handshake.ts";
 
 /** A piece to ask for on a source's connection. */

@@ -6,7 +6,7 @@ import type { Logger } from "../base/log.ts";
 import { seededRandom } from "../base/random.ts";
 import { Layout } from "../catalog/layout.ts";
 import { sha256 } from "./hashing.ts";
-import type { PartSpec } from "./part_file.ts";
+import type { PartSpec } from "./part_spec.ts";
 
 /** A folder of its own for one test; removed at its end. */
 export class TempFolder implements Disposable {

@@ -30,6 +30,11 @@ export function sha256(bytes: Uint8Array): Bytes {
  */
 export function readAt(file: Deno.FsFile, into: Uint8Array, offset: number): number {
   file.seekSync(offset, Deno.SeekMode.Start);
+  return readOn(file, into);
+}
+
+/** Fills the buffer from where the file stands; as {@linkcode readAt}. */
+export function readOn(file: Deno.FsFile, into: Uint8Array): number {
   let at = 0;
   while (at < into.length) {
     const n = file.readSync(at === 0 ? into : into.subarray(at));

@@ -13,11 +13,11 @@ const KEEP = 14 * 24 * 3600_000;
  */
 export function removeOldParts(root: Root, now: number): void {
   try {
-    for (const { name, isFile } of Deno.readDirSync(root.path)) {
-      if (!isFile || !name.startsWith(OWN_PREFIX)) continue;
+    for (const { name, isSymlink } of Deno.readDirSync(root.path)) {
+      if (isSymlink || !name.startsWith(OWN_PREFIX)) continue;
       const path = join(root.path, name);
       const { mtime } = Deno.lstatSync(path);
-      if (mtime && now - mtime.getTime() > KEEP) Deno.removeSync(path);
+      if (mtime && now - mtime.getTime() > KEEP) Deno.removeSync(path, { recursive: true });
     }
   } catch { /* what can't be removed does no harm */ }
 }

@@ -5,7 +5,7 @@ import { LabError } from "../../base/errors.ts";
 import { Layout } from "../../catalog/layout.ts";
 import type { Holder } from "../../catalog/merge.ts";
 import { printable } from "../../catalog/names.ts";
-import type { PartSpec } from "../../storage/part_file.ts";
+import type { PartSpec } from "../../storage/part_spec.ts";
 import { contentFiles, type ContentPlan } from "./contents.ts";
 import type { NamedManifest } from "./holders.ts";
 

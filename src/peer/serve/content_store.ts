@@ -10,7 +10,7 @@ import { LabError } from "../../base/errors.ts";
 import { type ContentFile, Layout, pieceSizeFor } from "../../catalog/layout.ts";
 import { encodeManifest } from "../../catalog/manifest.ts";
 import { printable } from "../../catalog/names.ts";
-import { readAt, sha256 } from "../../storage/hashing.ts";
+import { readAt, readOn, sha256 } from "../../storage/hashing.ts";
 import type { PieceHashes } from "../../storage/piece_hashes.ts";
 import { fileError, type Root } from "../../storage/root.ts";
 import { isoTime } from "../../storage/scan.ts";
@@ -218,9 +218,11 @@ export class ContentStore {
     // A file that was replaced has another time, and must not be read through the old one's handle.
     const key = `${path}\n${local.modified}`;
     try {
-      const file = this.#open.get(key)?.file ?? Deno.openSync(path, { read: true });
+      const opened = this.#open.get(key)?.file;
+      const file = opened ?? Deno.openSync(path, { read: true });
       try {
-        if (readAt(file, into, offset) !== into.length) {
+        const read = opened || offset > 0 ? readAt(file, into, offset) : readOn(file, into);
+        if (read !== into.length) {
           throw new LabError("changed", `${printable(local.name)} became shorter`);
         }
         if (keep) this.#keep(key, file);

@@ -1,0 +1,188 @@
+/**
+ * Gives the files of a whole, verified pack their names. A folder that isn't there yet is filled under a name of ours and
+ * appears at once, complete; in one that is there, each file appears by itself. Nothing that is there is ever replaced.
+ */
+
+import { existsSync } from "node:fs";
+import { join } from "@std/path";
+import { type Bytes, toHex } from "../base/bytes.ts";
+import { LabError } from "../base/errors.ts";
+import type { ContentFile } from "../catalog/layout.ts";
+import { printable } from "../catalog/names.ts";
+import { readAt, sha256 } from "./hashing.ts";
+import type { PartSpec } from "./part_spec.ts";
+import type { Root } from "./root.ts";
+
+/** A file of the pack on its way to its place. */
+interface Item {
+  target: string;
+  /** Milliseconds since 1970, 0 for now. */
+  modified: number;
+}
+
+/**
+ * Puts all files of a pack in their places.
+ *
+ * @param file the part file, all of its pieces verified.
+ * @param present says of a file that it's in its place already, and where.
+ * @returns the path of each file.
+ * @throws {LabError} "integrity" when a file is not what it was claimed to be; "failed" when its name was taken meanwhile.
+ */
+export function unpack(
+  root: Root,
+  spec: PartSpec,
+  file: Deno.FsFile,
+  present: (i: number) => string | undefined,
+): string[] {
+  const window = new ReadWindow(file);
+  const paths: string[] = [];
+  let folder: NewFolder | undefined;
+  let offset = 0;
+  try {
+    for (const [i, claim] of spec.files.entries()) {
+      const there = present(i);
+      if (there === undefined) {
+        const bytes = window.at(offset, claim.size);
+        checkClaim(claim, toHex(sha256(bytes)));
+        const item = { target: spec.targets[i]!, modified: spec.modified[i]! };
+        const name = folderOf(item.target);
+        if (folder?.name !== name) {
+          folder?.appear();
+          folder = NewFolder.begin(root, name, `${spec.key}-${i}.dir`);
+        }
+        if (folder) folder.add(item, bytes);
+        else writeOne(root, item, bytes, root.ownPath(`${spec.key}-${i}.tmp`));
+      }
+      paths.push(there ?? root.pathOf(spec.targets[i]!));
+      offset += claim.size;
+    }
+    folder?.appear();
+    return paths;
+  } catch (cause) {
+    // What it held is in the part file still.
+    folder?.discard();
+    throw cause;
+  }
+}
+
+/** Throws unless the hash is the claimed one. */
+export function checkClaim(claim: ContentFile, seen: string): void {
+  if (seen === claim.sha256) return;
+  throw new LabError(
+    "integrity",
+    `Cannot keep ${printable(claim.name)}: its SHA-256 is ${seen.slice(0, 12)}..., not the claimed ${
+      claim.sha256.slice(0, 12)
+    }...`,
+  );
+}
+
+/** Gives a file of ours its final name and time. */
+export function giveName(root: Root, temporary: string, { target, modified }: Item): string {
+  const path = root.pathToWrite(target);
+  setTime(temporary, modified);
+  if (takeName(temporary, path)) return path;
+  throw new LabError(
+    "failed",
+    `Cannot finish ${printable(target)}: another file took that name meanwhile; run it again`,
+  );
+}
+
+function writeOne(root: Root, item: Item, bytes: Bytes, temporary: string): void {
+  try {
+    Deno.writeFileSync(temporary, bytes);
+    giveName(root, temporary, item);
+  } catch (cause) {
+    if (existsSync(temporary)) Deno.removeSync(temporary);
+    throw cause;
+  }
+}
+
+function setTime(path: string, modified: number): void {
+  if (modified <= 0) return;
+  const time = new Date(modified);
+  Deno.utimeSync(path, time, time);
+}
+
+function folderOf(target: string): string {
+  return target.slice(0, Math.max(0, target.lastIndexOf("/")));
+}
+
+/** A folder that does not exist yet, being filled under a name of ours. */
+class NewFolder {
+  #items: Item[] = [];
+  private constructor(private root: Root, readonly name: string, private staging: string) {}
+
+  /** @returns undefined when the folder is there already: its files then go one by one. */
+  static begin(root: Root, name: string, id: string): NewFolder | undefined {
+    if (name === "" || existsSync(root.pathOf(name))) return undefined;
+    const staging = root.ownPath(id);
+    if (existsSync(staging)) Deno.removeSync(staging, { recursive: true });
+    Deno.mkdirSync(staging);
+    return new NewFolder(root, name, staging);
+  }
+
+  add(item: Item, bytes: Bytes): void {
+    const path = this.#staged(item);
+    Deno.writeFileSync(path, bytes);
+    setTime(path, item.modified);
+    this.#items.push(item);
+  }
+
+  /** All that was added is in its place when this returns. */
+  appear(): void {
+    try {
+      Deno.renameSync(this.staging, this.root.pathToWrite(this.name));
+    } catch (cause) {
+      if (cause instanceof LabError) throw cause;
+      // Somebody made the folder meanwhile: what they put there stays.
+      for (const item of this.#items) giveName(this.root, this.#staged(item), { ...item, modified: 0 });
+      this.discard();
+    }
+  }
+
+  discard(): void {
+    if (existsSync(this.staging)) Deno.removeSync(this.staging, { recursive: true });
+  }
+
+  #staged(item: Item): string {
+    return join(this.staging, item.target.slice(this.name.length + 1));
+  }
+}
+
+/** Reads a file from front to back in large parts, and hands out small ones. */
+class ReadWindow {
+  #buffer: Bytes = new Uint8Array(2 * 1024 * 1024);
+  #start = 0;
+  #filled = 0;
+
+  constructor(private file: Deno.FsFile) {}
+
+  /** Bytes at an offset; valid until the next call. */
+  at(offset: number, length: number): Bytes {
+    if (length > this.#buffer.length) this.#buffer = new Uint8Array(length);
+    if (offset < this.#start || offset + length > this.#start + this.#filled) {
+      this.#start = offset;
+      this.#filled = readAt(this.file, this.#buffer, offset);
+    }
+    return this.#buffer.subarray(offset - this.#start, offset - this.#start + length);
+  }
+}
+
+/**
+ * Gives a file its final name, unless something has it already. A hard link never replaces anything, and costs no look
+ * beforehand; where the volume has none (FAT), it's a look and a rename.
+ *
+ * @returns false when the name is taken.
+ */
+function takeName(temporary: string, path: string): boolean {
+  try {
+    Deno.linkSync(temporary, path);
+  } catch (cause) {
+    if (cause instanceof Deno.errors.AlreadyExists || existsSync(path)) return false;
+    if (cause instanceof Deno.errors.NotFound) throw cause;
+    Deno.renameSync(temporary, path);
+    return true;
+  }
+  Deno.removeSync(temporary);
+  return true;
+}
