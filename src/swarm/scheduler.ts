@@ -194,7 +194,11 @@ export class Scheduler {
   }
 
   #isSlow(other: SourceState, idle: SourceState, now: number): boolean {
-    if (now - other.lastProgress > this.#limits.patience) return true;
+    const silent = (now - other.lastProgress) / 1000;
+    if (silent * 1000 > this.#limits.patience) return true;
+    // Nothing has come for more than 0.1 s, and for more than four times as long as the idle one takes for such a piece.
+    const piece = other.bytes / other.requests;
+    if (silent > 0.1 && idle.rate > 0 && silent > 4 * piece / idle.rate) return true;
     // What is left on the other takes it more than 0.1 s, and more than four times as long as it would take the idle one.
     const [theirs, ours] = [other.bytes / other.rate, other.bytes / idle.rate];
     return other.rate > 0 && idle.rate > 0 && theirs > 0.1 && theirs > 4 * ours;
