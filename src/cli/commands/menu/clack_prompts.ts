@@ -27,8 +27,8 @@ import {
 
 /** Lines of a long list that are shown at once. */
 const LIST_LINES = 10;
-/** Columns that clack needs beside a label: bar, mark, spaces, brackets. */
-const MARGIN = 10;
+/** Columns that clack keeps free beside a label and its hint. */
+const MARGIN = 16;
 /** Columns in front of what is told. */
 const TELL_MARGIN = 4;
 const CTRL_C = 0x03;
@@ -144,7 +144,18 @@ function option({ value, label, hint }: Choice): Option<string> {
   const short = shorten(label, room);
   // The hint stands in the same line, or not at all.
   const left = room - unicodeWidth(short) - 1;
-  return { value, label: short, ...(hint !== undefined && left > 8 ? { hint: shorten(hint, left) } : {}) };
+  return { value, label: short, ...(hint !== undefined && left > 8 ? { hint: cut(hint, left) } : {}) };
+}
+
+/** Cuts a text off at its end: unlike a name, a hint says most at its beginning. */
+function cut(text: string, width: number): string {
+  if (unicodeWidth(text) <= width) return text;
+  let kept = "";
+  for (const { segment } of new Intl.Segmenter().segment(text)) {
+    if (unicodeWidth(kept + segment) >= width) break;
+    kept += segment;
+  }
+  return `${kept.trimEnd()}…`;
 }
 
 /** Breaks a line between words; a word that is too long stays whole. */

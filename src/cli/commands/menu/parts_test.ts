@@ -66,9 +66,9 @@ Deno.test("files to choose among, found by name, title and glob", () => {
   assertEquals(found("a.*"), ["a.txt"]);
   assertEquals(found(""), ["a.txt", "b.txt"]);
   assertEquals(holdersText(row("a", ["p1", "p2", "p3", "p4"])), "p1, p2 and 2 more");
-  assertEquals(contentChoices(groups.get("a.txt")!).map((c) => `${c.value}|${c.label}`), [
-    "p1|p1, p2 and 2 more: 1.20 kB, changed 2026-01-02 03:04, SHA-256 abababab",
-    "p5|p5: 7 B, changed 2026-01-02 03:04, SHA-256 abababab",
+  assertEquals(contentChoices(groups.get("a.txt")!).map((c) => `${c.value}|${c.label}|${c.hint}`), [
+    "p1|p1, p2 and 2 more: 1.20 kB, changed 2026-01-02 03:04|SHA-256 abababab",
+    "p5|p5: 7 B, changed 2026-01-02 03:04|SHA-256 abababab",
   ]);
 });
 

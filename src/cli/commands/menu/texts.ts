@@ -164,9 +164,8 @@ export function contentChoices(rows: readonly NetworkRow[]): Choice[] {
     const when = row.modified.replace("T", " ").slice(0, 16);
     return [{
       value: holder.peer,
-      label: `${holdersText(row)}: ${formatBytes(row.size)}, changed ${printable(when)}, SHA-256 ${
-        printable(row.sha256.slice(0, 8))
-      }`,
+      label: `${holdersText(row)}: ${formatBytes(row.size)}, changed ${printable(when)}`,
+      hint: `SHA-256 ${printable(row.sha256.slice(0, 8))}`,
     }];
   });
 }
