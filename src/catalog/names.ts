@@ -4,6 +4,9 @@
  * platform; a name is refused, never repaired, except where a function says that it makes a name.
  */
 import { LabError } from "../base/errors.ts";
+import { printable, UNPRINTABLE } from "../base/text.ts";
+
+export { printable };
 
 /** Any part that starts with this, in any case, is ours alone: temporary files live there, never in the index. */
 export const RESERVED_PREFIX = ".labswarm";
@@ -20,8 +23,6 @@ export const MAX_PEER_NAME = 64;
 /** What Windows forbids, controls, lone surrogates, line separators, bidi overrides and isolates, BOM. */
 const FORBIDDEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}<>:"|?*\\\u202a-\u202e\u2066-\u2069\ufeff]/u;
 const ALL_FORBIDDEN = new RegExp(FORBIDDEN, "gu");
-/** What a terminal would obey, or a reader would not see; joiners are left, since emoji and Persian need them. */
-const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Co}]|(?![\u200c\u200d])\p{Cf}/u;
 /** Device names of Windows, which it finds before any extension and before spaces in front of that. */
 const DEVICE = /^(?:con|prn|aux|nul|clock\$|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\.|$)/i;
 /** Characters that macOS's HFS+ drops when it compares names. */
@@ -157,7 +158,8 @@ export function peerNameFault(name: string): string | undefined {
   const fault = nameFault(name);
   if (fault !== undefined) return fault;
   if (name.startsWith(".")) return "it starts with a dot";
-  const length = [...name].length;
+  // In UTF-16 units, as the wire counts.
+  const { length } = name;
   if (length > MAX_PEER_NAME) return `it has ${length} characters; the limit is ${MAX_PEER_NAME}`;
   if (RESERVED_PEERS.has(name.toLowerCase())) return `"${name}" is a reserved word`;
   return undefined;
@@ -243,28 +245,4 @@ export function conflictName(name: string, peer: string, attempt = 1): string {
   }
   const room = Math.min(MAX_PART, MAX_NAME_BYTES - utf8Length(folder)) - tailBytes;
   return folder + cutBytes(last.slice(0, last.length - extension.length), room) + tail;
-}
-
-/**
- * A text as it may be shown on a terminal or in a log, whoever wrote it: one line, nothing that moves the cursor,
- * changes the reading direction or hides.
- *
- * @param text anything.
- * @param max longest answer in UTF-16 units, the ellipsis included; at least 1.
- * @example
- * ```ts
- * import { printable } from "./names.ts";
- * if (printable("a\x1b[2J\nb") !== "a\\u{1b}[2J\\u{a}b") throw new Error("harmless");
- * if (printable("abcdef", 4) !== "abc…") throw new Error("cut");
- * ```
- */
-export function printable(text: string, max = 200): string {
-  let shown = "";
-  let fits = 0; // length of the longest start that leaves room for the ellipsis
-  for (const character of text) {
-    shown += UNPRINTABLE.test(character) ? `\\u{${character.codePointAt(0)!.toString(16)}}` : character;
-    if (shown.length > max) return shown.slice(0, fits) + "…";
-    if (shown.length < max) fits = shown.length;
-  }
-  return shown;
 }

@@ -113,7 +113,7 @@ Deno.test("an error's text from the network can't steer a terminal; an unknown c
     acceptor: (_, e) => e.send({ kind: "Error", code: "new_code", message: "a\u001b[2Jb\nc" }),
   });
   const error = await assertRejects(() => p.dialer.request({ kind: "PQuery" }, "Peers"), RemoteError);
-  assertEquals([error.code, error.message], ["failed", "a\ufffd[2Jb\ufffdc"]);
+  assertEquals([error.code, error.message], ["failed", "a\\u{1b}[2Jb\\u{a}c"]);
   p.end();
 });
 

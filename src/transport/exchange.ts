@@ -168,5 +168,5 @@ function settle(incoming: Incoming): Promise<Incoming> {
 
 /** What an Error message says, as an error; a code that we don't know counts as "failed". */
 export function remoteError({ code, message }: MessageOf<"Error">, prefix = ""): RemoteError {
-  return new RemoteError(isErrorCode(code) ? code : "failed", prefix + printable(message));
+  return new RemoteError(isErrorCode(code) ? code : "failed", prefix + printable(message, 1000));
 }

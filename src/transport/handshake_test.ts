@@ -142,6 +142,6 @@ Deno.test("a name from the network can't steer a terminal through an error's tex
   const greeting = greet(w.near, { role: "tool", agent: "test" }, w.options);
   await writeAll(w.far, encodeMessage({ ...welcomeMessage(2), name: "a\u001b[2J\u202e" }, 1));
   const { connection } = await greeting;
-  assertEquals(connection.title, "a\ufffd[2J\ufffd");
+  assertEquals(connection.title, "a\\u{1b}[2J\\u{202e}");
   connection.close();
 });
