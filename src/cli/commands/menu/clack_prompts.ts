@@ -27,8 +27,10 @@ import {
 
 /** Lines of a long list that are shown at once. */
 const LIST_LINES = 10;
-/** Columns that clack keeps free beside a label and its hint. */
-const MARGIN = 16;
+/** Columns that clack keeps free: the bar as it counts it, with its colours, and the mark. */
+const MARGIN = 15;
+/** Columns of the space and the brackets around a hint. */
+const HINT_MARGIN = 3;
 /** Columns in front of what is told. */
 const TELL_MARGIN = 4;
 const CTRL_C = 0x03;
@@ -143,7 +145,7 @@ function option({ value, label, hint }: Choice): Option<string> {
   const room = Math.max(20, columns() - MARGIN);
   const short = shorten(label, room);
   // The hint stands in the same line, or not at all.
-  const left = room - unicodeWidth(short) - 1;
+  const left = room - unicodeWidth(short) - HINT_MARGIN;
   return { value, label: short, ...(hint !== undefined && left > 8 ? { hint: cut(hint, left) } : {}) };
 }
 
