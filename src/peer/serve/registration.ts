@@ -48,6 +48,7 @@ export class RegistrationKeeper {
   #announcing: Promise<void> = Promise.resolve();
   #fault: string | undefined;
   #running: Promise<void> | undefined;
+  #leaving = false;
 
   constructor(options: RegistrationOptions) {
     this.#o = options;
@@ -87,7 +88,8 @@ export class RegistrationKeeper {
 
   /** Leaves politely, if registered, and ends. */
   async leave(): Promise<void> {
-    this.#stop.abort(new LabError("interrupted", "Left"));
+    // Stopping closes the connection, so the goodbye comes first.
+    this.#leaving = true;
     const connection = this.#connection;
     if (connection && this.#registration) {
       await connection.request({ kind: "Leave", cookie: this.#registration.cookie }, "Left", 3_000).catch(
@@ -108,12 +110,12 @@ export class RegistrationKeeper {
     const { clock, random, log } = this.#o.context;
     const { signal } = this.#stop;
     let pause: number = TIMEOUTS.backoffMin;
-    while (!signal.aborted) {
+    while (!signal.aborted && !this.#leaving) {
       const began = clock.monotonic();
       try {
         await this.#once(signal);
       } catch (cause) {
-        if (signal.aborted) return;
+        if (signal.aborted || this.#leaving) return;
         const fault = messageOf(cause);
         if (fault !== this.#fault) log.warn(`${fault}. Trying again until it works`);
         this.#fault = fault;
