@@ -3,7 +3,7 @@
  * reads their JSON lines, waits for events (never for time), and cleans up.
  */
 
-import { join } from "@std/path";
+import { basename, join } from "@std/path";
 
 /** A line of `--json`. */
 export interface JsonLine {
@@ -22,10 +22,20 @@ export interface Ended {
 /** How to start a program: the executable with arguments that come before its own, such as Wine's. */
 export type Launcher = readonly [command: string, ...args: string[]];
 
+/** What a program finds around it. */
+export interface ProgramOptions {
+  stdin?: "null" | "piped";
+  env?: Record<string, string>;
+  /** Nothing of this process's environment. */
+  clearEnv?: boolean;
+}
+
 /** A program that runs. */
 export class Running {
   readonly lines: JsonLine[] = [];
   readonly ended: Promise<Ended>;
+  /** What it is, for messages: the PC it runs on and its arguments. */
+  readonly title: string;
   stderr = "";
   #stdout = "";
   #child: Deno.ChildProcess;
@@ -35,9 +45,10 @@ export class Running {
   constructor(
     launcher: Launcher,
     args: readonly string[],
-    options: { cwd: string; stdin?: "null" | "piped"; env?: Record<string, string> },
+    options: ProgramOptions & { cwd: string },
   ) {
     const [command, ...before] = launcher;
+    this.title = `${basename(options.cwd)}: ${basename(launcher.at(-1)!)} ${args.join(" ")}`;
     this.#child = new Deno.Command(command, {
       args: [...before, ...args],
       cwd: options.cwd,
@@ -45,10 +56,12 @@ export class Running {
       stdout: "piped",
       stderr: "piped",
       ...(options.env ? { env: options.env } : {}),
+      ...(options.clearEnv ? { clearEnv: true } : {}),
     }).spawn();
     const out = this.#read(this.#child.stdout, (text) => this.#take(text));
     const err = this.#read(this.#child.stderr, (text) => this.stderr += text);
-    this.ended = Promise.all([this.#child.status, out, err]).then(([status]) => {
+    this.ended = Promise.all([this.#child.status, out, err]).then(async ([status]) => {
+      if (options.stdin === "piped") await this.#child.stdin.close().catch(() => {});
       this.#over = true;
       this.#wake();
       return { code: status.code, lines: this.lines, stdout: this.#stdout, stderr: this.stderr };
@@ -57,6 +70,10 @@ export class Running {
 
   get pid(): number {
     return this.#child.pid;
+  }
+  /** Everything it has written to standard output so far. */
+  get stdout(): string {
+    return this.#stdout;
   }
 
   /**
@@ -74,6 +91,32 @@ export class Running {
       `the event ${event}`,
       timeout,
     );
+  }
+
+  /** Waits until so many lines of this event have come, and gives them. */
+  async events(event: string, count: number, timeout?: number): Promise<JsonLine[]> {
+    const look = () => {
+      const lines = this.lines.filter((line) => line.event === event);
+      return lines.length >= count ? lines : undefined;
+    };
+    return await this.until(look, `${count} times the event ${event}`, timeout);
+  }
+
+  /**
+   * Waits until it has said something on standard error.
+   *
+   * @param from where to begin looking: a length that `stderr` had.
+   */
+  async said(pattern: RegExp, options: { from?: number; timeout?: number } = {}): Promise<string> {
+    const look = () => pattern.exec(this.stderr.slice(options.from ?? 0))?.[0];
+    return await this.until(look, `${pattern} on standard error`, options.timeout);
+  }
+
+  /** Types something; for programs that were started with `stdin: "piped"`. */
+  async type(text: string): Promise<void> {
+    const writer = this.#child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(text));
+    writer.releaseLock();
   }
 
   /** Waits until `look` finds something; it looks again each time the program says something. */
@@ -103,7 +146,12 @@ export class Running {
     }
   }
 
-  /** Sends a signal; by default the one that can't be caught. */
+  /** Sends a signal and waits for nothing. */
+  signal(signal: Deno.Signal): void {
+    this.#child.kill(signal);
+  }
+
+  /** Sends a signal, by default the one that can't be caught, and waits for the end. */
   async kill(signal: Deno.Signal = "SIGKILL"): Promise<Ended> {
     try {
       this.#child.kill(signal);
@@ -142,11 +190,22 @@ export class Running {
 /** A lab on one machine: programs in folders below one temporary folder. */
 export class Lab {
   readonly folder: string;
+  /** Every program that was started, those that have ended included. */
+  readonly started: Running[] = [];
   #running = new Set<Running>();
+  #options: ProgramOptions;
 
-  /** @param programs how to start `rs` and `peer`. */
-  constructor(readonly programs: { rs: Launcher; peer: Launcher }, options: { folder?: string } = {}) {
-    this.folder = options.folder ?? Deno.makeTempDirSync({ prefix: "labswarm-" });
+  /**
+   * @param programs how to start `rs` and `peer`.
+   * @param options for all of them; `folder` is removed at the end.
+   */
+  constructor(
+    readonly programs: { rs: Launcher; peer: Launcher },
+    options: ProgramOptions & { folder?: string } = {},
+  ) {
+    const { folder, ...rest } = options;
+    this.folder = folder ?? Deno.makeTempDirSync({ prefix: "labswarm-" });
+    this.#options = rest;
   }
 
   /** A folder for one PC, with its share; made if missing. */
@@ -162,8 +221,10 @@ export class Lab {
     pc: string,
     args: readonly string[],
     launcher: Launcher = this.programs[program],
+    options: ProgramOptions = {},
   ): Running {
-    const running = new Running(launcher, args, { cwd: this.pc(pc) });
+    const running = new Running(launcher, args, { ...this.#options, ...options, cwd: this.pc(pc) });
+    this.started.push(running);
     this.#running.add(running);
     running.ended.then(() => this.#running.delete(running));
     return running;
