@@ -14,7 +14,8 @@ export interface PieceOrderWire {
 
 /** To the worker. */
 export type ReceiveOrder =
-  | { kind: "start"; root: string; identity: Identity }
+  /** `stall`: milliseconds without a byte after which a source that owes one is given up. */
+  | { kind: "start"; root: string; identity: Identity; stall: number }
   /** Opens the part file of a content; `seed` copies what is in place already into it. */
   | { kind: "open"; content: string; spec: PartSpec; seed: boolean }
   /** Checks pieces that an earlier run may have left: every `step`th from `from` on. */

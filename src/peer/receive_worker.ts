@@ -18,6 +18,8 @@ import type { ReceiveNews, ReceiveOrder } from "./receive_protocol.ts";
 
 let root: Root;
 let identity: Identity;
+/** Milliseconds without a byte after which a source that owes one is given up. */
+let stall: number = TIMEOUTS.pieceStall;
 const parts = new Map<string, PartFile>();
 const channels = new Map<number, PieceChannel | undefined>();
 
@@ -134,6 +136,7 @@ function obey(order: ReceiveOrder): void {
     case "start":
       root = Root.open(order.root, "write");
       identity = order.identity;
+      stall = order.stall;
       return;
     case "open":
       return open(order);
@@ -174,7 +177,7 @@ systemClock.every(1_000, () => {
     const seen = moved.get(channel);
     if (!seen || seen.bytes !== channel.moved || channel.waiting === 0) {
       moved.set(channel, { bytes: channel.moved, since: now });
-    } else if (now - seen.since > TIMEOUTS.pieceStall) channel.close();
+    } else if (now - seen.since > stall) channel.close();
   }
   for (const channel of moved.keys()) if (![...channels.values()].includes(channel)) moved.delete(channel);
 });

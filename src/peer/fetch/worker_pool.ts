@@ -4,6 +4,7 @@
  */
 
 import { codeOf, LabError, messageOf } from "../../base/errors.ts";
+import { TIMEOUTS } from "../../base/limits.ts";
 import type { Identity } from "../../transport/handshake.ts";
 import type { ReceiveNews, ReceiveOrder } from "../receive_protocol.ts";
 
@@ -19,8 +20,10 @@ export class WorkerPool {
   /**
    * @param options.folder absolute path of the folder that they write to.
    * @param options.count how many; as many as there are cores unless told, four at most.
+   * @param options.stall milliseconds without a byte after which a source that owes one is given up.
    */
-  constructor(options: { folder: string; identity: Identity; count?: number }) {
+  constructor(options: { folder: string; identity: Identity; count?: number; stall?: number }) {
+    const { stall = TIMEOUTS.pieceStall } = options;
     const count = options.count ?? Math.min(MOST_WORKERS, Math.max(1, navigator.hardwareConcurrency));
     for (let i = 0; i < count; i++) {
       const worker = startWorker(options.folder);
@@ -35,7 +38,7 @@ export class WorkerPool {
         }, i);
       };
       this.#workers.push(worker);
-      this.tell(i, { kind: "start", root: options.folder, identity: options.identity });
+      this.tell(i, { kind: "start", root: options.folder, identity: options.identity, stall });
     }
   }
 
