@@ -42,7 +42,12 @@ export const RS: ProgramSpec = {
     command({
       name: "index",
       summary: "list who has what",
-      positionals: [{ name: "QUERY", help: "words of name or title, or a glob", required: false, many: true }],
+      positionals: [{
+        name: "QUERY",
+        help: "words of name or title, or a glob",
+        required: false,
+        many: true,
+      }],
       flags: RS_INDEX_FLAGS,
       examples: [["rs index", "all files"], ["rs index '*.pdf'", "those that match"]],
       run: () => import("./commands/rs_index.ts"),
