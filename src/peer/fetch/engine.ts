@@ -9,7 +9,6 @@ import type { Clock } from "../../base/clock.ts";
 import { codeOf, LabError, messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import { formatBytes } from "../../base/units.ts";
-import type { Holder } from "../../catalog/merge.ts";
 import { printable } from "../../catalog/names.ts";
 import { type FileLock, tryLock } from "../../storage/lock.ts";
 import type { Root } from "../../storage/root.ts";
