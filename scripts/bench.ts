@@ -1,0 +1,48 @@
+/**
+ * Measurements (`deno task bench NAME`): without a name, the list. One file per bench; what they share lies beside them.
+ *
+ * Exit code: 0 measured and every target met, 1 not, 2 wrong usage, 130 interrupted.
+ */
+
+import type { Bench } from "./bench/bench.ts";
+import { UsageError } from "./bench/bench.ts";
+import { BENCH as MEMORY } from "./bench/memory.ts";
+import { BENCH as TRANSFER } from "./bench/transfer.ts";
+import { CannotRun } from "./bench/tools.ts";
+
+const BENCHES: readonly Bench[] = [TRANSFER, MEMORY];
+
+function overview(): string {
+  const width = Math.max(...BENCHES.map(({ name }) => name.length));
+  const lines = BENCHES.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+  return `deno task bench NAME [flags]\n\n${lines.join("\n")}\n\nMore about one: deno task bench NAME --help`;
+}
+
+/** Runs the bench that was named; gives the exit code. */
+async function main(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === "--help") {
+    console.log(overview());
+    return 0;
+  }
+  const bench = BENCHES.find((one) => one.name === name);
+  if (!bench) {
+    throw new UsageError(`There is no bench ${name}: there are ${BENCHES.map((b) => b.name).join(", ")}`);
+  }
+  if (rest.includes("--help")) {
+    console.log(bench.help);
+    return 0;
+  }
+  return await bench.run(rest);
+}
+
+if (import.meta.main) {
+  try {
+    Deno.exit(await main(Deno.args));
+  } catch (error) {
+    const isExpected = error instanceof UsageError || error instanceof CannotRun;
+    if (!isExpected) throw error;
+    console.error(`bench: ${error.message}`);
+    Deno.exit(error instanceof UsageError ? 2 : 1);
+  }
+}
