@@ -1,5 +1,6 @@
 /** For tests only: prompts that answer from a script, and write down what was asked and told. */
 
+import { LabError } from "../../../base/errors.ts";
 import {
   type Prompts,
   type SearchQuestion,
@@ -24,10 +25,10 @@ export class ScriptedPrompts implements Prompts {
   readonly transcript: string[] = [];
   /** The choices of the last select or search, as "value=label". */
   offered: string[] = [];
-  /** The next long work is stopped by Ctrl-C at its beginning. */
-  stopNext = false;
+  #works = 0;
 
-  constructor(private readonly answers: Answer[]) {}
+  /** @param stop which long works, counted from 1, are stopped by Ctrl-C as they begin. */
+  constructor(private readonly answers: Answer[], private readonly stop: number[] = []) {}
 
   select<T extends string>({ message, choices, first }: SelectQuestion<T>): Promise<T> {
     return this.#choose(
@@ -59,10 +60,14 @@ export class ScriptedPrompts implements Prompts {
     this.transcript.push(`${tone}: ${text}`);
   }
 
-  busy<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const stop = this.stopNext;
-    this.stopNext = false;
-    return work(stop ? AbortSignal.abort() : new AbortController().signal);
+  async busy<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const stop = new AbortController();
+    if (this.stop.includes(++this.#works)) stop.abort(new LabError("interrupted", "Stopped"));
+    try {
+      return await work(stop.signal);
+    } catch (cause) {
+      throw stop.signal.aborted ? stop.signal.reason : cause;
+    }
   }
 
   #choose<T extends string>(kind: string, message: string, choices: [T, string][], first: T): Promise<T> {

@@ -76,7 +76,7 @@ class World implements AsyncDisposable {
   /** Plays a script in the menu of the peer `me`. */
   async play(
     answers: Answer[],
-    options: { flags?: Partial<MenuContext["flags"]>; files?: Record<string, string> } = {},
+    options: { flags?: Partial<MenuContext["flags"]>; files?: Record<string, string>; stop?: number[] } = {},
   ) {
     const folders = await this.folders("me", options.files);
     const { output, stdout, stderr } = fakeOutput();
@@ -90,7 +90,7 @@ class World implements AsyncDisposable {
       progress: createProgress(output, systemClock),
       ensureAccess: (path: string) => Promise.resolve(path),
     } as unknown as MenuContext;
-    const prompts = new ScriptedPrompts(answers);
+    const prompts = new ScriptedPrompts(answers, options.stop);
     const session = await Session.open(ctx);
     const share = folders.share;
     const code = runMenu({ session, prompts, share, now: () => systemClock.now() }, stop.signal);
@@ -140,10 +140,10 @@ Deno.test("register, list, search, fetch, send, leave", async () => {
   assertMatch(said, /error: Nothing answers as registration server at 127\.0\.0\.1:1\./);
   assertMatch(said, new RegExp(`good: Registered as bob at ${world.address}. Sharing ${share} on port \\d+`));
   assertMatch(said, /info: Registered as bob/, "the second time");
-  assertMatch(printed, /alice +ALICE|alice/);
+  assertMatch(printed, /alice +alice +127\.0\.0\.1/);
   assertMatch(printed, /report\.pdf .*alice/);
   assertMatch(printed, /report\.pdf: 8 B from alice/);
-  assertMatch(printed, /notes\.txt is here already|2 files/);
+  assertMatch(printed, /2 files, 2 of them here already/);
   assertMatch(said, /error: Cannot fetch nothing\*: no active peer holds it/);
   assertMatch(printed, /mine\.txt -> alice/);
   assertMatch(said, /info: Broadcast isn't there yet/);
@@ -155,6 +155,7 @@ Deno.test("register, list, search, fetch, send, leave", async () => {
   assertEquals(await Deno.readTextFile(join(share, "notes.txt")), "notes");
   assertEquals(await Deno.readTextFile(join(world.dir, "alice", "share", "mine.txt")), "mine");
   assertEquals(await session.status(), undefined);
+  assertEquals(world.rs.members.byName("bob")?.active, false);
 });
 
 Deno.test("different contents under one name: asks whose", async () => {
@@ -195,6 +196,7 @@ Deno.test("Ctrl-C: back in a question, out at the top, and asked first where the
   assertEquals(code, 130, said);
   assertMatch(said, /confirm: This menu shares your folder: quitting ends that/);
   assertEquals(await session.status(), undefined, "ended");
+  assertEquals(world.rs.members.byName("bob")?.active, false, "took its leave");
 });
 
 Deno.test("a serve of another program is used, and outlives the menu unless it's told to leave", async () => {
@@ -211,6 +213,7 @@ Deno.test("a serve of another program is used, and outlives the menu unless it's
   const leaves = await world.play(["leave", true, BACK]);
   assertMatch(leaves.said, /confirm: Leave the lab\?.*another window/);
   await serve.done;
+  assertEquals(world.rs.members.byName("me")?.active, false);
 });
 
 Deno.test("warnings and arrivals are told between questions", async () => {
@@ -221,6 +224,18 @@ Deno.test("warnings and arrivals are told between questions", async () => {
   });
   assertMatch(said, /warn: The name bob is taken; this peer is now called bob-2/);
   assertEquals((await loadPeerState(data)).name, "bob-2");
+});
+
+Deno.test("long work that is stopped is no error, and the menu goes on", async () => {
+  await using world = await World.make();
+  await world.peer("alice", { "a.txt": "a" });
+  const { code, said, share } = await world.play(
+    [...["fetchAll", true], ...["fetchAll", true], "quit"],
+    { flags: { rs: world.rs.address }, stop: [2] },
+  );
+  assertEquals(code, 0, said);
+  assertMatch(said, /info: Stopped\. Choose it again/);
+  assertEquals(await Deno.readTextFile(join(share, "a.txt")), "a");
 });
 
 Deno.test("without a terminal: one sentence that names the other commands", async () => {
