@@ -3,7 +3,7 @@
  * what they have got. The files are read by this process, so they may lie outside the share.
  */
 
-import { basename, dirname, resolve } from "@std/path";
+import { basename, resolve } from "@std/path";
 import { codeOf, LabError, messageOf } from "../base/errors.ts";
 import { TIMEOUTS } from "../base/limits.ts";
 import type { HostPort } from "../base/units.ts";
@@ -60,7 +60,7 @@ async function filesOf(absolute: string, said: string): Promise<SendFile[]> {
   const fault = nameFault(name);
   if (fault) throw new LabError("name_refused", `Cannot send ${printable(said)}: ${fault}; rename it first`);
   if (info.isDirectory) return await filesInFolder(absolute, name);
-  const root = Root.open(dirname(absolute), "read");
+  const root = Root.ofFile(absolute);
   const size = info.size;
   const { sha256 } = await hashFile(absolute, size, pieceSizeFor(size), new Uint8Array(MAX_PIECE_SIZE));
   return [{ name, offered: name, root, size, modified: isoTime(info.mtime), sha256 }];

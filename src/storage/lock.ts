@@ -17,8 +17,11 @@ export function tryLock(path: string): FileLock | undefined {
     file.close();
     return undefined;
   }
+  let held = true;
   return {
     release() {
+      if (!held) return;
+      held = false;
       try {
         Deno.removeSync(path);
       } catch { /* Windows keeps a file that is open; it does no harm */ }

@@ -48,6 +48,25 @@ export class Root {
   }
 
   /**
+   * A root of which only one file may be touched: one that a person named, and that alone has been granted.
+   *
+   * @param path of the file.
+   * @throws {LabError} "not_permitted" when reading it has not been granted; "failed" when it is a link.
+   */
+  static ofFile(path: string): Root {
+    const absolute = resolve(path);
+    requirePermission(absolute, "read");
+    try {
+      if (Deno.lstatSync(absolute).isSymlink) {
+        throw new LabError("failed", `Cannot use ${path}: it is a link; name the file that it leads to`);
+      }
+      return new Root(dirname(absolute), dirname(Deno.realPathSync(absolute)));
+    } catch (cause) {
+      throw fileError(cause, `Cannot use ${path}`);
+    }
+  }
+
+  /**
    * Full path of a checked name below the root; nothing is touched.
    *
    * @throws {LabError} "name_refused".

@@ -213,3 +213,12 @@ Deno.test("errors of the file system are told apart by their kind", () => {
   const ours = fileError(new Deno.errors.NotFound("x"), "Cannot write a");
   assertEquals(fileError(ours, "Cannot do more"), ours);
 });
+
+Deno.test("a file that alone was granted can be read through a root of its own", {
+  permissions: { read: ["/etc/hostname"], write: false },
+  ignore: !posix || !(await Deno.stat("/etc/hostname").then((s) => s.isFile, () => false)),
+}, () => {
+  const root = Root.ofFile("/etc/hostname");
+  assertEquals(root.pathToRead("hostname"), "/etc/hostname");
+  assertEquals(codeThrown(() => Root.ofFile("/etc/hosts")), "not_permitted");
+});
