@@ -1,0 +1,175 @@
+/**
+ * Contents that are being received and passed on at the same time: a piece that somebody below us asks for before we have
+ * it is sent the moment it has been verified. So nothing is asked twice, and no time is lost in telling who has what.
+ *
+ * A content is read through a handle of its own, from the part file; the handle stays good when the file gets its name.
+ */
+
+import { createHash } from "node:crypto";
+import type { Clock } from "../../base/clock.ts";
+import type { Bytes } from "../../base/bytes.ts";
+import { LabError } from "../../base/errors.ts";
+import type { ContentFile, Layout } from "../../catalog/layout.ts";
+import { encodeManifest } from "../../catalog/manifest.ts";
+import { readAt } from "../../storage/hashing.ts";
+import type { PieceReader } from "../serve/content_store.ts";
+
+/** How long a content is passed on after it is whole, milliseconds: those who come late find it in the index by then. */
+const KEEP = 60_000;
+/** How long a question about a content that we haven't begun waits for us to begin it, milliseconds. */
+const BEGIN_WAIT = 10_000;
+
+interface Relayed {
+  layout: Layout;
+  file: Deno.FsFile;
+  held: Uint8Array;
+  waiting: Map<number, Set<() => void>>;
+  spec: string;
+  encoded: Bytes;
+  endsAt: number;
+}
+
+/** Contents that are received and passed on at once. */
+export class Relay {
+  #contents = new Map<string, Relayed>();
+  #beginning = new Set<() => void>();
+  #expected = 0;
+
+  constructor(private clock: Clock) {}
+
+  /** A broadcast is being received: contents that are not known yet may soon be. Call what it returns when it is over. */
+  expect(): () => void {
+    this.#expected++;
+    return () => {
+      this.#expected--;
+      this.#wakeAll();
+    };
+  }
+
+  /** A content has a part file now. */
+  begin(id: string, part: { path: string; layout: Layout; hashes: Bytes }): void {
+    if (this.#contents.has(id)) return;
+    const { layout, hashes } = part;
+    this.#contents.set(id, {
+      layout,
+      file: Deno.openSync(part.path, { read: true }),
+      held: new Uint8Array(layout.pieceCount),
+      waiting: new Map(),
+      spec: specOf(layout.files),
+      encoded: encodeManifest({ pieceSize: layout.pieceSize, files: [...layout.files], hashes }),
+      endsAt: Infinity,
+    });
+    this.#wakeAll();
+  }
+
+  /** Pieces are on disk and verified. */
+  hold(id: string, pieces: readonly number[]): void {
+    const content = this.#contents.get(id);
+    if (!content) return;
+    for (const piece of pieces) {
+      content.held[piece] = 1;
+      const waiting = content.waiting.get(piece);
+      content.waiting.delete(piece);
+      for (const wake of waiting ?? []) wake();
+    }
+  }
+
+  /** The content is whole, or given up: it is passed on for a while yet, as far as it is held. */
+  end(id: string): void {
+    const content = this.#contents.get(id);
+    if (content) content.endsAt = this.clock.monotonic() + KEEP;
+  }
+
+  /** The manifest of a content that we are receiving. */
+  manifest(files: readonly ContentFile[]): Bytes | undefined {
+    const spec = specOf(files);
+    return [...this.#contents.values()].find((content) => content.spec === spec)?.encoded;
+  }
+
+  /**
+   * Waits for a piece, if its content is being received here or is about to be.
+   *
+   * @returns undefined when it isn't ours to pass on.
+   */
+  async piece(id: string, index: number, signal: AbortSignal): Promise<PieceReader | undefined> {
+    const content = this.#contents.get(id) ?? await this.#begun(id, signal);
+    if (!content) return undefined;
+    if (index >= content.layout.pieceCount) throw new LabError("not_found", "There is no such piece");
+    if (!content.held[index]) await this.#whenHeld(content, index, signal);
+    const at = index * content.layout.pieceSize;
+    return {
+      length: content.layout.pieceLength(content.layout.piece(index)),
+      fill: (into, offset) => {
+        if (readAt(content.file, into, at + offset) !== into.length) {
+          throw new LabError("changed", "The part file became shorter");
+        }
+      },
+    };
+  }
+
+  /** Closes what has been passed on for long enough. */
+  tidy(): void {
+    const now = this.clock.monotonic();
+    for (const [id, content] of this.#contents) {
+      if (now > content.endsAt) this.#drop(id, content);
+    }
+  }
+
+  /** Closes everything. */
+  close(): void {
+    for (const [id, content] of this.#contents) this.#drop(id, content);
+    this.#wakeAll();
+  }
+
+  #drop(id: string, content: Relayed): void {
+    content.file.close();
+    this.#contents.delete(id);
+    for (const waiting of content.waiting.values()) for (const wake of waiting) wake();
+  }
+
+  async #begun(id: string, signal: AbortSignal): Promise<Relayed | undefined> {
+    const deadline = this.clock.monotonic() + BEGIN_WAIT;
+    while (this.#expected > 0 && !signal.aborted && this.clock.monotonic() < deadline) {
+      await this.#pause(this.#beginning, signal, deadline - this.clock.monotonic());
+      const content = this.#contents.get(id);
+      if (content) return content;
+    }
+    return undefined;
+  }
+
+  async #whenHeld(content: Relayed, index: number, signal: AbortSignal): Promise<void> {
+    while (!content.held[index]) {
+      const waiting = content.waiting.get(index) ?? new Set();
+      content.waiting.set(index, waiting);
+      await this.#pause(waiting, signal, Infinity);
+      if (signal.aborted) throw new LabError("interrupted", "No longer wanted");
+      const over = ![...this.#contents.values()].includes(content);
+      if (!content.held[index] && over) throw new LabError("not_found", "This content was given up here");
+    }
+  }
+
+  /** Waits to be woken, at most so long. */
+  async #pause(sleepers: Set<() => void>, signal: AbortSignal, most: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const cancel = Number.isFinite(most) ? this.clock.after(most, () => wake()) : () => {};
+      const wake = () => {
+        cancel();
+        sleepers.delete(wake);
+        signal.removeEventListener("abort", wake);
+        resolve();
+      };
+      sleepers.add(wake);
+      signal.addEventListener("abort", wake, { once: true });
+      if (signal.aborted) wake();
+    });
+  }
+
+  #wakeAll(): void {
+    for (const wake of [...this.#beginning]) wake();
+  }
+}
+
+function specOf(files: readonly ContentFile[]): string {
+  const list = files.map(({ name, size, sha256 }) => [name, size, sha256]);
+  return createHash("sha256").update(JSON.stringify(list)).digest("hex");
+}
