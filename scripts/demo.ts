@@ -7,7 +7,7 @@
 
 import { exists } from "@std/fs";
 import { fromFileUrl, join } from "@std/path";
-import { dim, green, red } from "@std/fmt";
+import { dim, getColorEnabled, green, red, setColorEnabled } from "@std/fmt";
 import { watchSignals } from "../src/cli/signals.ts";
 import type { Launcher } from "./programs.ts";
 import { Narrator } from "./demo/narrator.ts";
@@ -24,6 +24,7 @@ function executable(name: string): Launcher {
 /** Plays the story; gives the exit code. */
 async function main(): Promise<number> {
   const began = performance.now();
+  setColorEnabled(getColorEnabled() && Deno.stdout.isTerminal());
   const tell = new Narrator();
   const stage = new Stage({ rs: executable("rs"), peer: executable("peer") }, tell);
   const interrupted = Promise.withResolvers<"interrupted">();

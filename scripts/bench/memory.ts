@@ -27,15 +27,18 @@ const FETCH_LIMIT_MS = 30 * 60_000;
 
 const HELP = `deno task bench memory [flags]
   --size SIZE   size of the sparse file (default: 20G); less where the disk has no room for a copy, and it says so
+  --no-record   leave the file of results alone
   --folder DIR  where to work, on a disk (default: the folder for temporary files)`;
 
 interface Options {
   size: number;
+  record: boolean;
   folder?: string;
 }
 
 function readOptions(args: readonly string[]): Options {
   const flags = parseArgs(args, {
+    boolean: ["no-record"],
     string: ["size", "folder"],
     unknown: (arg) => {
       throw new UsageError(`bench memory knows no ${arg}`);
@@ -43,6 +46,7 @@ function readOptions(args: readonly string[]): Options {
   });
   return {
     size: readSize("size", flags.size ?? "20G"),
+    record: flags["no-record"] !== true,
     ...(typeof flags.folder === "string" ? { folder: resolve(flags.folder) } : {}),
   };
 }
@@ -62,7 +66,8 @@ function fitting(wanted: number, folder: string): number {
   return size;
 }
 
-async function bench({ size: wanted, folder: parent }: Options, cleanup: Cleanup): Promise<number> {
+async function bench(options: Options, cleanup: Cleanup): Promise<number> {
+  const { size: wanted, folder: parent } = options;
   await needTools(["/usr/bin/time", "cmp"]);
   await compile();
   const machine = thisMachine();
@@ -78,7 +83,7 @@ async function bench({ size: wanted, folder: parent }: Options, cleanup: Cleanup
   const holder = await startHolder(lab, 1);
   console.error("Fetching");
   const fetcher = lab.pc("fetcher");
-  const result = await measure([PROGRAMS.peer[0], "fetch", "huge", "--rs", holder.address], {
+  const measured = await measure([PROGRAMS.peer[0], "fetch", "huge", "--rs", holder.address], {
     cwd: fetcher,
     work: lab.folder,
     servers: [holder.peer.pid],
@@ -87,7 +92,7 @@ async function bench({ size: wanted, folder: parent }: Options, cleanup: Cleanup
   });
   console.error("Comparing");
   await run("cmp", original, join(fetcher, "share", "huge"));
-  const { clientPeak, serverPeak, seconds } = result;
+  const { clientPeak, serverPeak, seconds } = measured;
   const pass = Math.max(clientPeak, serverPeak) < LIMIT;
   const mb = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
   console.log(`\n${describe(machine)}`);
@@ -98,7 +103,7 @@ async function bench({ size: wanted, folder: parent }: Options, cleanup: Cleanup
     `peak memory: fetching peer ${mb(clientPeak)}, holding peer ${mb(serverPeak)} (indexing included)`,
   );
   console.log(`target: below ${mb(LIMIT)} each: ${pass ? "met" : "MISSED"}`);
-  await record("memory", machine, {
+  const result = {
     size,
     wanted,
     seconds: significant(seconds),
@@ -106,7 +111,8 @@ async function bench({ size: wanted, folder: parent }: Options, cleanup: Cleanup
     serverPeakMb: significant(serverPeak / 1e6),
     limitMb: LIMIT / 1e6,
     pass,
-  });
+  };
+  if (options.record) await record("memory", machine, result);
   return pass ? 0 : 1;
 }
 

@@ -30,6 +30,7 @@ interface Options {
   files: number;
   only: string[];
   quick: boolean;
+  record: boolean;
   folder?: string;
 }
 
@@ -39,6 +40,7 @@ const HELP = `deno task bench transfer [flags]
   --size SIZE   size of the large file (default: 1G)
   --files N     number of small files (default: 10000)
   --only LIST   contenders whose name or work (big, small) holds one of these, with commas; ours always
+  --no-record   show the table, and leave the file of results alone
   --folder DIR  a folder on a tmpfs to work in; without it one is mounted, which needs root
 A run that other programs disturbed (${DISTURBED} cores or more) is made again, ${
   ATTEMPTS - 1
@@ -46,7 +48,7 @@ A run that other programs disturbed (${DISTURBED} cores or more) is made again, 
 
 function readOptions(args: readonly string[]): Options {
   const flags = parseArgs(args, {
-    boolean: ["quick"],
+    boolean: ["quick", "no-record"],
     string: ["runs", "size", "files", "only", "folder"],
     unknown: (arg) => {
       throw new UsageError(`bench transfer knows no ${arg}`);
@@ -59,6 +61,7 @@ function readOptions(args: readonly string[]): Options {
     files: readCount("files", flags.files ?? (quick ? 2000 : 10_000)),
     only: typeof flags.only === "string" ? flags.only.split(",") : [],
     quick,
+    record: !quick && flags["no-record"] !== true,
     ...(typeof flags.folder === "string" ? { folder: resolve(flags.folder) } : {}),
   };
 }
@@ -143,7 +146,10 @@ async function bench(options: Options, cleanup: Cleanup): Promise<number> {
   const isMet = compared.every((c) => c.pass !== false);
   if (options.quick) {
     console.log("\nQuick: not recorded. A short transfer says more of start-up than of speed.");
-  } else await record("transfer", machine, { options, tools: await toolVersions(prepared), cases, compared });
+  }
+  if (options.record) {
+    await record("transfer", machine, { options, tools: await toolVersions(prepared), cases, compared });
+  }
   return isWhole && (isMet || options.quick) ? 0 : 1;
 }
 

@@ -41,8 +41,12 @@ export class ContentRun {
   standby: Holder[];
   /** GetRFCs under way. */
   asking = 0;
+  /** Counts beginnings: what was asked in an earlier round is no longer waited for. */
+  round = 0;
   /** Holders disagree about the pieces: the whole is checked at the end. */
   disputed = false;
+  /** Those who disagree with the manifest that is followed; their turn comes when it leads nowhere. */
+  readonly dissenters = new Map<string, Holder>();
   /** Manifests that turned out false. */
   readonly falseManifests = new Set<string>();
   sawBadPiece = false;
@@ -84,13 +88,24 @@ export class ContentRun {
 
   /** Begins again with these holders: what had come so far was false. */
   restart(holders: Holder[]): void {
+    this.round++;
+    this.asking = 0;
     this.manifest = undefined;
     this.confirmed.clear();
     this.standby = holders;
     this.disputed = false;
+    this.dissenters.clear();
     this.#fromNetwork.clear();
     this.#verifiedBytes = 0;
     this.#reported = { at: 0, bytes: 0 };
+  }
+
+  /** Begins again with those who disagreed. */
+  followDissenters(): void {
+    const holders = [...this.dissenters.values()];
+    for (const { peer } of holders) this.banned.delete(peer);
+    this.restart(holders);
+    this.disputed = true;
   }
 
   /** Pieces that an earlier run left, checked. */

@@ -203,8 +203,10 @@ export class FetchEngine {
 
   #askManifest(run: ContentRun, heard: (manifest: NamedManifest | undefined) => void): void {
     const holder = run.standby.shift()!;
+    const { round } = run;
     run.asking++;
     this.#holders.manifest(holder, run.plan).then((manifest) => {
+      if (run.round !== round) return;
       run.asking--;
       if (run.falseManifests.has(manifest.id)) {
         run.banned.set(holder.peer, new LabError("integrity", "its copy is not what it claims"));
@@ -212,6 +214,7 @@ export class FetchEngine {
       }
       if (run.manifest && run.manifest.id !== manifest.id) {
         run.disputed = true;
+        run.dissenters.set(holder.peer, holder);
         run.banned.set(
           holder.peer,
           new LabError("integrity", "its pieces differ from those of another holder"),
@@ -225,9 +228,11 @@ export class FetchEngine {
       this.#sources.ensure(holder, perHolder);
       if (this.#runs.has(run.id)) this.#offer(run, holder.peer);
       this.#pump();
+      // The holder may have been given up meanwhile, and be the last one.
+      this.#settle(run);
     }, (cause) => {
+      if (run.round !== round || this.#o.signal.aborted) return;
       run.asking--;
-      if (this.#o.signal.aborted) return;
       this.#o.log.info(
         `${printable(holder.peer)} cannot deliver ${printable(run.title)}: ${messageOf(cause)}`,
       );
@@ -386,7 +391,10 @@ export class FetchEngine {
       return;
     }
     this.#forget(run, { discard: false });
-    this.#drop(run, run.failure());
+    if (run.dissenters.size === 0) return this.#drop(run, run.failure());
+    this.#opening.add(run);
+    run.followDissenters();
+    this.#follow(run).catch((cause) => this.#abort(cause));
   }
 
   async #complete(run: ContentRun): Promise<void> {

@@ -51,7 +51,12 @@ export async function fetchFiles(job: FetchJob): Promise<FetchOutcome> {
       listener.failed(names, error);
     },
   };
-  const placed = await placeFiles(job.files, root, job.localHash);
+  const placed = await placeFiles(
+    job.files,
+    root,
+    job.localHash,
+    (file, error) => recording.failed([file.name], error),
+  );
   for (const file of placed) {
     if (!file.present) continue;
     const { name, size, sha256, target } = file;

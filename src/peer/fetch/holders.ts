@@ -27,6 +27,7 @@ export interface NamedManifest {
 /** Control connections to the holders of one fetch. */
 export class Holders {
   #connections = new Map<string, Promise<Connection>>();
+  #closed = false;
 
   constructor(
     private options: { clock: Clock; watchdog: Watchdog; identity: Identity; signal: AbortSignal },
@@ -42,7 +43,7 @@ export class Holders {
       return await this.#manifest(holder, plan);
     } catch (cause) {
       // The connection may have been idle for too long; a fresh one tells.
-      if (codeOf(cause) !== "unreachable" || this.options.signal.aborted) throw cause;
+      if (codeOf(cause) !== "unreachable" || this.#isOver) throw cause;
       this.#connections.delete(key(holder));
       return await this.#manifest(holder, plan);
     }
@@ -65,26 +66,32 @@ export class Holders {
     if (known) return known;
     const made = this.#dial(holder);
     this.#connections.set(key(holder), made);
-    made.then(
-      (connection) => connection.closed.then(() => this.#connections.delete(key(holder))),
-      () => this.#connections.delete(key(holder)),
-    );
+    const forget = () => {
+      if (this.#connections.get(key(holder)) === made) this.#connections.delete(key(holder));
+    };
+    made.then((connection) => connection.closed.then(forget), forget);
     return made;
   }
 
   async #dial(holder: Holder): Promise<Connection> {
     const { clock, watchdog, identity, signal } = this.options;
+    if (this.#isOver) throw new LabError("interrupted", "Interrupted");
     const stream = await dialTcp({ host: holder.address, port: holder.port }, { clock, signal });
     const { connection } = await greet(stream, identity, { clock, watchdog });
-    if (signal.aborted) {
+    if (this.#isOver) {
       connection.close();
       throw new LabError("interrupted", "Interrupted");
     }
     return connection;
   }
 
-  /** Ends all connections. */
+  get #isOver(): boolean {
+    return this.#closed || this.options.signal.aborted;
+  }
+
+  /** Ends all connections; none is made afterwards. */
   close(): void {
+    this.#closed = true;
     for (const made of this.#connections.values()) made.then((connection) => connection.close(), () => {});
     this.#connections.clear();
   }

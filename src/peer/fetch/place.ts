@@ -3,8 +3,7 @@
  * is; where another file has the name, the new one becomes `name (PEER).ext`.
  */
 
-import { existsSync } from "node:fs";
-import { LabError } from "../../base/errors.ts";
+import { codeOf, LabError, messageOf } from "../../base/errors.ts";
 import { conflictName, printable } from "../../catalog/names.ts";
 import { comparable, FolderView } from "../../storage/folder_view.ts";
 import type { Root } from "../../storage/root.ts";
@@ -20,20 +19,29 @@ const ATTEMPTS = 100;
 /**
  * Finds each file's place.
  *
- * @throws {LabError} when a name can't be had at all.
+ * @param refused is told of each file that can't have one, and why.
  */
 export async function placeFiles(
   files: readonly WantedFile[],
   root: Root,
   hash: LocalHash,
+  refused: (file: WantedFile, error: LabError) => void,
 ): Promise<PlacedFile[]> {
   const taken = new Set<string>();
   const view = new FolderView(root);
   const placed: PlacedFile[] = [];
+  const faults = new Map<string, LabError | undefined>();
   for (const file of files) {
     const key = comparable(file.name);
-    if (taken.has(key) || view.has(file.name)) {
-      placed.push(await placeBeside(file, root, hash, taken));
+    const folder = file.name.slice(0, Math.max(0, file.name.lastIndexOf("/")));
+    if (!faults.has(folder)) faults.set(folder, folderFault(root, folder));
+    const fault = faults.get(folder);
+    if (fault) {
+      refused(file, fault);
+    } else if (taken.has(key) || view.has(file.name)) {
+      const beside = await placeBeside(file, root, hash, taken);
+      if (beside instanceof LabError) refused(file, beside);
+      else placed.push(beside);
     } else {
       taken.add(key);
       placed.push({ ...file, target: file.name, present: false });
@@ -48,7 +56,7 @@ async function placeBeside(
   root: Root,
   hash: LocalHash,
   taken: Set<string>,
-): Promise<PlacedFile> {
+): Promise<PlacedFile | LabError> {
   const peer = file.holders[0]?.peer ?? "network";
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const target = attempt === 0 ? file.name : conflictName(file.name, peer, attempt);
@@ -59,16 +67,40 @@ async function placeBeside(
     taken.add(key);
     return { ...file, target, present: there !== undefined };
   }
-  throw new LabError(
+  return new LabError(
     "failed",
     `Cannot save ${printable(file.name)}: ${ATTEMPTS} files of that name are there already`,
   );
 }
 
-/** Most often nothing is there, and an exception costs ten times as much as this look. */
+/** What has the name, a broken link too. */
 function look(root: Root, target: string): Deno.FileInfo | undefined {
-  const path = root.pathOf(target);
-  return existsSync(path) ? Deno.lstatSync(path) : undefined;
+  try {
+    return Deno.lstatSync(root.pathOf(target));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Why nothing can be written to a folder: a file, or a link that leads out, stands in its way. */
+function folderFault(root: Root, folder: string): LabError | undefined {
+  const parts = folder === "" ? [] : folder.split("/");
+  for (let depth = 1; depth <= parts.length; depth++) {
+    const name = parts.slice(0, depth).join("/");
+    if (!look(root, name)) return undefined;
+    try {
+      if (Deno.statSync(root.pathToRead(name)).isDirectory) continue;
+    } catch (cause) {
+      return new LabError(codeOf(cause), `Cannot save to ${printable(folder)}: ${messageOf(cause)}`, {
+        cause,
+      });
+    }
+    return new LabError(
+      "failed",
+      `Cannot save to ${printable(folder)}: ${printable(name)} is a file, not a folder`,
+    );
+  }
+  return undefined;
 }
 
 async function isSame(

@@ -1,0 +1,259 @@
+/** Fetches in which things happen in an unlucky order, or meet an unlucky destination. */
+
+import { assert, assertEquals, assertFalse, assertRejects, assertStringIncludes } from "@std/assert";
+import { toHex } from "../../base/bytes.ts";
+import { codeOf, LabError } from "../../base/errors.ts";
+import { NO_VOLUME, tinyVolume } from "../../storage/_testing.ts";
+import { sha256 } from "../../storage/hashing.ts";
+import { Root } from "../../storage/root.ts";
+import type { Holder, Misbehaviour } from "../_testing.ts";
+import { noise, Swarm, TOOL } from "../_testing.ts";
+import { Holders } from "./holders.ts";
+
+const KIB = 1024;
+const BIG = noise(1_500 * KIB, 7);
+const OTHER = noise(1_500 * KIB, 8);
+
+/** A holder that claims to have `BIG`, and has `OTHER`: its manifest fits its pieces, and the whole is false. */
+function impostor(swarm: Swarm, misbehave?: Misbehaviour): Holder {
+  const holder = swarm.holder({ "big.bin": OTHER }, misbehave);
+  holder.claims.set("big.bin", toHex(sha256(BIG)));
+  return holder;
+}
+
+Deno.test("a false claim is found at the end: nothing gets the name, and the code is that of integrity", async () => {
+  await using swarm = new Swarm();
+  impostor(swarm);
+  impostor(swarm);
+  const { failed } = await swarm.fetch(swarm.wanted({ "big.bin": BIG }));
+  assertEquals(failed.map(({ error }) => error.exitCode), [5]);
+  assertEquals(swarm.list(), []);
+});
+
+Deno.test("after a false claim the content is fetched anew from those who did not make it", async () => {
+  for (const honestFirst of [false, true]) {
+    await using swarm = new Swarm();
+    const { promise: followed, resolve: follow } = Promise.withResolvers<void>();
+    // Whoever is to be second answers once a piece has been asked of the first.
+    const late: Misbehaviour = async (message, exchange, handler) => {
+      if (message.kind === "GetRFC") await followed;
+      await handler(message, exchange);
+    };
+    const early: Misbehaviour = (message, exchange, handler) => {
+      if (message.kind === "PieceRequest") follow();
+      return handler(message, exchange);
+    };
+    impostor(swarm, honestFirst ? late : early);
+    swarm.holder({ "big.bin": BIG }, honestFirst ? early : late);
+    const { failed, fetched } = await swarm.fetch(swarm.wanted({ "big.bin": BIG }));
+    assertEquals(failed, []);
+    assertEquals(toHex(sha256(swarm.read("big.bin"))), fetched[0]!.sha256);
+    assertEquals([fetched[0]!.sha256, swarm.list()], [toHex(sha256(BIG)), ["big.bin"]]);
+    assertFalse(fetched[0]!.from.includes("pc1") && honestFirst);
+  }
+});
+
+Deno.test("a holder that gave its manifest only after it was given up costs its contents, not the whole fetch", async () => {
+  await using swarm = new Swarm();
+  const { promise: gone, resolve: isGone } = Promise.withResolvers<void>();
+  // Manifests can be had, pieces can't: every connection on which one is asked for breaks.
+  const half = swarm.holder({ "a.bin": BIG, "b.bin": OTHER }, async (message, exchange, handler) => {
+    if (message.kind === "PieceRequest") return exchange.connection.close();
+    if (message.kind === "GetRFC" && message.files[0]![0] === "b.bin") await gone;
+    await handler(message, exchange);
+  });
+  const info = swarm.context.log.info;
+  swarm.context.log.info = (line) => {
+    info(line);
+    if (line.includes("is gone")) isGone();
+  };
+  const { failed } = await swarm.fetch(swarm.wanted({ "a.bin": BIG, "b.bin": OTHER }, [half]));
+  assertEquals(failed.map(({ names, error }) => [names[0], error.code]).sort(), [
+    ["a.bin", "unreachable"],
+    ["b.bin", "unreachable"],
+  ]);
+});
+
+Deno.test("a second holder whose manifest comes after all connections are gone ends the wait", async () => {
+  await using swarm = new Swarm();
+  const { promise: gone, resolve: isGone } = Promise.withResolvers<void>();
+  const info = swarm.context.log.info;
+  let givenUp = 0;
+  swarm.context.log.info = (line) => {
+    info(line);
+    if (line.includes("is gone") && ++givenUp === 2) isGone();
+  };
+  const broken: Misbehaviour = (message, exchange, handler) =>
+    message.kind === "PieceRequest" ? exchange.connection.close() : handler(message, exchange);
+  const first = swarm.holder({ "a.bin": BIG, "b.bin": OTHER }, broken);
+  const second = swarm.holder({ "a.bin": BIG, "b.bin": OTHER }, async (message, exchange, handler) => {
+    if (message.kind === "GetRFC" && message.files[0]![0] === "b.bin") await gone;
+    await broken(message, exchange, handler);
+  });
+  const files = { "a.bin": BIG, "b.bin": OTHER };
+  const { failed } = await swarm.fetch(swarm.wanted(files, [first, second]));
+  assertEquals(failed.map(({ error }) => error.code), ["unreachable", "unreachable"]);
+});
+
+Deno.test("an answer that comes after the content began anew is not waited for", async () => {
+  await using swarm = new Swarm();
+  const { promise: refused, resolve: isRefused } = Promise.withResolvers<void>();
+  impostor(swarm);
+  let asked = 0;
+  swarm.holder({ "big.bin": BIG }, async (message, exchange, handler) => {
+    if (message.kind === "GetRFC" && ++asked === 1) await refused;
+    else if (message.kind === "GetRFC") {
+      queueMicrotask(isRefused);
+      throw new LabError("changed", "not now");
+    }
+    await handler(message, exchange);
+  });
+  const { failed } = await swarm.fetch(swarm.wanted({ "big.bin": BIG }));
+  assertEquals([asked, failed.map(({ error }) => error.code)], [2, ["integrity"]]);
+});
+
+Deno.test("the connections to holders end with the fetch, and none is made afterwards", async () => {
+  await using swarm = new Swarm();
+  const { promise: asked, resolve: wasAsked } = Promise.withResolvers<void>();
+  const mute = swarm.holder({ "big.bin": BIG }, (message) => {
+    if (message.kind === "GetRFC") wasAsked();
+    return new Promise(() => {});
+  });
+  const { clock, watchdog } = swarm.context;
+  const holders = new Holders({ clock, watchdog, identity: TOOL, signal: new AbortController().signal });
+  const [{ holders: [holder], ...file }] = swarm.wanted({ "big.bin": BIG }) as [
+    ReturnType<Swarm["wanted"]>[0],
+  ];
+  const plan = {
+    key: "k",
+    files: [{ ...file, holders: [], target: "big.bin", present: false }],
+    holders: [holder!],
+    pieceSize: 256 * KIB,
+    bytes: BIG.length,
+  };
+  const answer = holders.manifest(holder!, plan);
+  await asked;
+  holders.close();
+  await assertRejects(() => answer);
+  assertEquals(mute.dialled, 1);
+  await assertRejects(() => holders.manifest(holder!, plan));
+  assertEquals(mute.dialled, 1);
+});
+
+Deno.test("a file in the way of a folder costs the files of that folder, not the others of the pack", async () => {
+  await using swarm = new Swarm();
+  const files = { "a": noise(100, 1), "docs/b": noise(100, 2), "z": noise(100, 3) };
+  swarm.temp.file("destination/docs", "mine");
+  swarm.holder(files);
+  const { fetched, failed } = await swarm.fetch(swarm.wanted(files));
+  assertEquals(failed.map(({ names }) => names), [["docs/b"]]);
+  assertStringIncludes(failed[0]!.error.message, "docs");
+  assertEquals(fetched.map(({ name }) => name).sort(), ["a", "z"]);
+  assertEquals(swarm.list(), ["a", "docs", "z"]);
+});
+
+Deno.test("what is there already by its hash isn't fetched; what else has the name is kept", async () => {
+  await using swarm = new Swarm();
+  const files = { "same": noise(1000, 1), "d/other.txt": noise(1000, 2), "new": noise(1000, 3) };
+  swarm.temp.file("destination/same", files.same);
+  swarm.temp.file("destination/d/other.txt", "mine");
+  swarm.holder(files);
+  const { fetched, failed } = await swarm.fetch(swarm.wanted(files));
+  assertEquals(failed, []);
+  assertEquals(fetched.filter(({ present }) => present).map(({ name, bytes }) => [name, bytes]), [[
+    "same",
+    0,
+  ]]);
+  assertEquals(swarm.list(), ["d/other (pc1).txt", "d/other.txt", "new", "same"]);
+  assertEquals(swarm.read("d/other (pc1).txt"), files["d/other.txt"]);
+  // The second time nothing travels: the file is there under its other name.
+  const again = await swarm.fetch(swarm.wanted(files));
+  assertEquals(again.fetched.map(({ present }) => present), [true, true, true]);
+});
+
+Deno.test({
+  name: "a link that has the name is kept, broken or not, and not written through",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using swarm = new Swarm();
+    Deno.symlinkSync(swarm.temp.at("nowhere"), swarm.temp.at("destination", "broken"));
+    Deno.symlinkSync(swarm.temp.file("outside", "theirs"), swarm.temp.at("destination", "link"));
+    const files = { broken: noise(10, 1), link: noise(10, 2) };
+    swarm.holder(files);
+    const { failed } = await swarm.fetch(swarm.wanted(files));
+    assertEquals(failed, []);
+    assertEquals(swarm.list(), ["broken", "broken (pc1)", "link", "link (pc1)"]);
+    assertEquals(swarm.temp.read("outside"), "theirs");
+    assertFalse(swarm.temp.list().includes("nowhere"));
+  },
+});
+
+Deno.test("a pack of which half is there already fetches the other half, with a part file or without", async () => {
+  const files = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`d/${i}`, noise(40_000, i + 1)]));
+  for (const interrupted of [false, true]) {
+    await using swarm = new Swarm();
+    const holder = swarm.holder(files);
+    if (interrupted) {
+      const stop = new AbortController();
+      holder.misbehave = async (message, exchange, handler) => {
+        if (message.kind === "PieceRequest" && message.piece === 3) return stop.abort();
+        await handler(message, exchange);
+      };
+      await assertRejects(() => swarm.fetch(swarm.wanted(files), { signal: stop.signal }));
+      holder.misbehave = (message, exchange, handler) => handler(message, exchange);
+    }
+    for (let i = 0; i < 10; i++) swarm.temp.file(`destination/d/${i}`, files[`d/${i}`]!);
+    const { failed, fetched } = await swarm.fetch(swarm.wanted(files));
+    assertEquals([failed, fetched.filter(({ present }) => present).length], [[], 10]);
+    assertEquals(swarm.list(), Object.keys(files).sort());
+    for (const [name, bytes] of Object.entries(files)) assertEquals(swarm.read(name), bytes);
+  }
+});
+
+Deno.test("the time of a file is the one it was sent with, also when a slow holder's last pieces come twice", async () => {
+  await using swarm = new Swarm({ workers: 2 });
+  const files = Object.fromEntries([1, 2, 3].map((i) => [`${i}.bin`, noise(2_000 * KIB, i)]));
+  swarm.holder(files);
+  swarm.holder(files, undefined, 2e6);
+  const modified = Date.UTC(2021, 2, 3, 4, 5, 6);
+  const wanted = swarm.wanted(files).map((file) => ({ ...file, modified }));
+  const { failed } = await swarm.fetch(wanted);
+  assertEquals(failed, []);
+  for (const name of Object.keys(files)) {
+    assertEquals(Deno.statSync(swarm.temp.at("destination", name)).mtime?.getTime(), modified);
+  }
+});
+
+Deno.test({
+  name: `a full disk ends the fetch with its own code, and all connections${NO_VOLUME}`,
+  ignore: NO_VOLUME !== "",
+  async fn() {
+    using volume = tinyVolume(4_000 * KIB)!;
+    await using swarm = new Swarm();
+    Object.assign(swarm, { root: Root.open(volume.path, "write") });
+    const files = { "a.bin": noise(3_000 * KIB, 1) };
+    const mute = swarm.holder(
+      files,
+      (message, exchange, handler) =>
+        message.kind === "GetRFC" ? new Promise(() => {}) : handler(message, exchange),
+    );
+    swarm.holder(files, (message, exchange, handler) => {
+      // Somebody else takes the space meanwhile.
+      if (message.kind === "PieceRequest" && message.piece === 2) volume.file("x", noise(2_500 * KIB));
+      return handler(message, exchange);
+    });
+    const thrown = await assertRejects(() => swarm.fetch(swarm.wanted(files)));
+    assertEquals(codeOf(thrown), "disk_full");
+    assert(volume.list().some((name) => name.endsWith(".part")));
+    assertFalse(volume.list().some((name) => name.endsWith(".lock")));
+    assertEquals(mute.dialled, 1);
+  },
+});
+
+Deno.test("what doesn't fit on the disk isn't begun", async () => {
+  await using swarm = new Swarm();
+  const holder = swarm.holder({ "a.bin": BIG });
+  const [file] = swarm.wanted({ "a.bin": BIG });
+  const thrown = await assertRejects(() => swarm.fetch([{ ...file!, size: 2 ** 50 }]));
+  assertEquals([codeOf(thrown), holder.dialled, swarm.list()], ["disk_full", 0, []]);
+});
