@@ -95,6 +95,13 @@ export class ContentState {
     return true;
   }
 
+  isHeldEvery(step: number, first: number): boolean {
+    for (let piece = first; piece < this.#state.length; piece += step) {
+      if (this.#state[piece] !== Piece.held) return false;
+    }
+    return true;
+  }
+
   /** True when the piece is asked of exactly one source, and this other one could deliver it. */
   mayDouble(piece: number, source: SourceId): boolean {
     return this.#state[piece] === Piece.asked && this.#askedOf.get(piece)?.length === 1 &&

@@ -47,8 +47,9 @@ export interface Plan {
  */
 export function planBroadcast(members: readonly Member[], home: string): Plan {
   const groups = groupBySubnet(members, home);
-  const trees = Array.from({ length: STRIPES }, (_, stripe) =>
-    buildTree(groups.map((group) => stripe % 2 === 0 ? group : group.toReversed()))
+  const trees = Array.from(
+    { length: STRIPES },
+    (_, stripe) => buildTree(groups.map((group) => stripe % 2 === 0 ? group : group.toReversed())),
   );
   const ancestors = new Map<string, string[][]>();
   for (const { name } of members) ancestors.set(name, trees.map((tree) => pathUp(tree, name)));
@@ -70,7 +71,8 @@ function buildTree(groups: readonly string[][]): Map<string, string | undefined>
   const children = new Map<string, number>();
   for (const group of groups) {
     // Among those who have a place already, the first who sends to somebody and has room for one more; else the last leaf.
-    const entry = [...children].find(([, count]) => count > 0 && count < FAN_OUT)?.[0] ?? [...children.keys()].at(-1);
+    const entry = [...children].find(([, count]) => count > 0 && count < FAN_OUT)?.[0] ??
+      [...children.keys()].at(-1);
     group.forEach((name, i) => {
       const parent = i === 0 ? entry : group[Math.floor((i - 1) / FAN_OUT)]!;
       parents.set(name, parent);

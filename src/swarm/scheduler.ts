@@ -137,6 +137,11 @@ export class Scheduler {
     return this.#contents.get(content)?.isStarved() ?? false;
   }
 
+  /** True when every `step`th piece of the content, from `first` on, is held. */
+  isHeldEvery(content: ContentId, step: number, first: number): boolean {
+    return this.#contents.get(content)?.isHeldEvery(step, first) ?? true;
+  }
+
   /** Pieces that are held now. */
   heldCount(content: ContentId): number {
     const state = this.#contents.get(content);

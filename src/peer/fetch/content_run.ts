@@ -8,6 +8,7 @@ import { printable } from "../../catalog/names.ts";
 import type { PartSpec } from "../../storage/part_spec.ts";
 import { contentFiles, type ContentPlan } from "./contents.ts";
 import type { NamedManifest } from "./holders.ts";
+import { Stripes } from "./stripes.ts";
 
 /** A file that has been fetched, or was there. */
 export interface FetchedFile {
@@ -50,6 +51,8 @@ export class ContentRun {
   /** Manifests that turned out false. */
   readonly falseManifests = new Set<string>();
   sawBadPiece = false;
+  /** In a broadcast: who delivers which pieces. */
+  readonly stripes: Stripes | undefined;
   /** Holders that had forgotten the manifest and were asked for it again. */
   readonly reasked = new Set<string>();
   networkBytes = 0;
@@ -64,6 +67,7 @@ export class ContentRun {
     this.title = plan.files.length === 1 ? first!.name : `${plan.files.length} files (${first!.name}, ...)`;
     this.started = clock.monotonic();
     this.standby = [...plan.holders];
+    this.stripes = plan.stripes && new Stripes(plan.stripes, this.layout.pieceCount, this.started);
   }
 
   get id(): string {

@@ -28,6 +28,8 @@ export interface ContentPlan {
   holders: Holder[];
   pieceSize: number;
   bytes: number;
+  /** In a broadcast: for each stripe those who may be asked for it, the planned parent first. */
+  stripes?: Holder[][];
 }
 
 /**

@@ -17,9 +17,12 @@ import { Scheduler } from "../../swarm/scheduler.ts";
 import type { Identity } from "../../transport/handshake.ts";
 import type { Watchdog } from "../../transport/watchdog.ts";
 import type { ReceiveNews } from "../receive_protocol.ts";
+import { PartFile } from "../../storage/part_file.ts";
+import type { Relay } from "../broadcast/relay.ts";
 import { ContentRun, type FetchedFile } from "./content_run.ts";
 import type { ContentPlan } from "./contents.ts";
 import { Holders, type NamedManifest } from "./holders.ts";
+import { PartDesk } from "./part_desk.ts";
 import { Sources } from "./sources.ts";
 import type { WorkerPool } from "./worker_pool.ts";
 
@@ -40,7 +43,14 @@ export interface EngineOptions {
   log: Logger;
   listener: FetchListener;
   signal: AbortSignal;
+  /** Passes pieces on while they are coming in. */
+  relay?: Relay;
+  /** Makes room for files whose names are taken, where that is wanted. */
+  beforeFinish?: (plan: ContentPlan) => void;
 }
+
+/** A stripe of a broadcast in which nothing has come for so long gets another source, milliseconds. */
+const STRIPE_PATIENCE = 1_500;
 
 /** Contents open at once: enough to keep the pipe full while small ones begin and end. */
 const WINDOW = { contents: 8, bytes: 256e6 };
@@ -54,20 +64,20 @@ export class FetchEngine {
   #scheduler = new Scheduler();
   #holders: Holders;
   #sources: Sources;
+  #parts: PartDesk;
   #runs = new Map<string, ContentRun>();
   #opening = new Set<ContentRun>();
   #queue: ContentPlan[] = [];
-  #waiting = new Map<string, { left: number; news: ReceiveNews[]; resolve: (news: ReceiveNews[]) => void }>();
   #locks = new Map<ContentRun, FileLock>();
   #finish = () => {};
   #abort: (reason: unknown) => void = () => {};
   #stop = () => {};
-  #nextFinisher = 0;
 
   constructor(options: EngineOptions) {
     this.#o = options;
     this.#holders = new Holders(options);
     this.#sources = new Sources(options.pool, options.clock);
+    this.#parts = new PartDesk(options.pool);
   }
 
   /**
@@ -89,7 +99,7 @@ export class FetchEngine {
     if (this.#o.signal.aborted) onAbort();
     this.#o.pool.listen((news) => this.#hear(news));
     // Stuck sources are seen only by the passing of time.
-    this.#stop = this.#o.clock.every(500, () => this.#pump());
+    this.#stop = this.#o.clock.every(500, () => this.#reinforce());
     try {
       this.#admit();
       await done;
@@ -155,17 +165,13 @@ export class FetchEngine {
   async #follow(run: ContentRun): Promise<void> {
     run.manifest = await this.#firstManifest(run);
     if (!run.manifest) return this.#drop(run, run.failure());
-    const seed = run.plan.files.some((file) => file.present);
-    const order = { kind: "open" as const, content: run.id, spec: run.partSpec(), seed };
-    const { pool } = this.#o;
-    const opened = this.#expect("opened", run.id, 1);
-    pool.tell(0, order);
-    const [first] = await opened;
-    const rest = this.#expect("opened", run.id, pool.size - 1);
-    for (let i = 1; i < pool.size; i++) pool.tell(i, { ...order, seed: false });
-    await rest;
-    const span = first?.kind === "opened" ? first.span : 0;
-    const held = span > 0 ? await this.#check(run) : [];
+    const held = await this.#parts.open(run);
+    this.#o.relay?.begin(run.id, {
+      path: PartFile.pathFor(this.#o.root, run.plan.key),
+      layout: run.layout,
+      hashes: run.manifest.hashes,
+    });
+    this.#o.relay?.hold(run.id, held);
     run.resumed(held);
     const lengths = Array.from(
       { length: run.layout.pieceCount },
@@ -175,18 +181,10 @@ export class FetchEngine {
     this.#runs.set(run.id, run);
     this.#scheduler.addContent(run.id, lengths, held);
     if (held.length > 0) this.#report(run);
+    if (run.stripes) this.#askStripes(run);
     for (const peer of run.confirmed) this.#offer(run, peer);
     this.#settle(run);
     this.#pump();
-  }
-
-  async #check(run: ContentRun): Promise<number[]> {
-    const { pool } = this.#o;
-    const checked = this.#expect("checked", run.id, pool.size);
-    for (let i = 0; i < pool.size; i++) {
-      pool.tell(i, { kind: "check", content: run.id, from: i, step: pool.size });
-    }
-    return (await checked).flatMap((news) => news.kind === "checked" ? news.held : []);
   }
 
   /** Asks several holders; the first manifest is followed, the others join or are disputed. */
@@ -222,8 +220,10 @@ export class FetchEngine {
         return this.#settle(run);
       }
       run.manifest ??= manifest;
-      run.confirmed.add(holder.peer);
+      // In a broadcast the plan says who is asked for pieces, whoever gave the manifest.
+      if (!run.stripes) run.confirmed.add(holder.peer);
       heard(manifest);
+      if (run.stripes) return;
       const perHolder = Math.max(1, Math.ceil(this.#o.pool.size / Math.max(1, run.plan.holders.length)));
       this.#sources.ensure(holder, perHolder);
       if (this.#runs.has(run.id)) this.#offer(run, holder.peer);
@@ -243,7 +243,32 @@ export class FetchEngine {
   }
 
   #offer(run: ContentRun, peer: string): void {
-    for (const source of this.#sources.openTo(peer)) this.#scheduler.offer(source, run.id);
+    const pieces = run.stripes?.piecesOf(peer) ?? "all";
+    for (const source of this.#sources.openTo(peer)) this.#scheduler.offer(source, run.id, pieces);
+  }
+
+  /** In a broadcast: connects to those whom the plan names, and asks them for their stripes. */
+  #askStripes(run: ContentRun): void {
+    for (const holder of run.stripes!.holders()) {
+      if (run.banned.has(holder.peer)) continue;
+      run.confirmed.add(holder.peer);
+      this.#sources.ensure(holder, 1);
+      this.#offer(run, holder.peer);
+    }
+  }
+
+  /** Stripes that stand still get one more source beside the one that stalls. */
+  #reinforce(): void {
+    const now = this.#o.clock.monotonic();
+    for (const run of this.#runs.values()) {
+      const more = run.stripes?.reinforce(
+        now,
+        STRIPE_PATIENCE,
+        (stripe) => !this.#scheduler.isHeldEvery(run.id, run.stripes!.count, stripe),
+      );
+      if (more) this.#askStripes(run);
+    }
+    this.#pump();
   }
 
   #pump(): void {
@@ -276,7 +301,7 @@ export class FetchEngine {
       case "opened":
       case "checked":
       case "finished":
-        this.#answered(news);
+        this.#parts.answered(news);
         return;
       case "hashed":
         return;
@@ -288,7 +313,7 @@ export class FetchEngine {
     if (!holder) return;
     this.#scheduler.addSource(source, this.#o.clock.monotonic());
     for (const run of this.#runs.values()) {
-      if (run.confirmed.has(holder.peer)) this.#scheduler.offer(source, run.id);
+      if (run.confirmed.has(holder.peer)) this.#offer(run, holder.peer);
     }
     this.#pump();
   }
@@ -315,6 +340,8 @@ export class FetchEngine {
       }
       if (isNew) {
         run.gained(piece, bytes);
+        run.stripes?.gained(piece, this.#o.clock.monotonic());
+        this.#o.relay?.hold(content, [piece]);
         this.#report(run);
       }
       this.#settle(run);
@@ -346,7 +373,7 @@ export class FetchEngine {
     const holder = this.#sources.get(source)?.holder;
     if (!run || !holder) return this.#scheduler.failed({ source, content, piece }, this.#o.clock.monotonic());
     if (!run.confirmed.has(holder.peer)) return;
-    const forgotten = code === "not_found" && !run.reasked.has(holder.peer);
+    const forgotten = code === "not_found" && !run.stripes && !run.reasked.has(holder.peer);
     if (forgotten) {
       // The holder was restarted and has forgotten the manifest: it is asked to make it again, once.
       run.reasked.add(holder.peer);
@@ -368,6 +395,10 @@ export class FetchEngine {
     if (!run.confirmed.has(peer)) return;
     run.banned.set(peer, error);
     this.#withdraw(run, peer);
+    if (run.stripes) {
+      run.stripes.lose(peer);
+      this.#askStripes(run);
+    }
     this.#settle(run);
   }
 
@@ -398,21 +429,16 @@ export class FetchEngine {
   }
 
   async #complete(run: ContentRun): Promise<void> {
-    const { pool } = this.#o;
     this.#scheduler.removeContent(run.id);
-    const finisher = this.#nextFinisher++ % pool.size;
-    for (let i = 0; i < pool.size; i++) {
-      if (i !== finisher) pool.tell(i, { kind: "close", content: run.id, discard: false });
-    }
-    const finished = this.#expect("finished", run.id, 1);
-    pool.tell(finisher, { kind: "finish", content: run.id, checkWhole: run.disputed });
-    const [news] = await finished;
-    if (news?.kind === "finished") {
-      for (const file of run.fetched(news.paths)) this.#o.listener.fetched(file);
+    try {
+      this.#o.beforeFinish?.(run.plan);
+      const paths = await this.#parts.finish(run);
+      for (const file of run.fetched(paths)) this.#o.listener.fetched(file);
       this.#close1(run);
-    } else if (news?.kind === "fault") {
-      if (news.code === "integrity") await this.#retract(run, news.message);
-      else this.#drop(run, new LabError(news.code, news.message));
+    } catch (cause) {
+      if (!(cause instanceof LabError)) throw cause;
+      if (cause.code === "integrity") await this.#retract(run, cause.message);
+      else this.#drop(run, cause);
     }
   }
 
@@ -431,7 +457,7 @@ export class FetchEngine {
 
   #forget(run: ContentRun, options: { discard: boolean }): void {
     this.#scheduler.removeContent(run.id);
-    this.#o.pool.tellAll({ kind: "close", content: run.id, ...options });
+    this.#parts.close(run.id, options);
     this.#runs.delete(run.id);
   }
 
@@ -444,34 +470,15 @@ export class FetchEngine {
   #close1(run: ContentRun): void {
     this.#locks.get(run)?.release();
     this.#locks.delete(run);
+    this.#o.relay?.end(run.id);
     this.#opening.delete(run);
     this.#admit();
   }
 
   #fault(news: Extract<ReceiveNews, { kind: "fault" }>): void {
     const ours = news.code === "disk_full" || news.code === "not_permitted";
-    if (!ours && this.#answered(news, "finished")) return;
+    if (!ours && this.#parts.answered(news, "finished")) return;
     this.#abort(new LabError(news.code, news.message));
-  }
-
-  /** Waits for `count` pieces of news of one kind about one content. */
-  #expect(kind: "opened" | "checked" | "finished", content: string, count: number): Promise<ReceiveNews[]> {
-    if (count === 0) return Promise.resolve([]);
-    return new Promise((resolve) =>
-      this.#waiting.set(`${kind} ${content}`, { left: count, news: [], resolve })
-    );
-  }
-
-  #answered(news: Extract<ReceiveNews, { content: string }>, as: string = news.kind): boolean {
-    const key = `${as} ${news.content}`;
-    const waiting = this.#waiting.get(key);
-    if (!waiting) return false;
-    waiting.news.push(news);
-    if (--waiting.left === 0) {
-      this.#waiting.delete(key);
-      waiting.resolve(waiting.news);
-    }
-    return true;
   }
 }
 

@@ -19,6 +19,11 @@ export class Stripes {
     this.#gainedAt = candidates.map(() => now);
   }
 
+  /** How many stripes there are. */
+  get count(): number {
+    return this.#candidates.length;
+  }
+
   /** Everybody who may be asked now. */
   holders(): Holder[] {
     const holders = new Map<string, Holder>();
@@ -44,7 +49,9 @@ export class Stripes {
   lose(peer: string): void {
     this.#lost.add(peer);
     this.#candidates.forEach((list, stripe) => {
-      while (this.#asked(list, stripe).length === 0 && this.#reach[stripe]! < list.length) this.#reach[stripe]!++;
+      while (this.#asked(list, stripe).length === 0 && this.#reach[stripe]! < list.length) {
+        this.#reach[stripe]!++;
+      }
     });
   }
 

@@ -47,6 +47,12 @@ interface Content {
   looked: number;
 }
 
+/** A piece that can be sent: its length in bytes, and how to read it. */
+export interface PieceReader {
+  length: number;
+  fill: (into: Uint8Array, offset: number) => void;
+}
+
 /** What this peer can deliver. */
 export class ContentStore {
   #contents = new Map<string, Content>();
@@ -100,7 +106,7 @@ export class ContentStore {
    * @returns its length in bytes, and how to read it.
    * @throws {LabError} "not_found" when the content or piece isn't known here, "changed" when its files are not what they were.
    */
-  piece(id: string, index: number): { length: number; fill: (into: Uint8Array, offset: number) => void } {
+  piece(id: string, index: number): PieceReader {
     const content = this.#contents.get(id);
     if (!content || index >= content.layout.pieceCount) {
       throw new LabError("not_found", "This content is not known here; ask for its manifest again");

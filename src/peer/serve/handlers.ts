@@ -7,6 +7,7 @@ import type { Message, MessageOf } from "../../protocol/messages.ts";
 import type { Handler } from "../../transport/connection.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 import type { RateLimiter } from "../../transport/rate.ts";
+import type { Relay } from "../broadcast/relay.ts";
 import type { ContentStore } from "./content_store.ts";
 import { inPages } from "./registration.ts";
 
@@ -14,6 +15,8 @@ import { inPages } from "./registration.ts";
 export interface PeerAnswers {
   rows: () => readonly IndexRow[];
   contents: ContentStore;
+  /** Contents that are being received and passed on. */
+  relay?: Relay;
   rate: RateLimiter;
   /** How to call and reach this peer in its own index. */
   self: () => { name: string; port: number };
@@ -66,11 +69,12 @@ function indexPage(
 }
 
 async function sendManifest(
-  { contents }: PeerAnswers,
+  { contents, relay }: PeerAnswers,
   { files }: MessageOf<"GetRFC">,
   exchange: Exchange,
 ): Promise<void> {
-  const bytes = await contents.manifest(files.map(([name, size, sha256]) => ({ name, size, sha256 })));
+  const wanted = files.map(([name, size, sha256]) => ({ name, size, sha256 }));
+  const bytes = relay?.manifest(wanted) ?? await contents.manifest(wanted);
   await exchange.connection.sendData({
     kind: "ManifestData",
     stream: exchange.stream,
@@ -85,7 +89,9 @@ async function sendPiece(
   request: MessageOf<"PieceRequest">,
   exchange: Exchange,
 ): Promise<void> {
-  const { length, fill } = answers.contents.piece(request.content, request.piece);
+  const { content, piece } = request;
+  const relayed = await answers.relay?.piece(content, piece, exchange.signal);
+  const { length, fill } = relayed ?? answers.contents.piece(content, piece);
   await exchange.connection.sendData({
     kind: "PieceData",
     stream: exchange.stream,
