@@ -178,6 +178,8 @@ export const CONTROL = {
       /** More files of the same offer follow in another message. */
       more: v.optional(v.boolean()),
       bytes: count,
+      /** Broadcast: whom to ask for every n-th piece, the planned parent first; the offering side comes after all of them. */
+      stripes: v.optional(list(list(holder, 64), 8)),
     }),
   },
   OfferProgress: { type: 0x41, cap: SMALL, schema: v.object({ bytes: count, total: count }) },

@@ -2,14 +2,17 @@
 
 import { existsSync } from "node:fs";
 import type { LabError } from "../../base/errors.ts";
+import type { ContentFile } from "../../catalog/layout.ts";
+import type { Holder } from "../../catalog/merge.ts";
 import { PartFile } from "../../storage/part_file.ts";
 import type { Root } from "../../storage/root.ts";
 import type { Identity } from "../../transport/handshake.ts";
+import type { Relay } from "../broadcast/relay.ts";
 import type { PeerContext } from "../context.ts";
 import type { FetchedFile } from "./content_run.ts";
-import { planContents } from "./contents.ts";
+import { contentFiles, type ContentPlan, type PlacedFile, planContents } from "./contents.ts";
 import { FetchEngine, type FetchListener } from "./engine.ts";
-import { type LocalHash, placeFiles } from "./place.ts";
+import { type LocalHash, placeFiles, placeInstead } from "./place.ts";
 import type { WantedFile } from "./select.ts";
 import type { WorkerPool } from "./worker_pool.ts";
 
@@ -24,6 +27,19 @@ export interface FetchJob {
   localHash: LocalHash;
   listener: FetchListener;
   signal: AbortSignal;
+  /** In a broadcast the plan says who delivers, contents are the same everywhere, and are passed on. */
+  broadcast?: BroadcastJob;
+}
+
+/** What a broadcast adds to a fetch. */
+export interface BroadcastJob {
+  /** For each stripe those who may be asked for it, the planned parent first. */
+  stripes: Holder[][];
+  relay: Relay;
+  /** These files are here already, and make up a content that others may ask for. */
+  whole: (files: ContentFile[]) => void;
+  /** Frees names that other files have. */
+  beforeFinish: (plan: ContentPlan) => void;
 }
 
 /** How a fetch ended. */
@@ -51,12 +67,11 @@ export async function fetchFiles(job: FetchJob): Promise<FetchOutcome> {
       listener.failed(names, error);
     },
   };
-  const placed = await placeFiles(
-    job.files,
-    root,
-    job.localHash,
-    (file, error) => recording.failed([file.name], error),
-  );
+  const { broadcast } = job;
+  const refuse = (file: WantedFile, error: LabError) => recording.failed([file.name], error);
+  const placed = broadcast
+    ? await placeInstead(job.files, root, job.localHash, refuse)
+    : await placeFiles(job.files, root, job.localHash, refuse);
   for (const file of placed) {
     if (!file.present) continue;
     const { name, size, sha256, target } = file;
@@ -72,7 +87,18 @@ export async function fetchFiles(job: FetchJob): Promise<FetchOutcome> {
       from: [],
     });
   }
-  const plans = planContents(placed, (key) => existsSync(PartFile.pathFor(root, key)));
-  await new FetchEngine({ ...job, ...context, listener: recording }).run(plans);
+  const plans = broadcast
+    ? planBroadcastContents(placed, broadcast)
+    : planContents(placed, (key) => existsSync(PartFile.pathFor(root, key)));
+  await new FetchEngine({ ...job, ...context, ...broadcast, listener: recording }).run(plans);
   return outcome;
+}
+
+/** Whole packs, the same ones everywhere, so that everybody can pass on what others ask for. */
+function planBroadcastContents(placed: PlacedFile[], { stripes, whole }: BroadcastJob): ContentPlan[] {
+  for (const plan of planContents(placed.map((file) => ({ ...file, present: false })), () => true)) {
+    const here = plan.files.every(({ name }) => placed.find((file) => file.name === name)?.present);
+    if (here) whole(contentFiles(plan));
+  }
+  return planContents(placed, () => true).map((plan) => ({ ...plan, stripes }));
 }

@@ -50,6 +50,32 @@ export async function placeFiles(
   return placed;
 }
 
+/**
+ * Finds each file's place when it takes its name whoever has it now, as in a lead's broadcast. What has the name is moved
+ * away when the file is whole, not before.
+ */
+export async function placeInstead(
+  files: readonly WantedFile[],
+  root: Root,
+  hash: LocalHash,
+  refused: (file: WantedFile, error: LabError) => void,
+): Promise<PlacedFile[]> {
+  const view = new FolderView(root);
+  const placed: PlacedFile[] = [];
+  for (const file of files) {
+    const fault = folderFault(root, file.name.slice(0, Math.max(0, file.name.lastIndexOf("/"))));
+    const there = view.has(file.name) ? look(root, file.name) : undefined;
+    if (fault) refused(file, fault);
+    else if (there?.isDirectory) {
+      refused(file, new LabError("failed", `Cannot save ${printable(file.name)}: a folder has that name`));
+    } else {
+      const present = there !== undefined && await isSame(there, file, file.name, hash);
+      placed.push({ ...file, target: file.name, present });
+    }
+  }
+  return placed;
+}
+
 /** Something has the name, here or among the wanted files themselves. */
 async function placeBeside(
   file: WantedFile,

@@ -97,6 +97,8 @@ export class Sources {
   close(): void {
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
+    // The workers may be used again: they must not go on with these.
+    for (const [source, { worker }] of this.#sources) this.pool.tell(worker, { kind: "hang-up", source });
     this.#sources.clear();
   }
 

@@ -60,7 +60,7 @@ export class WorkerPool {
   }
 
   tell(worker: number, order: ReceiveOrder): void {
-    this.#workers[worker]!.postMessage(order);
+    this.#workers[worker]?.postMessage(order);
   }
 
   tellAll(order: ReceiveOrder): void {

@@ -6,15 +6,18 @@
 import { LabError } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
 import { formatBytes } from "../../base/units.ts";
+import type { Holder } from "../../catalog/merge.ts";
 import { cleanPeerName, nameFault, peerNameFault, printable } from "../../catalog/names.ts";
 import type { Message, MessageOf, WireFile } from "../../protocol/messages.ts";
 import { Root } from "../../storage/root.ts";
 import type { Exchange } from "../../transport/exchange.ts";
+import type { Identity } from "../../transport/handshake.ts";
 import { type PeerContext, toolIdentity } from "../context.ts";
 import type { FetchedFile } from "../fetch/content_run.ts";
-import { fetchFiles } from "../fetch/fetch.ts";
+import { type BroadcastJob, fetchFiles } from "../fetch/fetch.ts";
 import type { LocalHash } from "../fetch/place.ts";
 import type { WantedFile } from "../fetch/select.ts";
+import type { BorrowedPool } from "../fetch/warm_pool.ts";
 import { WorkerPool } from "../fetch/worker_pool.ts";
 
 /** What receiving needs. */
@@ -30,53 +33,108 @@ export interface OfferReceiver {
   known?: (name: string, size: number, modified: number) => string | undefined;
   received: (file: FetchedFile, from: string) => void;
   signal: AbortSignal;
+  /** Workers that wait for work; new ones are started where there are none. */
+  pool?: () => BorrowedPool;
+  /** What a broadcast needs; without it broadcasts are refused. */
+  broadcast?: Omit<BroadcastJob, "stripes">;
 }
 
 /** Offers being received at once; more are told to come back. */
 const OFFERS_AT_ONCE = 8;
 
+/** An offer, put together. */
+interface Incoming {
+  from: string;
+  source: Holder;
+  files: WantedFile[];
+  total: number;
+  stripes: Holder[][];
+}
+
+/** How far the receiving of an offer is; heard by all who offered it. */
+interface Progress {
+  listeners: Set<Exchange>;
+  done: Promise<FetchedFile[]>;
+}
+
 /** Makes the handler of Offers. */
 export function offerHandler(
   receiver: OfferReceiver,
 ): (message: Message, exchange: Exchange) => Promise<void> {
-  let running = 0;
+  const running = new Map<string, Progress>();
   return async (message, exchange) => {
     if (message.kind !== "Offer") throw new LabError("unsupported", `${message.kind} is not known here`);
-    if (message.purpose !== "send") throw new LabError("unsupported", "Broadcasts are not known here yet");
-    if (running >= OFFERS_AT_ONCE) {
-      throw new LabError("busy", `${running} transfers to this PC are under way; try again in a moment`);
+    const isBroadcast = message.purpose === "broadcast";
+    if (isBroadcast && !receiver.broadcast) {
+      throw new LabError("unsupported", "Broadcasts are not taken here");
     }
-    running++;
+    if (running.size >= OFFERS_AT_ONCE) {
+      throw new LabError("busy", `${running.size} transfers to this PC are under way; try again in a moment`);
+    }
+    const incoming = await gather(receiver, message, exchange);
+    const key = isBroadcast ? `broadcast ${message.id}` : receiver.context.random.id(8);
+    // A broadcast that is offered again, because a connection broke, goes on as it is.
+    const progress = running.get(key) ?? begin(receiver, incoming, isBroadcast ? undefined : exchange.signal);
+    running.set(key, progress);
+    progress.listeners.add(exchange);
     try {
-      await receive(receiver, message, exchange);
+      await sendReceipt(await progress.done, exchange);
     } finally {
-      running--;
+      progress.listeners.delete(exchange);
+      running.delete(key);
     }
   };
 }
 
-async function receive(
+async function gather(
   receiver: OfferReceiver,
   offer: MessageOf<"Offer">,
   exchange: Exchange,
-): Promise<void> {
-  const { context } = receiver;
+): Promise<Incoming> {
   const from = receiver.senderOf?.(exchange, offer) ??
     (peerNameFault(offer.peer) ? cleanPeerName(offer.peer) : offer.peer);
-  const address = exchange.connection.remote.host;
-  const holder = { peer: from, address, port: offer.port };
-  const files = wanted(await allFiles(offer, exchange), holder);
-  const total = files.reduce((sum, file) => sum + file.size, 0);
-  context.log.info(`${printable(from)} sends ${files.length} files, ${formatBytes(total)}`);
-  const folder = receiver.folderFor(from);
-  const root = Root.open(folder, "write");
+  const source: Holder = { peer: from, address: exchange.connection.remote.host, port: offer.port };
+  const stripes = (offer.stripes ?? []).map((list) => [
+    ...list.map(({ name, address, port }) => ({ peer: name, address, port })),
+    { ...source, peer: SOURCE },
+  ]);
+  const files = wanted(await allFiles(offer, exchange), source);
+  return { from, source, files, stripes, total: files.reduce((sum, file) => sum + file.size, 0) };
+}
+
+/** The source of a broadcast may be a peer that receives others; under this name it is told apart. */
+const SOURCE = "(source)";
+
+function begin(receiver: OfferReceiver, incoming: Incoming, signal: AbortSignal | undefined): Progress {
+  const { from, files, total } = incoming;
+  receiver.context.log.info(`${printable(from)} sends ${files.length} files, ${formatBytes(total)}`);
+  const listeners = new Set<Exchange>();
+  const tell = (bytes: number) => {
+    for (const exchange of listeners) {
+      exchange.send({ kind: "OfferProgress", bytes: Math.min(bytes, total), total }).catch(() => {});
+    }
+  };
+  const done = receive(receiver, incoming, tell, signal);
+  done.catch(() => {});
+  return { listeners, done };
+}
+
+async function receive(
+  receiver: OfferReceiver,
+  { from, files, stripes }: Incoming,
+  tell: (bytes: number) => void,
+  cancelled: AbortSignal | undefined,
+): Promise<FetchedFile[]> {
+  const { context, broadcast } = receiver;
+  const root = Root.open(receiver.folderFor(from), "write");
   const identity = toolIdentity(context, receiver.name());
-  const pool = new WorkerPool({ folder: root.path, identity });
-  const signal = AbortSignal.any([receiver.signal, exchange.signal]);
+  const { pool, release } = receiver.pool?.() ?? newPool(root.path, identity);
   const localHash: LocalHash = (name, size, modified) => {
     const known = receiver.known?.(name, size, modified);
     return known ? Promise.resolve(known) : pool.hash(name);
   };
+  const isBroadcast = broadcast !== undefined && stripes.length > 0;
+  const stopExpecting = isBroadcast ? broadcast.relay.expect() : () => {};
   try {
     let bytes = 0;
     const done = new Map<string, number>();
@@ -87,22 +145,29 @@ async function receive(
       identity,
       context,
       localHash,
-      signal,
+      signal: cancelled ? AbortSignal.any([receiver.signal, cancelled]) : receiver.signal,
       listener: {
         progress(progress) {
           bytes += progress.bytes - (done.get(progress.name) ?? 0);
           done.set(progress.name, progress.bytes);
-          exchange.send({ kind: "OfferProgress", bytes: Math.min(bytes, total), total }).catch(() => {});
+          tell(bytes);
         },
         fetched: (file) => receiver.received(file, from),
         failed: () => {},
       },
+      ...(isBroadcast ? { broadcast: { ...broadcast, stripes } } : {}),
     });
     if (failed.length > 0) throw failed[0]!.error;
-    await sendReceipt(fetched, exchange);
+    return fetched;
   } finally {
-    pool.close();
+    stopExpecting();
+    release();
   }
+}
+
+function newPool(folder: string, identity: Identity): BorrowedPool {
+  const pool = new WorkerPool({ folder, identity });
+  return { pool, release: () => pool.close() };
 }
 
 /** An offer of many files comes in several messages. */

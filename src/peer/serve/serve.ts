@@ -12,6 +12,10 @@ import { RateLimiter } from "../../transport/rate.ts";
 import { serve as listen, type Server } from "../../transport/server.ts";
 import { type ControlServer, lockDataFolder, openControl, type Tell } from "../control.ts";
 import type { PeerContext } from "../context.ts";
+import { Aside } from "../broadcast/aside.ts";
+import { Relay } from "../broadcast/relay.ts";
+import type { ContentPlan } from "../fetch/contents.ts";
+import { WarmPool } from "../fetch/warm_pool.ts";
 import type { FetchedFile } from "../fetch/content_run.ts";
 import { fetchCommand } from "../fetch/command.ts";
 import type { FetchListener } from "../fetch/engine.ts";
@@ -57,6 +61,8 @@ export class PeerServe {
   #root: Root;
   #index: ShareIndex;
   #contents: ContentStore;
+  #relay: Relay;
+  #warm: WarmPool;
   #rate: RateLimiter;
   #server!: Server;
   #control: ControlServer | undefined;
@@ -90,6 +96,11 @@ export class PeerServe {
       },
       this.#index.pieces,
       context.clock,
+    );
+    this.#relay = new Relay(context.clock);
+    this.#warm = new WarmPool(
+      this.#root.path,
+      () => ({ role: "peer", name: this.#name, agent: context.agent }),
     );
     this.done = new Promise((resolve) => this.#markDone = resolve);
   }
@@ -135,7 +146,7 @@ export class PeerServe {
       context.log.error(`Cannot scan the share: ${messageOf(cause)}`)
     );
     this.#index.keepCurrent(this.#o.indexInterval);
-    this.#stopTidy = context.clock.every(5_000, () => this.#contents.tidy());
+    this.#stopTidy = context.clock.every(5_000, () => this.#tidy());
     this.#keeper = new RegistrationKeeper({
       rs,
       context,
@@ -149,6 +160,7 @@ export class PeerServe {
     });
     await Promise.race([firstScan, context.clock.sleep(FIRST_SCAN, this.#ending.signal).catch(() => {})]);
     if (!this.#ending.signal.aborted) this.#keeper.start();
+    this.#warm.warm();
   }
 
   /** Leaves the lab and ends. */
@@ -168,8 +180,15 @@ export class PeerServe {
     await this.#control?.close();
     this.#server?.close();
     this.#contents.close();
+    this.#relay.close();
+    this.#warm.close();
     this.#lock.release();
     this.#markDone();
+  }
+
+  #tidy(): void {
+    this.#contents.tidy();
+    this.#relay.tidy();
   }
 
   #listen(): Server {
@@ -194,6 +213,7 @@ export class PeerServe {
     return peerHandler({
       rows: () => this.#index.rows,
       contents: this.#contents,
+      relay: this.#relay,
       rate: this.#rate,
       self: () => ({ name: this.#name, port: this.#server.address.port }),
       sent: (bytes) => this.#sent += bytes,
@@ -204,8 +224,21 @@ export class PeerServe {
         known: (name, size, modified) => this.#index.known(name, size, modified),
         received: (file, from) => this.#receivedFile(file, from),
         signal: this.#ending.signal,
+        pool: () => this.#warm.borrow(),
+        broadcast: {
+          relay: this.#relay,
+          whole: (files) => void this.#contents.manifest(files).catch(() => {}),
+          beforeFinish: (plan) => this.#makeRoom(plan),
+        },
       }),
     });
+  }
+
+  /** Old files move away for those of a broadcast that are whole now. */
+  #makeRoom(plan: ContentPlan): void {
+    const { clock, log } = this.#o.context;
+    const aside = new Aside({ root: this.#root, data: this.#o.data, clock, log });
+    for (const file of plan.files) if (!file.present) aside.free(file.target);
   }
 
   async #registered({ peer, cookie, ttl }: { peer: string; cookie: string; ttl: number }): Promise<void> {

@@ -1,0 +1,49 @@
+/**
+ * A lead's broadcast takes the name. What had it before is not lost: it is moved to `replaced` in the data folder, under
+ * its name and the time.
+ */
+
+import { dirname, join } from "@std/path";
+import type { Clock } from "../../base/clock.ts";
+import type { Logger } from "../../base/log.ts";
+import { printable } from "../../catalog/names.ts";
+import { fileError, type Root } from "../../storage/root.ts";
+
+/** Moves files out of the way. */
+export class Aside {
+  constructor(private o: { root: Root; data: string; clock: Clock; log: Logger }) {}
+
+  /**
+   * Frees a name.
+   *
+   * @throws {LabError} when the file that has it can't be moved; it is then where it was.
+   */
+  free(name: string): void {
+    const { root, data, clock, log } = this.o;
+    const path = root.pathOf(name);
+    try {
+      Deno.lstatSync(path);
+    } catch {
+      return;
+    }
+    const time = new Date(clock.now()).toISOString().replaceAll(/[:.]/g, "-");
+    const aside = join(data, "replaced", ...`${name}.${time}`.split("/"));
+    try {
+      Deno.mkdirSync(dirname(aside), { recursive: true });
+      move(path, aside);
+    } catch (cause) {
+      throw fileError(cause, `Cannot move the old ${printable(name)} away`);
+    }
+    log.info(`Replaced ${printable(name)}: the old one is ${aside}`);
+  }
+}
+
+/** The data folder may be on another volume, where a rename can't lead. */
+function move(from: string, to: string): void {
+  try {
+    Deno.renameSync(from, to);
+  } catch {
+    Deno.copyFileSync(from, to);
+    Deno.removeSync(from);
+  }
+}

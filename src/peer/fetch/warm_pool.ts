@@ -1,0 +1,51 @@
+/**
+ * A receive worker that waits for work: starting one takes longer than receiving a small file, and in a broadcast every PC
+ * would be late by that. Whoever finds it taken gets workers of their own.
+ */
+
+import type { Identity } from "../../transport/handshake.ts";
+import { WorkerPool } from "./worker_pool.ts";
+
+/** Workers, and how to give them back. */
+export interface BorrowedPool {
+  pool: WorkerPool;
+  release: () => void;
+}
+
+/** Keeps one pool of one worker ready for a folder. */
+export class WarmPool {
+  #pool: WorkerPool | undefined;
+  #taken = false;
+  #closed = false;
+
+  constructor(private folder: string, private identity: () => Identity) {}
+
+  /** Starts the worker, if it isn't there. */
+  warm(): void {
+    if (this.#pool || this.#closed) return;
+    this.#pool = new WorkerPool({ folder: this.folder, identity: this.identity(), count: 1 });
+  }
+
+  /** The waiting worker, or new ones when it is at work. */
+  borrow(): BorrowedPool {
+    if (this.#taken || !this.#pool) {
+      const pool = new WorkerPool({ folder: this.folder, identity: this.identity() });
+      return { pool, release: () => pool.close() };
+    }
+    const pool = this.#pool;
+    this.#taken = true;
+    return {
+      pool,
+      release: () => {
+        this.#taken = false;
+        if (this.#closed) pool.close();
+      },
+    };
+  }
+
+  close(): void {
+    this.#closed = true;
+    if (!this.#taken) this.#pool?.close();
+    this.#pool = undefined;
+  }
+}
