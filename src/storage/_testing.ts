@@ -59,10 +59,10 @@ export class TempFolder implements Disposable {
 /** A log that keeps its lines. */
 export class Lines implements Logger {
   readonly lines: string[] = [];
-  debug = (line: string) => void this.lines.push(`debug ${line}`);
-  info = (line: string) => void this.lines.push(`info ${line}`);
-  warn = (line: string) => void this.lines.push(`warn ${line}`);
-  error = (line: string) => void this.lines.push(`error ${line}`);
+  debug = (line: string): void => void this.lines.push(`debug ${line}`);
+  info = (line: string): void => void this.lines.push(`info ${line}`);
+  warn = (line: string): void => void this.lines.push(`warn ${line}`);
+  error = (line: string): void => void this.lines.push(`error ${line}`);
 }
 
 /** Bytes that look random; the same seed gives the same. */
