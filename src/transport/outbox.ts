@@ -29,6 +29,8 @@ export interface DataFrame {
    */
   fill: (into: Uint8Array, offset: number) => void;
   rate?: RateLimiter;
+  /** Bytes read and written at a time; tests take fewer, to break off in the middle. */
+  partBytes?: number;
   /** Aborted before the first byte has gone: nothing is sent. After it, the frame is completed. */
   signal?: AbortSignal;
 }
@@ -81,7 +83,7 @@ export class Outbox {
   }
 
   /** Sends a data frame, read bit by bit, so that a piece never lies whole in memory. */
-  sendData({ kind, stream, length, fill, rate, signal }: DataFrame): Promise<void> {
+  sendData({ kind, stream, length, fill, rate, partBytes = SEND_BYTES, signal }: DataFrame): Promise<void> {
     if (length > DATA[kind].cap) {
       return rejected(
         new RangeError(`Cannot send a ${kind} of ${length} bytes: the limit is ${DATA[kind].cap}`),
@@ -90,14 +92,14 @@ export class Outbox {
     return this.#inTurn(async () => {
       if (signal?.aborted) return;
       // The header goes out with the first part, on top of its bytes: a piece is then a whole number of parts.
-      const most = HEADER_BYTES + Math.min(SEND_BYTES, length);
+      const most = HEADER_BYTES + Math.min(partBytes, length);
       if (this.#buffer.length < most) this.#buffer = new Uint8Array(most);
       const buffer = this.#buffer;
       writeHeader(buffer, { length, type: DATA[kind].type, stream });
       let head = HEADER_BYTES;
       let offset = 0;
       do {
-        const take = Math.min(SEND_BYTES, length - offset);
+        const take = Math.min(partBytes, length - offset);
         const part = buffer.subarray(0, head + take);
         fill(part.subarray(head), offset);
         await this.#pause(rate?.take(part.length) ?? 0);
