@@ -52,7 +52,14 @@ export class TempFolder implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    Deno.removeSync(this.path, { recursive: true });
+    // A worker that was just ended may finish what it was writing.
+    for (let attempt = 0;; attempt++) {
+      try {
+        return Deno.removeSync(this.path, { recursive: true });
+      } catch (cause) {
+        if (attempt === 20) throw cause;
+      }
+    }
   }
 }
 

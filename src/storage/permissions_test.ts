@@ -1,11 +1,11 @@
 /** Under the permissions that the executables get, on a terminal: what isn't granted is an error of ours, never a question. */
 
 import { assertEquals, assertFalse } from "@std/assert";
-import { fromFileUrl } from "@std/path";
+import { dirname, fromFileUrl, join } from "@std/path";
 import { TempFolder } from "./_testing.ts";
 
 const PROBE = fromFileUrl(new URL("./_permission_probe.ts", import.meta.url));
-const LOCK = fromFileUrl(new URL("../../deno.lock", import.meta.url));
+const LOCK = join(dirname(PROBE), "..", "..", "deno.lock");
 
 /** `script` gives a program a pseudo-terminal, on which the runtime would ask. */
 const hasTerminal = Deno.build.os === "linux" &&
