@@ -5,7 +5,7 @@
 
 import { LabError } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
-import { formatBytes } from "../../base/units.ts";
+import { formatBytes, formatCount } from "../../base/units.ts";
 import { cleanPeerName, nameFault, peerNameFault, printable } from "../../catalog/names.ts";
 import type { Message, MessageOf, WireFile } from "../../protocol/messages.ts";
 import { Root } from "../../storage/root.ts";
@@ -67,7 +67,7 @@ async function receive(
   const holder = { peer: from, address, port: offer.port };
   const files = wanted(await allFiles(offer, exchange), holder);
   const total = files.reduce((sum, file) => sum + file.size, 0);
-  context.log.info(`${printable(from)} sends ${files.length} files, ${formatBytes(total)}`);
+  context.log.info(`${printable(from)} sends ${formatCount(files.length, "file")}, ${formatBytes(total)}`);
   const folder = receiver.folderFor(from);
   const root = Root.open(folder, "write");
   const identity = toolIdentity(context, receiver.name());
