@@ -12,7 +12,9 @@ export async function record(
   machine: Machine,
   result: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  const path = join(ROOT, "scripts", "bench", "results", `${bench}.jsonl`);
+  const folder = join(ROOT, "scripts", "bench", "results");
+  await Deno.mkdir(folder, { recursive: true });
+  const path = join(folder, `${bench}.jsonl`);
   const line = { bench, commit: await commit(ROOT), date: new Date().toISOString(), machine, ...result };
   await Deno.writeTextFile(path, JSON.stringify(line) + "\n", { append: true });
   console.log(`Added to ${path}`);

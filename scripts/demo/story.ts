@@ -136,8 +136,10 @@ async function killAndResume(stage: Stage, rs: Server): Promise<void> {
   const cookie = (await stage.serves.get("cleo")!.event("registered")).cookie;
   const fetch = stage.begin("cleo", ["fetch", IMAGE, "--json"]);
   const half = await fetch.event("progress", (line) => Number(line.bytes) >= IMAGE_SIZE / 2);
-  await Promise.all([stage.serves.get("cleo")!.kill(), fetch.kill()]);
+  const serve = stage.serves.get("cleo")!;
+  await Promise.all([serve.kill(), fetch.kill()]);
   tell.output(JSON.stringify(half));
+  tell.typed("cleo", `kill -9 ${serve.pid} ${fetch.pid}`);
   const held = await stage.leftBehind("cleo", stage.share("anna", IMAGE));
   const missing = IMAGE_SIZE - held;
   tell.check(

@@ -4,6 +4,7 @@ import {
   FETCH_FLAGS,
   INDEX_FLAGS,
   MENU_FLAGS,
+  PEER_BROADCAST_FLAGS,
   PEERS_FLAGS,
   SEND_FLAGS,
   SERVE_FLAGS,
@@ -71,6 +72,20 @@ export const PEER: ProgramSpec = {
         ["peer send share/homework --to rs", "a folder, to the registration server's inbox"],
       ],
       run: () => import("./commands/peer_send.ts"),
+    }),
+    command({
+      name: "broadcast",
+      summary: "put files or folders on every peer, at the speed of the wire",
+      description:
+        "Every receiver also sends, so the time hardly depends on how many there are. The files take their " +
+        "names; what had a name before is moved to peer-data/replaced on that PC. Ends with a table of who has it.",
+      positionals: [{ name: "PATH", help: "file or folder", required: true, many: true }],
+      flags: PEER_BROADCAST_FLAGS,
+      examples: [
+        ["peer broadcast share/image.iso", "to every peer"],
+        ["peer broadcast share/lesson --to pc1,pc2 --timeout 5m", "a folder, to two of them"],
+      ],
+      run: () => import("./commands/peer_broadcast.ts"),
     }),
     command({
       name: "index",

@@ -136,6 +136,54 @@ export class Holder {
   }
 }
 
+/** Stands before a holder and cuts connections after so many bytes from it, so many times; then lets all through. */
+export class Cutter {
+  cuts = 0;
+  #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  #running: Promise<unknown>[] = [];
+
+  constructor(private holder: Holder, private after: number, private times: number) {
+    this.#running.push(this.#accept());
+  }
+
+  get port(): number {
+    return this.#listener.addr.port;
+  }
+
+  async #accept(): Promise<void> {
+    for await (const near of this.#listener) {
+      const far = await Deno.connect({ hostname: "127.0.0.1", port: this.holder.port });
+      this.#running.push(this.#copy(near, far, Infinity), this.#copy(far, near, this.after));
+    }
+  }
+
+  /** Copies until one end closes, or there were enough bytes and cuts are left. */
+  async #copy(from: Deno.Conn, to: Deno.Conn, enough: number): Promise<void> {
+    const buffer = new Uint8Array(64 * 1024);
+    try {
+      for (let total = 0;;) {
+        const n = await from.read(buffer);
+        if (n === null) break;
+        total += n;
+        for (let at = 0; at < n;) at += await to.write(buffer.subarray(at, n));
+        if (total < enough || this.cuts >= this.times) continue;
+        this.cuts++;
+        break;
+      }
+    } catch { /* the other direction has closed it */ }
+    for (const conn of [from, to]) {
+      try {
+        conn.close();
+      } catch { /* closed already */ }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#listener.close();
+    await Promise.all(this.#running);
+  }
+}
+
 /** Holders, a destination, and fetches between them. */
 export class Swarm implements AsyncDisposable {
   readonly temp = new TempFolder();

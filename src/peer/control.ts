@@ -158,6 +158,7 @@ export async function connectControl(
   return {
     close: () => connection.close(),
     async run(command, args, line, signal) {
+      if (signal?.aborted) throw new LabError("interrupted", "Interrupted");
       const exchange = connection.open({ kind: "Command", token, command, args });
       const cancel = () => void exchange.cancel();
       signal?.addEventListener("abort", cancel, { once: true });

@@ -84,6 +84,19 @@ async function filesInFolder(absolute: string, name: string): Promise<SendFile[]
   }));
 }
 
+/** Makes files that are to be sent deliverable. */
+export function contentsOf(files: readonly SendFile[], context: PeerContext): ContentStore {
+  const byName = new Map(files.map((file) => [file.offered, file]));
+  return new ContentStore(
+    (sha256, name) => {
+      const file = byName.get(name);
+      return file?.sha256 === sha256 ? file : undefined;
+    },
+    undefined,
+    context.clock,
+  );
+}
+
 /** What a send needs. */
 export interface SendSetting {
   rs: HostPort;
@@ -118,11 +131,7 @@ export async function send(
 ): Promise<Delivered[]> {
   const { context, signal } = setting;
   const target = await findTarget(to, setting);
-  const contents = new ContentStore(
-    (sha256, name) => files.find((f) => f.offered === name && f.sha256 === sha256),
-    undefined,
-    context.clock,
-  );
+  const contents = contentsOf(files, context);
   const server = offerServer(contents, setting);
   const end = () => server.close();
   signal.addEventListener("abort", end, { once: true });
@@ -167,8 +176,16 @@ async function findTarget(to: string, setting: SendSetting): Promise<HostPort> {
   }
 }
 
-/** Listens on a free port for as long as the command runs; only the files of this offer can be had there. */
-function offerServer(contents: ContentStore, setting: SendSetting): Server {
+/**
+ * Listens on a free port for as long as the command runs; only the files of this offer can be had there.
+ *
+ * @param most connections at once.
+ */
+export function offerServer(
+  contents: ContentStore,
+  setting: { context: PeerContext; name: string; rate?: number },
+  most = 64,
+): Server {
   const { context } = setting;
   const handler = peerHandler({
     rows: () => [],
@@ -185,7 +202,7 @@ function offerServer(contents: ContentStore, setting: SendSetting): Server {
     { host: "0.0.0.0", port: 0 },
     { identity, mode: "open", handlerFor: () => handler },
     context,
-    { connections: 64, handshakes: 32 },
+    { connections: most, handshakes: Math.max(32, most / 2) },
   );
   return server;
 }

@@ -52,17 +52,24 @@ export class TempFolder implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    Deno.removeSync(this.path, { recursive: true });
+    // A worker that was just ended may finish what it was writing.
+    for (let attempt = 0;; attempt++) {
+      try {
+        return Deno.removeSync(this.path, { recursive: true });
+      } catch (cause) {
+        if (attempt === 20) throw cause;
+      }
+    }
   }
 }
 
 /** A log that keeps its lines. */
 export class Lines implements Logger {
   readonly lines: string[] = [];
-  debug = (line: string) => void this.lines.push(`debug ${line}`);
-  info = (line: string) => void this.lines.push(`info ${line}`);
-  warn = (line: string) => void this.lines.push(`warn ${line}`);
-  error = (line: string) => void this.lines.push(`error ${line}`);
+  debug = (line: string): void => void this.lines.push(`debug ${line}`);
+  info = (line: string): void => void this.lines.push(`info ${line}`);
+  warn = (line: string): void => void this.lines.push(`warn ${line}`);
+  error = (line: string): void => void this.lines.push(`error ${line}`);
 }
 
 /** Bytes that look random; the same seed gives the same. */

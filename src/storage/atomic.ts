@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from "../base/clock.ts";
-import { fileError } from "./root.ts";
+import { fileError, requirePermission } from "./root.ts";
 
 /** Pauses between attempts, milliseconds: two seconds in all, longer than a virus scanner's look at a new file. */
 const PAUSES = [10, 20, 50, 100, 200, 400, 600, 600];
@@ -34,6 +34,7 @@ export async function writeAtomic(
   content: string | Uint8Array,
   options: { clock: Clock; mode?: number },
 ): Promise<void> {
+  requirePermission(path, "write");
   const temporary = `${path}.new`;
   try {
     const mode = options.mode === undefined ? {} : { mode: options.mode };
@@ -56,6 +57,7 @@ export async function writeAtomic(
 
 /** Reads a JSON file; undefined when it isn't there or is no JSON. */
 export async function readJson(path: string): Promise<unknown> {
+  requirePermission(path, "read");
   try {
     return JSON.parse(await Deno.readTextFile(path));
   } catch (cause) {

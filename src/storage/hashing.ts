@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { type Bytes, toHex } from "../base/bytes.ts";
 import { LabError } from "../base/errors.ts";
-import { fileError } from "./root.ts";
+import { fileError, requirePermission } from "./root.ts";
 
 /** What one reading of a file yields. */
 export interface FileHashes {
@@ -64,6 +64,7 @@ export async function hashFile(
   pieceSize: number,
   buffer: Bytes,
 ): Promise<FileHashes> {
+  requirePermission(path, "read");
   let file: Deno.FsFile;
   try {
     file = Deno.openSync(path, { read: true });

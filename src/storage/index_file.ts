@@ -9,6 +9,7 @@ import { messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import { decodeIndex, encodeIndex } from "../catalog/csv.ts";
 import type { IndexRow } from "../catalog/row.ts";
+import { requirePermission } from "./root.ts";
 import { renameWithRetry, writeAtomic } from "./atomic.ts";
 
 /** Reads and writes index.csv of one data folder. */
@@ -28,6 +29,7 @@ export class IndexFile {
   async load(): Promise<IndexRow[]> {
     let text: string;
     try {
+      requirePermission(this.path, "read");
       text = await Deno.readTextFile(this.path);
     } catch (cause) {
       if (!(cause instanceof Deno.errors.NotFound)) {
@@ -73,6 +75,7 @@ export class IndexFile {
   /** True when index.csv exists; somebody may have removed it. */
   async isThere(): Promise<boolean> {
     try {
+      requirePermission(this.path, "read");
       return (await Deno.stat(this.path)).isFile;
     } catch {
       return false;

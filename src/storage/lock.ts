@@ -1,5 +1,7 @@
 /** Locks between processes: two programs must not write the same part file or serve the same data folder. */
 
+import { requirePermission } from "./root.ts";
+
 /** A lock that is held until it is released or the process ends, however it ends. */
 export interface FileLock {
   release(): void;
@@ -12,6 +14,7 @@ export interface FileLock {
  * @returns undefined when another process or worker holds it.
  */
 export function tryLock(path: string): FileLock | undefined {
+  requirePermission(path, "write");
   const file = Deno.openSync(path, { read: true, write: true, create: true });
   if (!file.tryLockSync(true)) {
     file.close();

@@ -20,6 +20,8 @@ import type { ContentId, PieceOrder, SourceId } from "./types.ts";
 export interface SchedulerLimits {
   /** Bytes asked of one source and not yet there: enough to keep a pipe full while a request travels. */
   depthBytes: number;
+  /** Never more than it delivers in so many milliseconds, once its rate is known. */
+  depthTime: number;
   /** Requests on one source, whatever their size. */
   depthRequests: number;
   /** A piece counts as waiting too long when a source has not delivered anything for so many milliseconds. */
@@ -29,9 +31,13 @@ export interface SchedulerLimits {
 /** 8 MiB is 64 ms of a gigabit link, more than any LAN's round trip and a disk's hiccup together. */
 export const DEFAULT_LIMITS: SchedulerLimits = {
   depthBytes: 8 * 1024 * 1024,
+  depthTime: 100,
   depthRequests: 16,
   patience: 2_000,
 };
+
+/** Bytes asked of a source whose rate isn't known yet. */
+const FIRST_DEPTH = 2 * 1024 * 1024;
 
 /** Decides who is asked for which piece. */
 export class Scheduler {
@@ -168,15 +174,26 @@ export class Scheduler {
 
   #choose(source: SourceState, now: number): PieceOrder | undefined {
     if (source.requests >= this.#limits.depthRequests) return undefined;
-    if (source.requests > 0 && source.bytes >= this.#limits.depthBytes) return undefined;
+    const depth = this.#depthOf(source);
+    if (source.requests > 0 && source.bytes >= depth) return undefined;
     for (const content of this.#contents.values()) {
       const piece = content.pick(source.id);
       if (piece === undefined) continue;
       // One piece may always be asked for, however large.
-      const fits = source.requests === 0 || source.bytes + content.lengths[piece]! <= this.#limits.depthBytes;
+      const fits = source.requests === 0 || source.bytes + content.lengths[piece]! <= depth;
       return fits ? { source: source.id, content: content.id, piece } : undefined;
     }
     return source.requests === 0 ? this.#takeOver(source, now) : undefined;
+  }
+
+  /**
+   * Bytes that may be asked of a source at once: what it delivers in `depthTime`, so that at the end nobody waits long for
+   * a slow one, and little is fetched twice; but two of its pieces at least, so that it's never idle in between.
+   */
+  #depthOf(source: SourceState): number {
+    const { depthBytes, depthTime } = this.#limits;
+    if (source.rate === 0) return Math.min(depthBytes, FIRST_DEPTH);
+    return Math.min(depthBytes, Math.max(2 * source.largest, source.rate * depthTime / 1000));
   }
 
   /** The end game: an idle source doubles the piece that has waited longest on a stuck or much slower source. */

@@ -19,6 +19,8 @@ const NEWEST = 0.3;
 export class SourceState {
   /** Bytes asked for and not there yet. */
   bytes = 0;
+  /** Bytes of the largest piece that it was asked for. */
+  largest = 0;
   /** Bytes per second, a moving average; 0 until the first piece has come. */
   rate = 0;
   /** When it last delivered, or was last idle and then asked, milliseconds. */
@@ -43,6 +45,7 @@ export class SourceState {
     if (this.#asked.size === 0) this.lastProgress = now;
     this.#asked.set(`${content}/${piece}`, { content, piece, since: now, length });
     this.bytes += length;
+    this.largest = Math.max(this.largest, length);
   }
 
   /** The request has been answered, with `delivered` bytes. */

@@ -181,6 +181,7 @@ export class Connection {
 
   /** Called once a second by the watchdog. */
   check(now: number): void {
+    this.#outbox.trim();
     const stuckSince = this.#outbox.stuckSince;
     if (stuckSince !== undefined && now - stuckSince > TIMEOUTS.writeStall) {
       this.close(new LabError("timeout", `${this.title} took no byte for ${seconds(TIMEOUTS.writeStall)}`));

@@ -19,8 +19,11 @@ export type Incoming = Message | {
   bytes: Bytes;
 };
 
-/** What may wait unread on one stream before the sender counts as misbehaving: parts, and bytes on the wire. */
-const UNREAD = { parts: 256, bytes: 4 * LIMITS.listMessage };
+/**
+ * What may wait unread on one stream before the sender counts as misbehaving: parts, and bytes on the wire. One read of
+ * 64 KiB can hold 5,000 of the smallest messages, all of which arrive before anybody has had a turn to take one.
+ */
+const UNREAD = { parts: 8192, bytes: 4 * LIMITS.listMessage };
 
 /** One question and its answers. */
 export class Exchange {

@@ -39,3 +39,10 @@ export const ASK_FLAGS = {
 export const LIST_FLAGS = {
   csv: { type: "boolean", help: "as CSV", excludes: ["json"] },
 } as const;
+
+/** Flags of both programs' broadcast. */
+export const BROADCAST_FLAGS = {
+  to: { type: "list", value: "NAME,...", help: "only these peers" },
+  rate: { type: "rate", value: "RATE", shownDefault: "no limit", help: "send at most so fast" },
+  timeout: { type: "duration", value: "TIME", default: "10m", help: "who isn't done by then has failed" },
+} as const satisfies Flags;

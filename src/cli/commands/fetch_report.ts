@@ -37,7 +37,8 @@ export class FetchReport implements FetchListener {
     if (++this.#files > TOLD_ONE_BY_ONE) return;
     if (file.present) return output.line(`${printable(name)} is here already: ${path}`);
     const from = sources === 1 ? printable(file.from[0] ?? "1 peer") : `${sources} peers`;
-    const rate = seconds > 0.05 ? `, ${formatRate(bytes / seconds)}` : "";
+    // A rate says nothing of a file that waited longer than it took.
+    const rate = seconds > 0.05 && bytes > 1e6 ? `, ${formatRate(bytes / seconds)}` : "";
     output.line(
       `${printable(name)}: ${formatBytes(file.size)} from ${from} in ${
         formatSeconds(seconds)

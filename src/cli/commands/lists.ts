@@ -1,6 +1,6 @@
 /** How peers and files are listed: as a table, as CSV, as JSON lines. The same for `rs` and `peer`. */
 
-import { formatBytes, formatSeconds } from "../../base/units.ts";
+import { formatBytes } from "../../base/units.ts";
 import type { NetworkRow } from "../../peer/fetch/select.ts";
 import type { IndexRow } from "../../catalog/row.ts";
 import type { WirePeer } from "../../protocol/messages.ts";
@@ -13,7 +13,7 @@ const PEER_COLUMNS: Column<WirePeer>[] = [
   { key: "address", fixed: true },
   { key: "port" },
   { key: "active", format: (active) => active ? "yes" : "no" },
-  { key: "ttl", format: (ttl) => Number(ttl) === 0 ? "-" : formatSeconds(Number(ttl)), align: "right" },
+  { key: "ttl", format: (ttl) => Number(ttl) === 0 ? "-" : `${ttl} s`, align: "right" },
   { key: "registrations30d", title: "reg. 30 d" },
   {
     key: "lastRegistered",

@@ -1,7 +1,7 @@
 /** The flags of the commands of `peer`. Apart from the commands themselves, which are only loaded when they run. */
 
 import type { Flags } from "../flags.ts";
-import { LIST_FLAGS, PEER_FLAGS } from "./common_flags.ts";
+import { BROADCAST_FLAGS, LIST_FLAGS, PEER_FLAGS } from "./common_flags.ts";
 
 export const SERVE_FLAGS = {
   ...PEER_FLAGS,
@@ -48,3 +48,5 @@ export const STATUS_FLAGS = { data: PEER_FLAGS.data } as const satisfies Flags;
 
 /** The menu may have to start a serve. */
 export const MENU_FLAGS = SERVE_FLAGS;
+
+export const PEER_BROADCAST_FLAGS = { ...BROADCAST_FLAGS, ...PEER_FLAGS } as const satisfies Flags;

@@ -1,7 +1,7 @@
 /** `peer send`. */
 
 import { LabError } from "../../base/errors.ts";
-import { formatBytes, formatSeconds } from "../../base/units.ts";
+import { formatBytes, formatCount, formatSeconds } from "../../base/units.ts";
 import { cleanPeerName, printable } from "../../catalog/names.ts";
 import { toolIdentity } from "../../peer/context.ts";
 import { loadPeerState } from "../../peer/peer_state.ts";
@@ -46,6 +46,8 @@ export async function run(ctx: CommandContext<typeof SEND_FLAGS>): Promise<void>
     }
   }
   output.line(
-    `Sent ${delivered.length} files, ${formatBytes(total)}, to ${printable(to)} in ${formatSeconds(seconds)}`,
+    `Sent ${formatCount(delivered.length, "file")}, ${formatBytes(total)}, to ${printable(to)} in ${
+      formatSeconds(seconds)
+    }`,
   );
 }

@@ -1,7 +1,7 @@
 /** `peer status` and `peer leave`: both talk to the serve on this data folder. */
 
 import { LabError } from "../../base/errors.ts";
-import { formatBytes, formatSeconds } from "../../base/units.ts";
+import { formatBytes, formatCount } from "../../base/units.ts";
 import { connectControl, type ControlClient } from "../../peer/control.ts";
 import type { CommandContext } from "../context.ts";
 import type { STATUS_FLAGS } from "./peer_flags.ts";
@@ -40,13 +40,13 @@ function show(ctx: Ctx, line: Record<string, unknown>): void {
   if (line.event === "left") return output.line(`${line.peer} has left`);
   if (line.event !== "status") return;
   const registered = line.registered
-    ? `yes, cookie ${line.cookie}, TTL ${formatSeconds(Number(line.ttl))}`
+    ? `yes, cookie ${line.cookie}, TTL ${line.ttl} s`
     : `no${line.fault ? `: ${line.fault}` : ""}`;
   output.result(`Peer         ${line.peer}`);
   output.result(`Registered   ${registered}`);
   output.result(`Server       ${line.rs}`);
   output.result(`Port         ${line.port}`);
-  output.result(`Share        ${line.share}, ${line.files} files`);
+  output.result(`Share        ${line.share}, ${formatCount(Number(line.files), "file")}`);
   output.result(`Connections  ${line.connections}`);
   output.result(`Sent         ${formatBytes(Number(line.sent))}`);
   output.result(`Received     ${formatBytes(Number(line.received))}`);

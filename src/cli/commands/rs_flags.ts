@@ -1,7 +1,7 @@
 /** The flags of the commands of `rs`. Apart from the commands themselves, which are only loaded when they run. */
 
 import type { Flags } from "../flags.ts";
-import { ASK_FLAGS, LIST_FLAGS } from "./common_flags.ts";
+import { ASK_FLAGS, BROADCAST_FLAGS, LIST_FLAGS } from "./common_flags.ts";
 
 export const RS_SERVE_FLAGS = {
   open: { type: "boolean", help: "anybody on the network may register: for demonstrations" },
@@ -32,3 +32,5 @@ export const RS_PEERS_FLAGS = {
 } as const satisfies Flags;
 
 export const RS_INDEX_FLAGS = { ...LIST_FLAGS, ...ASK_FLAGS } as const satisfies Flags;
+
+export const RS_BROADCAST_FLAGS = { ...BROADCAST_FLAGS, ...ASK_FLAGS } as const satisfies Flags;

@@ -13,8 +13,13 @@ import { peerContext } from "./setting.ts";
 /** Connects to the registration server that was named, or else to the one that runs here. */
 export async function askRs(ctx: CommandContext<typeof ASK_FLAGS>): Promise<Connection> {
   const context = peerContext(ctx as unknown as CommandContext);
-  const rs = ctx.flags.rs ?? await here(ctx);
+  const rs = await rsAddress(ctx);
   return await connectRs(rs, toolIdentity(context), context, { signal: ctx.signal });
+}
+
+/** The registration server that was named, or else the one that runs here. */
+export async function rsAddress(ctx: CommandContext<typeof ASK_FLAGS>): Promise<HostPort> {
+  return ctx.flags.rs ?? await here(ctx);
 }
 
 async function here(ctx: CommandContext<typeof ASK_FLAGS>): Promise<HostPort> {

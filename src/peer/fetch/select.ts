@@ -59,7 +59,7 @@ export function select(rows: readonly NetworkRow[]): Selection {
 function ambiguitySentence(ambiguous: NetworkRow[][]): string {
   const first = ambiguous[0]!;
   const list = first.slice(0, 5).map((row) =>
-    `${row.holders.map((h) => h.peer).slice(0, 3).join(", ")} (${row.size} bytes, SHA-256 ${
+    `${row.holders.map((h) => printable(h.peer)).slice(0, 3).join(", ")} (${row.size} bytes, SHA-256 ${
       row.sha256.slice(0, 8)
     })`
   );

@@ -40,6 +40,9 @@ const KEPT_PIECES = 16 * 1024 * 1024;
 const BELIEVED = 2_000;
 
 interface Content {
+  /** SHA-256 of its manifest, and of what was asked for. */
+  id: string;
+  spec: string;
   layout: Layout;
   files: LocalFile[];
   encoded: Bytes;
@@ -84,6 +87,7 @@ export class ContentStore {
     for (const file of files) this.#requireUnchanged(file);
     const known = this.#contents.get(this.#bySpec.get(spec) ?? "");
     if (known) {
+      this.#use(known.id, known);
       known.files = files;
       known.looked = this.clock.monotonic();
       return known.encoded;
@@ -94,9 +98,16 @@ export class ContentStore {
     const encoded = encodeManifest({ pieceSize: layout.pieceSize, files: [...wanted], hashes });
     const id = toHex(sha256(encoded));
     for (const [i, bytes] of pieces.entries()) this.#keepPiece(`${id} ${i}`, bytes);
-    this.#contents.set(id, { layout, files, encoded, looked: this.clock.monotonic() });
+    this.#contents.set(id, {
+      id,
+      spec,
+      layout,
+      files,
+      encoded,
+      looked: this.clock.monotonic(),
+    });
     this.#bySpec.set(spec, id);
-    if (this.#contents.size > MOST_CONTENTS) this.#contents.delete(this.#contents.keys().next().value!);
+    if (this.#contents.size > MOST_CONTENTS) this.#forgetOldest();
     return encoded;
   }
 
@@ -111,6 +122,7 @@ export class ContentStore {
     if (!content || index >= content.layout.pieceCount) {
       throw new LabError("not_found", "This content is not known here; ask for its manifest again");
     }
+    this.#use(id, content);
     const piece = content.layout.piece(index);
     const spans = content.layout.spans(piece);
     if (spans.length === 1 || this.clock.monotonic() - content.looked > BELIEVED) {
@@ -140,6 +152,18 @@ export class ContentStore {
         }
       },
     };
+  }
+
+  /** Puts a content behind all others: it's the last to be forgotten. */
+  #use(id: string, content: Content): void {
+    this.#contents.delete(id);
+    this.#contents.set(id, content);
+  }
+
+  #forgetOldest(): void {
+    const [id, { spec }] = this.#contents.entries().next().value!;
+    this.#contents.delete(id);
+    this.#bySpec.delete(spec);
   }
 
   /** Closes files that have not been read for a while. */
@@ -241,6 +265,7 @@ export class ContentStore {
   }
 
   #keepPiece(key: string, bytes: Bytes): void {
+    this.#takeKept(key);
     this.#kept.set(key, bytes);
     this.#keptBytes += bytes.length;
     while (this.#keptBytes > KEPT_PIECES) this.#takeKept(this.#kept.keys().next().value!);

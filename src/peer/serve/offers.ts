@@ -5,7 +5,7 @@
 
 import { LabError } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
-import { formatBytes } from "../../base/units.ts";
+import { formatBytes, formatCount } from "../../base/units.ts";
 import type { Holder } from "../../catalog/merge.ts";
 import { cleanPeerName, nameFault, peerNameFault, printable } from "../../catalog/names.ts";
 import type { Message, MessageOf, WireFile } from "../../protocol/messages.ts";
@@ -107,7 +107,9 @@ const SOURCE = "(source)";
 
 function begin(receiver: OfferReceiver, incoming: Incoming, signal: AbortSignal | undefined): Progress {
   const { from, files, total } = incoming;
-  receiver.context.log.info(`${printable(from)} sends ${files.length} files, ${formatBytes(total)}`);
+  receiver.context.log.info(
+    `${printable(from)} sends ${formatCount(files.length, "file")}, ${formatBytes(total)}`,
+  );
   const listeners = new Set<Exchange>();
   const tell = (bytes: number) => {
     for (const exchange of listeners) {

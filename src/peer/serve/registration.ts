@@ -56,7 +56,7 @@ export class RegistrationKeeper {
 
   /** The registration, while it is in force. */
   get current(): Registration | undefined {
-    return this.#connection ? this.#registration : undefined;
+    return this.#connection && !this.#connection.isClosed ? this.#registration : undefined;
   }
   /** Why there's none at the moment. */
   get fault(): string | undefined {

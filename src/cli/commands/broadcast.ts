@@ -1,0 +1,114 @@
+/** `rs broadcast` and `peer broadcast`: the same work, from another data folder. */
+
+import { EXIT } from "../../base/errors.ts";
+import { formatBytes, formatCount, formatRate, formatSeconds, type HostPort } from "../../base/units.ts";
+import { printable } from "../../catalog/names.ts";
+import { Broadcast, reasonOf, type Target } from "../../peer/broadcast/broadcast.ts";
+import { toolIdentity } from "../../peer/context.ts";
+import { contentsOf, filesToSend, offerServer } from "../../peer/send.ts";
+import type { CommandContext } from "../context.ts";
+import type { BROADCAST_FLAGS } from "./common_flags.ts";
+import { peerContext } from "./setting.ts";
+
+type Ctx = CommandContext<typeof BROADCAST_FLAGS>;
+
+/** Whom the command speaks for. */
+export interface Broadcaster {
+  rs: HostPort;
+  name: string;
+  cookie: string | undefined;
+}
+
+/** Connections of one broadcast's receivers at once: a control and two data connections for each of 400 PCs. */
+const MOST_CONNECTIONS = 1_200;
+
+/** Puts files on every PC, and tells how it went. */
+export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
+  const { flags, output, clock, signal } = ctx;
+  const began = clock.monotonic();
+  const paths: string[] = [];
+  for (const path of ctx.args) paths.push(await ctx.ensureAccess(path, "read"));
+  const context = peerContext(ctx as unknown as CommandContext);
+  const files = await filesToSend(paths);
+  const contents = contentsOf(files, context);
+  const rate = flags.rate === undefined ? {} : { rate: flags.rate };
+  const server = offerServer(contents, { context, name: who.name, ...rate }, MOST_CONNECTIONS);
+  const tidy = clock.every(5_000, () => contents.tidy());
+  const title = files.length === 1 ? files[0]!.offered : formatCount(files.length, "file");
+  const run = new Broadcast(files, {
+    ...who,
+    identity: toolIdentity(context, who.name),
+    context,
+    to: flags.to,
+    timeout: flags.timeout,
+    port: server.address.port,
+    changed: (targets) => report(ctx, title, targets, run.bytes, began),
+    signal,
+  });
+  try {
+    await run.run();
+  } finally {
+    tidy();
+    server.close();
+    contents.close();
+  }
+  return tellEnd(ctx, run, title, (clock.monotonic() - began) / 1000);
+}
+
+/** One bar for all: the bytes that have arrived, of all that are to arrive. */
+function report(ctx: Ctx, name: string, targets: readonly Target[], bytes: number, began: number): void {
+  const arrived = targets.reduce((sum, target) => sum + target.bytes, 0);
+  const seconds = Math.max(ctx.clock.monotonic() - began, 1) / 1000;
+  ctx.progress.report({
+    name,
+    bytes: arrived,
+    total: bytes * targets.length,
+    rate: Math.round(arrived / seconds),
+  });
+}
+
+function tellEnd(ctx: Ctx, run: Broadcast, name: string, seconds: number): number {
+  const { output } = ctx;
+  ctx.progress.stop();
+  const done = run.targets.filter((target) => target.state === "done");
+  const failed = run.targets.filter((target) => target.state !== "done");
+  output.json({
+    event: "broadcast",
+    id: run.id,
+    name,
+    peers: run.targets.length,
+    done: done.length,
+    failed: failed.length,
+    seconds: Math.round(seconds * 1000) / 1000,
+    receipts: run.targets.map((target) => ({
+      peer: target.name,
+      state: target.state,
+      ...(target.seconds === undefined ? {} : { seconds: Math.round(target.seconds * 1000) / 1000 }),
+      ...(target.reason === undefined ? {} : { reason: reasonOf(target) }),
+    })),
+  });
+  output.table(
+    run.targets.map((target) => ({
+      peer: target.name,
+      state: target.state,
+      received: formatBytes(target.bytes),
+      after: target.seconds === undefined ? "-" : formatSeconds(target.seconds),
+      why: reasonOf(target),
+    })),
+    [
+      { key: "peer" },
+      { key: "state" },
+      { key: "received", align: "right" },
+      { key: "after", align: "right" },
+      { key: "why" },
+    ],
+  );
+  const rate = seconds > 0.05 ? `, ${formatRate(run.bytes / seconds)} to each` : "";
+  output.line(
+    `${printable(name)}, ${formatBytes(run.bytes)}: ${done.length} of ${
+      formatCount(run.targets.length, "PC")
+    } done in ` +
+      `${formatSeconds(seconds)}${rate}`,
+  );
+  return failed.length === 0 ? EXIT.done : EXIT.failed;
+}

@@ -1,0 +1,221 @@
+/**
+ * The sending side of a broadcast: plans who gets what from whom, offers it to every PC at once, hears how far each is, and
+ * offers it again to those whose connection broke. A PC counts as done when it has verified the whole and said so.
+ */
+
+import { codeOf, LabError, messageOf } from "../../base/errors.ts";
+import { TIMEOUTS } from "../../base/limits.ts";
+import type { HostPort } from "../../base/units.ts";
+import { printable } from "../../catalog/names.ts";
+import type { MessageOf, WireFile, WireHolder, WirePeer } from "../../protocol/messages.ts";
+import { planBroadcast } from "../../swarm/plan.ts";
+import type { Connection } from "../../transport/connection.ts";
+import { greet, type Identity } from "../../transport/handshake.ts";
+import { dialTcp } from "../../transport/tcp.ts";
+import type { PeerContext } from "../context.ts";
+import { connectRs, queryPeers } from "../rs_client.ts";
+import type { SendFile } from "../send.ts";
+import { inPages } from "../serve/registration.ts";
+
+/** How it stands with one PC. */
+export interface Target {
+  name: string;
+  state: "waiting" | "receiving" | "done" | "failed";
+  /** Verified bytes, as it says. */
+  bytes: number;
+  /** Why it failed, or why it waits. */
+  reason?: string;
+  /** Seconds from the beginning until it was done. */
+  seconds?: number;
+}
+
+/** What a broadcast needs. */
+export interface BroadcastSetting {
+  rs: HostPort;
+  identity: Identity;
+  context: PeerContext;
+  cookie: string | undefined;
+  /** Name to send under. */
+  name: string;
+  /** Names of the receivers; everybody when absent. */
+  to: string[] | undefined;
+  /** Milliseconds after which those who are not done have failed. */
+  timeout: number;
+  /** Where the files can be fetched. */
+  port: number;
+  /** Hears each change. */
+  changed: (targets: readonly Target[]) => void;
+  signal: AbortSignal;
+}
+
+/** Pause before a PC whose connection broke is offered again, milliseconds. */
+const AGAIN = 1_000;
+
+/** A fault of these kinds may pass; any other is the end for that PC. */
+const PASSING = new Set(["unreachable", "timeout", "busy", "protocol", "interrupted"]);
+
+/** A running broadcast. */
+export class Broadcast {
+  readonly id: string;
+  readonly targets: Target[] = [];
+  #files: readonly SendFile[];
+  #o: BroadcastSetting;
+  #bytes: number;
+  #peers = new Map<string, WirePeer>();
+  #stripes = new Map<string, WireHolder[][]>();
+  #began: number;
+
+  constructor(files: readonly SendFile[], setting: BroadcastSetting) {
+    this.#files = files;
+    this.#o = setting;
+    this.#bytes = files.reduce((sum, file) => sum + file.size, 0);
+    this.id = setting.context.random.id(8);
+    this.#began = setting.context.clock.monotonic();
+  }
+
+  /** Size of all files together. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * Runs until every PC is done or has failed.
+   *
+   * @throws {LabError} when there is nobody to send to, or the registration server can't be asked.
+   */
+  async run(): Promise<void> {
+    const { context, timeout } = this.#o;
+    const peers = await this.#lookUp();
+    const wanted = this.#o.to ?? peers.map((peer) => peer.name);
+    if (wanted.length === 0) throw new LabError("not_found", "Cannot broadcast: no other peer is active now");
+    const order = this.#plan(peers.filter((peer) => wanted.includes(peer.name)));
+    const unknown = wanted.filter((name) => !order.includes(name));
+    for (const name of [...order, ...unknown]) this.targets.push({ name, state: "waiting", bytes: 0 });
+    this.#tell();
+    const stop = new AbortController();
+    const deadline = context.clock.after(
+      timeout,
+      () => stop.abort(new LabError("timeout", "the time is up")),
+    );
+    const signal = AbortSignal.any([this.#o.signal, stop.signal]);
+    try {
+      await Promise.all(this.targets.map((target) => this.#serve(target, signal)));
+    } finally {
+      deadline();
+    }
+    this.#o.signal.throwIfAborted();
+  }
+
+  #plan(peers: readonly WirePeer[]): string[] {
+    const members = peers.map(({ name, address }) => ({ name, subnet: subnetOf(address) }));
+    const home = subnetOf(peers[0]?.address ?? "");
+    const { ancestors, order } = planBroadcast(members, home);
+    for (const [name, trees] of ancestors) {
+      this.#stripes.set(name, trees.map((path) => path.map((above) => holderOf(this.#peers.get(above)!))));
+    }
+    return order;
+  }
+
+  async #lookUp(): Promise<WirePeer[]> {
+    const { rs, identity, context, cookie } = this.#o;
+    const connection = await connectRs(rs, identity, context);
+    try {
+      const peers = await queryPeers(connection, cookie === undefined ? {} : { cookie });
+      for (const peer of peers) this.#peers.set(peer.name, peer);
+      return peers;
+    } finally {
+      connection.close();
+    }
+  }
+
+  /** Sees one PC through to its end. */
+  async #serve(target: Target, signal: AbortSignal): Promise<void> {
+    const { context } = this.#o;
+    while (target.state !== "done" && target.state !== "failed") {
+      try {
+        await this.#offer(target, signal);
+        target.state = "done";
+        target.seconds = (context.clock.monotonic() - this.#began) / 1000;
+        delete target.reason;
+      } catch (cause) {
+        target.reason = signal.aborted ? messageOf(signal.reason) : messageOf(cause);
+        target.state = signal.aborted || !PASSING.has(codeOf(cause)) ? "failed" : "waiting";
+      }
+      this.#tell();
+      if (target.state !== "waiting") return;
+      await context.clock.sleep(AGAIN, signal).catch(() => {});
+      // It may have come back at another address; without the server the old one is tried.
+      await this.#lookUp().catch(() => {});
+    }
+  }
+
+  async #offer(target: Target, signal: AbortSignal): Promise<void> {
+    const { context, identity } = this.#o;
+    const peer = this.#peers.get(target.name);
+    if (!peer) throw new LabError("unreachable", "it is not registered now");
+    const stream = await dialTcp({ host: peer.address, port: peer.port }, { clock: context.clock, signal });
+    const { connection } = await greet(stream, identity, { ...context, idle: TIMEOUTS.manifest });
+    const end = () => connection.close(signal.reason);
+    signal.addEventListener("abort", end, { once: true });
+    try {
+      await this.#talk(target, connection);
+    } finally {
+      signal.removeEventListener("abort", end);
+      await connection.finish();
+    }
+  }
+
+  async #talk(target: Target, connection: Connection): Promise<void> {
+    const wire = this.#files.map((file): WireFile => [file.offered, file.size, file.sha256]);
+    const pages = [...inPages(wire, ([name]) => 120 + 3 * name.length)];
+    const exchange = connection.open(this.#message(target, pages, 0));
+    for (let i = 1; i < pages.length; i++) {
+      await exchange.expect("OfferNext");
+      await exchange.send(this.#message(target, pages, i));
+    }
+    target.state = "receiving";
+    while (true) {
+      const incoming = await exchange.next(TIMEOUTS.manifest);
+      if (incoming.kind === "OfferProgress") target.bytes = incoming.bytes;
+      if (incoming.kind === "Receipt" && !incoming.more) break;
+      this.#tell();
+    }
+    target.bytes = this.#bytes;
+  }
+
+  #message(target: Target, pages: WireFile[][], i: number): MessageOf<"Offer"> {
+    const { name, port, cookie } = this.#o;
+    return {
+      kind: "Offer",
+      purpose: "broadcast",
+      id: this.id,
+      peer: name,
+      port,
+      files: pages[i]!,
+      bytes: this.#bytes,
+      stripes: this.#stripes.get(target.name) ?? [[], []],
+      ...(cookie === undefined ? {} : { cookie }),
+      ...(i < pages.length - 1 ? { more: true } : {}),
+    };
+  }
+
+  #tell(): void {
+    this.#o.changed(this.targets);
+  }
+}
+
+/** Tells a reason in one line for a table. */
+export function reasonOf(target: Target): string {
+  return target.reason === undefined ? "" : printable(target.reason);
+}
+
+function holderOf({ name, address, port }: WirePeer): WireHolder {
+  return { name, address, port };
+}
+
+/** IPv4 networks of a lab are rarely larger than /24; IPv6 subnets are /64. */
+function subnetOf(address: string): string {
+  return address.includes(":")
+    ? address.split(":").slice(0, 4).join(":")
+    : address.split(".").slice(0, 3).join(".");
+}

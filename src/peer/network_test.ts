@@ -1,0 +1,161 @@
+/** Finding files: at the registration server, at one peer, or in what was learnt before. */
+
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { FakeClock } from "../base/clock.ts";
+import { codeOf, messageOf } from "../base/errors.ts";
+import type { Message, MessageOf } from "../protocol/messages.ts";
+import { TempFolder } from "../storage/_testing.ts";
+import { serve, type Server } from "../transport/server.ts";
+import { contextOf, TOOL } from "./_testing.ts";
+import { findFiles } from "./network.ts";
+
+const INDEX: MessageOf<"RFCIndex"> = {
+  kind: "RFCIndex",
+  holders: [{ name: "pc1", address: "192.0.2.1", port: 1 }, { name: "pc2", address: "192.0.2.2", port: 2 }],
+  rows: [{ name: "a.txt", holders: [0, 1], n: 1 }, { name: "b.txt", holders: [1, 7], n: 2 }].map((row) => ({
+    name: row.name,
+    holders: row.holders,
+    title: "",
+    size: row.n,
+    sha256: String(row.n).repeat(64),
+    modified: "2026-01-02T03:04:05Z",
+    flag: 1 as const,
+  })),
+};
+
+const peer = (name: string, port: number, active = true): MessageOf<"Peers">["peers"][number] => ({
+  ...{ name, host: name, address: "127.0.0.1", port, active, ttl: 1, registrations30d: 1 },
+  lastRegistered: "2026-01-02T03:04:05Z",
+});
+
+/** A registration server and a peer that answer like this, and a program with a data folder that asks. */
+function world(setup: { index?: MessageOf<"RFCIndex">; peers?: MessageOf<"Peers">["peers"] } = {}) {
+  const temp = new TempFolder();
+  const clock = new FakeClock();
+  const context = contextOf(clock);
+  const asked: Message[] = [];
+  const listen = (role: "rs" | "peer"): Server =>
+    serve({ host: "127.0.0.1", port: 0 }, {
+      identity: { role, agent: "test" },
+      mode: "open",
+      handlerFor: () => (message, exchange) => {
+        asked.push(message);
+        return exchange.send(
+          message.kind === "PQuery"
+            ? {
+              kind: "Peers",
+              peers: setup.peers ?? [peer("pc1", holder.address.port), peer("off", 9, false)],
+            }
+            : setup.index ?? INDEX,
+        );
+      },
+    }, context);
+  const holder = listen("peer");
+  const rs = listen("rs");
+  const stop = async (server: Server) => {
+    const all = [...server.connections];
+    server.close();
+    await Promise.all(all.map((each) => each.closed));
+  };
+  const find = (query: Parameters<typeof findFiles>[1], more: { data: undefined } | undefined = undefined) =>
+    findFiles({
+      rs: rs.address,
+      identity: TOOL,
+      context,
+      cookie: "mine",
+      data: more ? more.data : temp.path,
+      signal: new AbortController().signal,
+    }, query);
+  return {
+    temp,
+    clock,
+    context,
+    asked,
+    rs,
+    find,
+    stop,
+    async [Symbol.asyncDispose]() {
+      await stop(rs);
+      await stop(holder);
+      temp[Symbol.dispose]();
+    },
+  };
+}
+
+const brief = (rows: Awaited<ReturnType<typeof findFiles>>["rows"]) =>
+  rows.map(({ name, holders }) => `${name}: ${holders.map(({ peer }) => peer).join("+")}`);
+
+Deno.test("the server tells who has what; holders that it doesn't name are left out", async () => {
+  await using w = world();
+  assertEquals(brief((await w.find({ patterns: ["*.txt"] })).rows), ["a.txt: pc1+pc2", "b.txt: pc2"]);
+  assertEquals(w.asked[0], { kind: "RFCQuery", patterns: ["*.txt"], cookie: "mine" });
+});
+
+Deno.test("when nothing is found, it's told how many peers there are", async () => {
+  await using w = world({ index: { ...INDEX, rows: [] } });
+  assertEquals((await w.find({ patterns: ["x"] })).peers, 2);
+});
+
+Deno.test("one peer's files are asked of the peer itself", async () => {
+  await using w = world();
+  const { rows } = await w.find({ from: "pc1" });
+  assertEquals(rows.map(({ holders }) => holders.length), [1, 1]);
+  assertEquals([rows[0]!.holders[0]!.peer, rows[0]!.holders[0]!.address], ["pc1", "127.0.0.1"]);
+});
+
+Deno.test("a peer that isn't there, or not active, is unreachable by its name", async () => {
+  await using w = world();
+  for (const from of ["nobody", "off"]) {
+    const thrown = await assertRejects(() => w.find({ from }));
+    assertEquals(codeOf(thrown), "unreachable");
+    assertStringIncludes(messageOf(thrown), from);
+  }
+});
+
+Deno.test("without the server, what was learnt from a whole index helps until it expires", async () => {
+  await using w = world();
+  await w.find({});
+  await w.stop(w.rs);
+  assertEquals(brief((await w.find({})).rows), ["a.txt: pc1+pc2", "b.txt: pc2"]);
+  assertEquals(brief((await w.find({ patterns: ["b*"] })).rows), ["b.txt: pc2"]);
+  assertEquals(brief((await w.find({ from: "pc1" })).rows), ["a.txt: pc1"]);
+  assertStringIncludes(w.context.log.lines.join(), "cannot be reached; using the index learnt");
+  assertEquals(codeOf(await assertRejects(() => w.find({ patterns: ["none"] }))), "unreachable");
+  w.clock.advance(7_200_000);
+  assertEquals(codeOf(await assertRejects(() => w.find({}))), "unreachable");
+});
+
+Deno.test("a part of the index is not taken for the whole, and without a data folder nothing is learnt", async () => {
+  await using w = world();
+  await w.find({ patterns: ["a*"] });
+  await w.find({}, { data: undefined });
+  assertEquals(w.temp.list().filter((name) => name === "network.json"), []);
+  await w.stop(w.rs);
+  assertEquals(codeOf(await assertRejects(() => w.find({}))), "unreachable");
+});
+
+Deno.test("a damaged file of what was learnt is as good as none", async () => {
+  await using w = world();
+  w.temp.file("network.json", '{"version":1,"peers":[{"peer":"../x","rows":7}]}');
+  await w.stop(w.rs);
+  assertEquals(codeOf(await assertRejects(() => w.find({}))), "unreachable");
+});
+
+Deno.test("an index that never ends is not read for ever", async () => {
+  await using w = world({ index: { ...INDEX, next: "more" } });
+  assertEquals(codeOf(await assertRejects(() => w.find({ patterns: ["a"] }))), "protocol");
+});
+
+Deno.test("a peer that answers where the server should be is a usage error", async () => {
+  await using w = world();
+  const other = serve({ host: "127.0.0.1", port: 0 }, {
+    identity: { role: "peer", agent: "test" },
+    mode: "open",
+    handlerFor: () => () => {},
+  }, w.context);
+  const { context } = w;
+  const { signal } = new AbortController();
+  const access = { rs: other.address, identity: TOOL, context, cookie: undefined, data: undefined, signal };
+  assertEquals(codeOf(await assertRejects(() => findFiles(access, {}))), "usage");
+  await w.stop(other);
+});

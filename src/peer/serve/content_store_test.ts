@@ -1,0 +1,207 @@
+/** What a holder delivers is what its index says, piece by piece, or nothing. */
+
+import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
+import { type Bytes, concat, toHex } from "../../base/bytes.ts";
+import { FakeClock } from "../../base/clock.ts";
+import { codeOf } from "../../base/errors.ts";
+import type { ContentFile } from "../../catalog/layout.ts";
+import { decodeManifest } from "../../catalog/manifest.ts";
+import { noise, TempFolder } from "../../storage/_testing.ts";
+import { sha256 } from "../../storage/hashing.ts";
+import { PieceHashes } from "../../storage/piece_hashes.ts";
+import { Root } from "../../storage/root.ts";
+import { isoTime } from "../../storage/scan.ts";
+import { ContentStore } from "./content_store.ts";
+
+const KIB = 1024;
+
+class World implements Disposable {
+  readonly temp = new TempFolder();
+  readonly root = Root.open(this.temp.path, "read");
+  readonly clock = new FakeClock();
+  readonly rows = new Map<string, ContentFile & { modified: string }>();
+  readonly pieces = new PieceHashes(this.temp.at("data"));
+  readonly store = new ContentStore(
+    (hash, name) => {
+      const row = this.rows.get(name);
+      return row?.sha256 === hash
+        ? { name, root: this.root, size: row.size, modified: row.modified }
+        : undefined;
+    },
+    this.pieces,
+    // Pauses between pieces pass by themselves.
+    Object.assign(this.clock, { sleep: () => Promise.resolve() }),
+  );
+
+  /** A file that is there and indexed. */
+  add(name: string, bytes: Uint8Array): ContentFile {
+    const { mtime } = Deno.statSync(this.temp.file(name, bytes));
+    const file = { name, size: bytes.length, sha256: toHex(sha256(bytes)) };
+    this.rows.set(name, { ...file, modified: isoTime(mtime) });
+    return file;
+  }
+
+  async open(...files: ContentFile[]) {
+    const bytes = await this.store.manifest(files);
+    return { id: toHex(sha256(bytes)), manifest: decodeManifest(bytes) };
+  }
+
+  /** All bytes of a piece, taken in steps of so many. */
+  piece(id: string, index: number, step = 100_000): Bytes {
+    const { length, fill } = this.store.piece(id, index);
+    const parts: Bytes[] = [];
+    for (let at = 0; at < length; at += step) {
+      const part = new Uint8Array(Math.min(step, length - at));
+      fill(part, at);
+      parts.push(part);
+    }
+    return concat(parts);
+  }
+
+  [Symbol.dispose](): void {
+    this.store.close();
+    this.temp[Symbol.dispose]();
+  }
+}
+
+const missing = (work: () => unknown) => codeOf(assertThrows(work));
+
+Deno.test("the manifest names the pieces, and each piece is what it says, read in any steps", async () => {
+  using w = new World();
+  const bytes = noise(700 * KIB);
+  const { id, manifest } = await w.open(w.add("a", bytes));
+  assertEquals(manifest.hashes.length, 3 * 32);
+  for (const step of [1_000, 256 * KIB, 1_000_000]) {
+    assertEquals(concat([0, 1, 2].map((i) => w.piece(id, i, step))), bytes);
+  }
+  assertEquals(sha256(w.piece(id, 1)), manifest.hashes.slice(32, 64));
+});
+
+Deno.test("pieces go across the files of a pack, in any steps, again and again", async () => {
+  using w = new World();
+  const files = [100 * KIB, 0, 200 * KIB + 7, 1, 300 * KIB].map((size, i) =>
+    w.add(`f${i}`, noise(size, i + 1))
+  );
+  const { id, manifest } = await w.open(...files);
+  const all = concat([100 * KIB, 0, 200 * KIB + 7, 1, 300 * KIB].map((size, i) => noise(size, i + 1)));
+  for (const step of [1_000, 33_333, 256 * KIB]) {
+    const pieces = [0, 1, 2].map((i) => w.piece(id, i, step));
+    assertEquals(concat(pieces), all);
+    pieces.forEach((piece, i) => assertEquals(sha256(piece), manifest.hashes.slice(32 * i, 32 * i + 32)));
+  }
+});
+
+Deno.test("empty files make a manifest without pieces", async () => {
+  using w = new World();
+  const { id, manifest } = await w.open(w.add("a", noise(0)), w.add("b", noise(0)));
+  assertEquals(manifest.hashes.length, 0);
+  assertEquals(missing(() => w.store.piece(id, 0)), "not_found");
+});
+
+Deno.test("hashes that the scan has kept are used as they are", async () => {
+  using w = new World();
+  const file = w.add("a", noise(700 * KIB));
+  w.pieces.put(file.sha256, noise(96, 9));
+  assertEquals((await w.open(file)).manifest.hashes, noise(96, 9));
+});
+
+Deno.test("what isn't here, or is here with another size, is not found", async () => {
+  using w = new World();
+  const file = w.add("a", noise(10));
+  for (const other of [{ ...file, name: "b" }, { ...file, size: 11 }, { ...file, sha256: "0".repeat(64) }]) {
+    assertEquals(codeOf(await assertRejects(() => w.store.manifest([other]))), "not_found");
+  }
+  assertEquals(missing(() => w.store.piece("0".repeat(64), 0)), "not_found");
+  const { id } = await w.open(file);
+  assertEquals(missing(() => w.store.piece(id, 1)), "not_found");
+});
+
+Deno.test("a file that changed is not delivered, nor is one that has gone or become a link", async () => {
+  const changes: [string, (w: World) => void][] = [
+    ["changed", (w) => Deno.utimeSync(w.temp.at("a"), 1e9, 1e9)],
+    ["changed", (w) => w.temp.file("a", noise(9))],
+    ["not_found", (w) => Deno.removeSync(w.temp.at("a"))],
+    ["changed", (w) => (Deno.removeSync(w.temp.at("a")), Deno.mkdirSync(w.temp.at("a")))],
+  ];
+  if (Deno.build.os !== "windows") {
+    changes.push([
+      "changed",
+      (w) => (Deno.renameSync(w.temp.at("a"), w.temp.at("b")), Deno.symlinkSync("b", w.temp.at("a"))),
+    ]);
+  }
+  for (const [code, change] of changes) {
+    using w = new World();
+    const file = w.add("a", noise(700 * KIB));
+    const { id } = await w.open(file);
+    w.piece(id, 0);
+    change(w);
+    assertEquals(missing(() => w.piece(id, 1)), code);
+    assertEquals(codeOf(await assertRejects(() => w.store.manifest([file]))), code);
+  }
+});
+
+Deno.test("a file of a pack that changed a while after the manifest was made is not delivered", async () => {
+  using w = new World();
+  const files = [w.add("a", noise(150 * KIB, 1)), w.add("b", noise(150 * KIB, 2))];
+  const { id } = await w.open(...files);
+  w.temp.file("b", noise(150 * KIB, 3));
+  Deno.utimeSync(w.temp.at("b"), 1e9, 1e9);
+  w.clock.advance(60_000);
+  assertEquals(missing(() => w.store.piece(id, 0)), "changed");
+});
+
+Deno.test("a file that comes back as it was is delivered again, under the same name of content", async () => {
+  using w = new World();
+  const file = w.add("a", noise(700 * KIB));
+  const { id } = await w.open(file);
+  w.piece(id, 0);
+  w.temp.file("a", "x");
+  assertEquals(missing(() => w.piece(id, 0)), "changed");
+  assertEquals((await w.open(w.add("a", noise(700 * KIB)))).id, id);
+  assertEquals(w.piece(id, 2), noise(700 * KIB).slice(512 * KIB));
+});
+
+Deno.test("a hostile name makes no manifest", async () => {
+  using w = new World();
+  const file = w.add("a", noise(10));
+  w.rows.set("../a", { ...file, modified: "" });
+  await assertRejects(() => w.store.manifest([{ ...file, name: "../a" }]));
+  await assertRejects(() => w.store.manifest([file, file]));
+});
+
+Deno.test("what is in use is kept when there are too many contents; what isn't is made anew when asked for", async () => {
+  using w = new World();
+  const used = await w.open(w.add("used", noise(10)));
+  const idle = await w.open(w.add("idle", noise(20)));
+  for (let i = 0; i < 600; i++) {
+    await w.open(w.add(`f${i}`, noise(3, i + 1)));
+    w.store.piece(used.id, 0);
+  }
+  assertEquals(w.piece(used.id, 0), noise(10));
+  assertEquals(missing(() => w.store.piece(idle.id, 0)), "not_found");
+  assertEquals((await w.open({ name: "idle", size: 20, sha256: w.rows.get("idle")!.sha256 })).id, idle.id);
+  assertEquals(w.piece(idle.id, 0), noise(20));
+});
+
+Deno.test("packs whose manifests are asked for again and again, and their pieces never, cost no more each time", async () => {
+  using w = new World();
+  const pack = [...Array(10).keys()].map((i) => w.add(`p${i}`, noise(900 * KIB, i + 1)));
+  const { id } = await w.open(...pack);
+  for (let round = 0; round < 2; round++) {
+    for (let i = 0; i < 520; i++) await w.open(w.add(`f${i}`, noise(3, i + 1)));
+    assertEquals((await w.open(...pack)).id, id);
+  }
+  assertEquals(w.piece(id, 0), noise(900 * KIB, 1).slice(0, 256 * KIB));
+});
+
+Deno.test("many files are open at most for a while; what is tidied can be read again", async () => {
+  using w = new World();
+  const ids: string[] = [];
+  for (let i = 0; i < 40; i++) ids.push((await w.open(w.add(`f${i}`, noise(10, i + 1)))).id);
+  ids.forEach((id, i) => assertEquals(w.piece(id, 0), noise(10, i + 1)));
+  w.clock.advance(60_000);
+  w.store.tidy();
+  ids.forEach((id, i) => assertEquals(w.piece(id, 0), noise(10, i + 1)));
+  assertNotEquals(ids[0], ids[1]);
+  assert(new Set(ids).size === 40);
+});
