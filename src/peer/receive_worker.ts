@@ -68,7 +68,7 @@ async function dial({ source, host, port }: Extract<ReceiveOrder, { kind: "dial"
 async function openInTime(stream: Awaited<ReturnType<typeof dialTcp>>): Promise<PieceChannel> {
   const cancel = systemClock.after(TIMEOUTS.handshake, () => stream.close());
   try {
-    return await PieceChannel.open(stream, identity);
+    return await PieceChannel.open(stream, identity, systemClock);
   } catch (cause) {
     stream.close();
     throw cause;
