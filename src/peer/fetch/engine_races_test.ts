@@ -269,10 +269,11 @@ Deno.test({
   },
 });
 
-Deno.test("what doesn't fit on the disk isn't begun", async () => {
+Deno.test("what could never fit on the disk isn't begun, and doesn't keep the others", async () => {
   await using swarm = new Swarm();
-  const holder = swarm.holder({ "a.bin": BIG });
-  const [file] = swarm.wanted({ "a.bin": BIG });
-  const thrown = await assertRejects(() => swarm.fetch([{ ...file!, size: 2 ** 50 }]));
-  assertEquals([codeOf(thrown), holder.dialled, swarm.list()], ["disk_full", 0, []]);
+  swarm.holder({ "a.bin": BIG, "b.bin": BIG });
+  const [absurd, other] = swarm.wanted({ "a.bin": BIG, "b.bin": BIG });
+  const { failed, fetched } = await swarm.fetch([{ ...absurd!, size: 2 ** 50 }, other!]);
+  assertEquals(failed.map(({ names, error }) => [names, error.code]), [[["a.bin"], "disk_full"]]);
+  assertEquals([fetched.map((file) => file.name), swarm.list()], [["b.bin"], ["b.bin"]]);
 });
