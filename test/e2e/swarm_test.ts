@@ -38,7 +38,7 @@ labTest("six peers with ten files each, all starting at once: all 300 files righ
 });
 
 labTest("four peers: one file spreads, and what is fetched is shared at once", async (lab) => {
-  const { address } = await lab.rs();
+  const { address, running: rs } = await lab.rs();
   const bytes = bytesOf(6_000_000, 9);
   put(lab.pc("a"), "share/image.bin", bytes);
   await Promise.all(["a", "b", "c", "d"].map((pc) => lab.peer(pc, address)));
@@ -48,6 +48,7 @@ labTest("four peers: one file spreads, and what is fetched is shared at once", a
     assertFile(join(lab.pc(pc), "share/image.bin"), bytes);
     assertEquals(fetched?.bytes, bytes.length);
     // All who have it are asked; how much each sends is chance.
+    await rs.said(new RegExp(`Announce +${pc}: 1 file`));
     const index = await lab.run("peer", pc, ["index", "image.bin", "--json"]);
     assertEquals(eventsOf(index, "file").length, holders);
   }

@@ -4,7 +4,6 @@
  */
 
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
-import { TIMEOUTS } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import * as fc from "../../src/deps/fast_check.ts";
 import { type Outcome, type Scenario, type SimSource, simulate } from "./fetch_sim.ts";
@@ -134,10 +133,10 @@ Deno.test("whoever is bad in whatever way, with one honest source everything is 
       const honest = source(10);
       const { done, seconds } = run(megabytes, [...sources, honest], { random: seededRandom(seed) });
       assert(done);
-      // Alone it would take this long. Bad company may cost what is asked of a source at a time, a few times over; and two
-      // that fall silent with one piece asked of both keep it until the first stall is seen, for no third is asked.
+      // Alone it would take this long. Bad company may cost what is asked of a source at a time, a few times over, and the
+      // scheduler's patience with each that falls silent.
       const silent = sources.filter((each) => each.stops !== undefined).length;
-      const stall = silent >= 2 ? TIMEOUTS.pieceStall / 1000 + 2 : 0;
+      const stall = 2 * silent;
       assertLessOrEqual(seconds, megabytes / 10 * 1.1 + 3 + stall);
     }),
     { numRuns: 150 },
