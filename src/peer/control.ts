@@ -4,6 +4,7 @@
  */
 
 import { join } from "@std/path";
+import type { Clock } from "../base/clock.ts";
 import { LabError } from "../base/errors.ts";
 import * as v from "../deps/valibot.ts";
 import type { HostPort } from "../base/units.ts";
@@ -77,7 +78,12 @@ export async function openControl(options: {
     if (!sameToken(shown, token)) throw new LabError("not_permitted", "The control token is wrong");
     const run = Object.hasOwn(commands, command) ? commands[command] : undefined;
     if (!run) throw new LabError("unsupported", `This serve does not know the command ${command}`);
-    await run(args, (line) => void exchange.send({ kind: "Event", line }), exchange.signal);
+    const lines = new Lines(exchange, context.clock);
+    try {
+      await run(args, (line) => lines.add(line), exchange.signal);
+    } finally {
+      await lines.sent;
+    }
     await exchange.send({ kind: "Done", exit: 0 });
   };
   const server = serve(
@@ -101,6 +107,31 @@ export async function openControl(options: {
       server.close();
     },
   };
+}
+
+/** Lines sent before the reader gets a turn. */
+const LINES_AT_ONCE = 100;
+
+/** Lines on their way to the caller: sent at the pace at which they are taken, for a fetch may tell of 100,000 files at once. */
+class Lines {
+  /** Done when all lines so far have been sent, or can't be any more. */
+  sent: Promise<void> = Promise.resolve();
+  #waiting: Record<string, unknown>[] = [];
+
+  constructor(private exchange: Exchange, private clock: Clock) {}
+
+  add(line: Record<string, unknown>): void {
+    if (this.#waiting.push(line) === 1) this.sent = this.#send().catch(() => {});
+  }
+
+  async #send(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const some = this.#waiting.slice(0, LINES_AT_ONCE);
+      await Promise.all(some.map((line) => this.exchange.send({ kind: "Event", line })));
+      if (some.length === LINES_AT_ONCE) await this.clock.sleep(0);
+      this.#waiting.splice(0, some.length);
+    }
+  }
 }
 
 /** Where the serve that last used a data folder listens; undefined when there was none. */

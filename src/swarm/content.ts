@@ -102,10 +102,15 @@ export class ContentState {
     return true;
   }
 
-  /** True when the piece is asked of exactly one source, and this other one could deliver it. */
-  mayDouble(piece: number, source: SourceId): boolean {
-    return this.#state[piece] === Piece.asked && this.#askedOf.get(piece)?.length === 1 &&
-      this.#canDeliver(piece, source);
+  /**
+   * True when this source could deliver a piece that is asked of one other, or of some who have all fallen silent.
+   *
+   * @param isSilent tells that nothing can be expected of a source.
+   */
+  mayDouble(piece: number, source: SourceId, isSilent: (source: SourceId) => boolean): boolean {
+    if (this.#state[piece] !== Piece.asked || !this.#canDeliver(piece, source)) return false;
+    const asked = this.#askedOf.get(piece) ?? [];
+    return !asked.includes(source) && (asked.length === 1 || asked.every(isSilent));
   }
 
   /** True when some missing piece can be had from no source that is here. */

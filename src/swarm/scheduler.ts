@@ -3,7 +3,8 @@
  * requests come out of `poll`.
  *
  * Invariants, for each piece of each content:
- * - it is *missing*, *asked* (of one source, in the end game of two), or *held*; held is final;
+ * - it is *missing*, *asked* (of one source, in the end game of two, and of more only when all of these have fallen
+ *   silent), or *held*; held is final;
  * - it is asked only of a source that has it and that has not failed it;
  * - what is asked of one source never exceeds its depth, so a slow source can't hoard pieces.
  *
@@ -161,6 +162,11 @@ export class Scheduler {
     return sum;
   }
 
+  /** True when this piece is asked of this source now. */
+  isAsked({ source, content, piece }: PieceOrder): boolean {
+    return this.#sources.get(source)?.isAsked(content, piece) ?? false;
+  }
+
   /** Bytes per second that a source has delivered lately. */
   rateOf(source: SourceId): number {
     return this.#sources.get(source)?.rate ?? 0;
@@ -199,11 +205,12 @@ export class Scheduler {
   /** The end game: an idle source doubles the piece that has waited longest on a stuck or much slower source. */
   #takeOver(idle: SourceState, now: number): PieceOrder | undefined {
     let best: { order: PieceOrder; since: number } | undefined;
+    const isSilent = (id: SourceId) => this.#isSilent(id, now);
     for (const other of this.#sources.values()) {
       if (other === idle || !this.#isSlow(other, idle, now)) continue;
       for (const asked of other.asked()) {
         const content = this.#contents.get(asked.content);
-        if (!content?.mayDouble(asked.piece, idle.id)) continue;
+        if (!content?.mayDouble(asked.piece, idle.id, isSilent)) continue;
         if (!best || asked.since < best.since) {
           best = {
             order: { source: idle.id, content: asked.content, piece: asked.piece },
@@ -213,6 +220,11 @@ export class Scheduler {
       }
     }
     return best?.order;
+  }
+
+  #isSilent(id: SourceId, now: number): boolean {
+    const source = this.#sources.get(id);
+    return source === undefined || now - source.lastProgress > this.#limits.patience;
   }
 
   #isSlow(other: SourceState, idle: SourceState, now: number): boolean {

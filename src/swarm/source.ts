@@ -41,6 +41,10 @@ export class SourceState {
     return this.#asked.values();
   }
 
+  isAsked(content: string, piece: number): boolean {
+    return this.#asked.has(`${content}/${piece}`);
+  }
+
   ask({ content, piece }: PieceOrder, length: number, now: number): void {
     if (this.#asked.size === 0) this.lastProgress = now;
     this.#asked.set(`${content}/${piece}`, { content, piece, since: now, length });

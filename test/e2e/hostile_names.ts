@@ -66,6 +66,6 @@ const AROUND: readonly ((name: string) => string)[] = [
 ];
 
 /** 500 hostile names. */
-export const HOSTILE_NAMES: readonly string[] = AROUND.flatMap((around) => BASES.map(around))
+export const HOSTILE_NAMES: readonly string[] = [...new Set(AROUND.flatMap((around) => BASES.map(around)))]
   .filter((name) => name.length <= 1024)
   .slice(0, 500);

@@ -8,11 +8,9 @@
 import type { Clock } from "../../base/clock.ts";
 import { codeOf, LabError, messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
-import { formatBytes } from "../../base/units.ts";
 import { printable } from "../../catalog/names.ts";
 import { type FileLock, tryLock } from "../../storage/lock.ts";
 import type { Root } from "../../storage/root.ts";
-import { freeSpace } from "../../storage/space.ts";
 import { Scheduler } from "../../swarm/scheduler.ts";
 import type { Identity } from "../../transport/handshake.ts";
 import type { Watchdog } from "../../transport/watchdog.ts";
@@ -23,6 +21,7 @@ import { ContentRun, type FetchedFile } from "./content_run.ts";
 import type { ContentPlan } from "./contents.ts";
 import { Holders, type NamedManifest } from "./holders.ts";
 import { PartDesk } from "./part_desk.ts";
+import { withRoom } from "./room.ts";
 import { Sources } from "./sources.ts";
 import type { WorkerPool } from "./worker_pool.ts";
 
@@ -87,8 +86,8 @@ export class FetchEngine {
    */
   async run(plans: readonly ContentPlan[]): Promise<void> {
     if (plans.length === 0) return;
-    this.#checkSpace(plans);
-    this.#queue = [...plans];
+    this.#queue = withRoom(plans, this.#o.root, (plan, error) => this.#tellFailed(plan, error));
+    if (this.#queue.length === 0) return;
     const done = new Promise<void>((resolve, reject) => {
       this.#finish = resolve;
       this.#abort = reject;
@@ -115,21 +114,6 @@ export class FetchEngine {
     this.#holders.close();
     for (const lock of this.#locks.values()) lock.release();
     this.#o.pool.listen(() => {});
-  }
-
-  #checkSpace(plans: readonly ContentPlan[]): void {
-    const free = freeSpace(this.#o.root.path);
-    const most = plans.reduce((sum, plan) => sum + plan.bytes, 0);
-    if (free === undefined || most <= free) return;
-    const onDisk = plans.reduce((sum, plan) => sum + partBytes(this.#o.root, plan.key), 0);
-    if (most - onDisk <= free) return;
-    throw new LabError(
-      "disk_full",
-      `Cannot fetch ${formatBytes(most - onDisk)} to ${this.#o.root.path}: only ${
-        formatBytes(free)
-      } are free there; ` +
-        "free some space or choose another folder with --out",
-    );
   }
 
   /** Opens contents while there is room for more. */
@@ -372,7 +356,8 @@ export class FetchEngine {
     const run = this.#runs.get(content);
     const holder = this.#sources.get(source)?.holder;
     if (!run || !holder) return this.#scheduler.failed({ source, content, piece }, this.#o.clock.monotonic());
-    if (!run.confirmed.has(holder.peer)) return;
+    // A refusal of something that it was asked for before it was asked for the manifest again says nothing new.
+    if (!run.confirmed.has(holder.peer) || !this.#scheduler.isAsked({ source, content, piece })) return;
     const forgotten = code === "not_found" && !run.stripes && !run.reasked.has(holder.peer);
     if (forgotten) {
       // The holder was restarted and has forgotten the manifest: it is asked to make it again, once.
@@ -462,8 +447,12 @@ export class FetchEngine {
   }
 
   #drop(run: ContentRun, error: LabError): void {
-    this.#o.listener.failed(run.plan.files.filter((file) => !file.present).map((file) => file.name), error);
+    this.#tellFailed(run.plan, error);
     this.#close1(run);
+  }
+
+  #tellFailed(plan: ContentPlan, error: LabError): void {
+    this.#o.listener.failed(plan.files.filter((file) => !file.present).map((file) => file.name), error);
   }
 
   /** This content is over, one way or the other. */
@@ -485,12 +474,4 @@ export class FetchEngine {
 /** One holder is enough for a small content; a large one gains from more. */
 function wantedHolders(run: ContentRun): number {
   return Math.min(HOLDERS_AT_ONCE, Math.max(1, Math.ceil(run.layout.pieceCount / 4)));
-}
-
-function partBytes(root: Root, key: string): number {
-  try {
-    return Deno.statSync(root.ownPath(`${key}.part`)).size;
-  } catch {
-    return 0;
-  }
 }

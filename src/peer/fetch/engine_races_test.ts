@@ -152,6 +152,25 @@ Deno.test("a file in the way of a folder costs the files of that folder, not the
   assertEquals(swarm.list(), ["a", "docs", "z"]);
 });
 
+Deno.test("a file of one peer that is a folder of another costs what clashes, not what travels beside it", async () => {
+  for (const fileFirst of [true, false]) {
+    await using swarm = new Swarm();
+    const one = swarm.holder({ a: noise(100, 1), y: noise(10, 4) });
+    const two = swarm.holder({ "a/b": noise(100, 2), "z": noise(100, 3) });
+    const lists = [
+      swarm.wanted({ a: noise(100, 1), y: noise(10, 4) }, [one]),
+      swarm.wanted({ "a/b": noise(100, 2), "z": noise(100, 3) }, [two]),
+    ];
+    const { fetched, failed } = await swarm.fetch((fileFirst ? lists : lists.reverse()).flat());
+    assertEquals(failed.map(({ names }) => names), fileFirst ? [["a/b"]] : []);
+    assertEquals(
+      swarm.list(),
+      fileFirst ? ["a", "y", "z"] : ["a (pc1)", "a/b", "y", "z"],
+    );
+    assertEquals(fetched.length, fileFirst ? 3 : 4);
+  }
+});
+
 Deno.test("what is there already by its hash isn't fetched; what else has the name is kept", async () => {
   await using swarm = new Swarm();
   const files = { "same": noise(1000, 1), "d/other.txt": noise(1000, 2), "new": noise(1000, 3) };
@@ -250,10 +269,11 @@ Deno.test({
   },
 });
 
-Deno.test("what doesn't fit on the disk isn't begun", async () => {
+Deno.test("what could never fit on the disk isn't begun, and doesn't keep the others", async () => {
   await using swarm = new Swarm();
-  const holder = swarm.holder({ "a.bin": BIG });
-  const [file] = swarm.wanted({ "a.bin": BIG });
-  const thrown = await assertRejects(() => swarm.fetch([{ ...file!, size: 2 ** 50 }]));
-  assertEquals([codeOf(thrown), holder.dialled, swarm.list()], ["disk_full", 0, []]);
+  swarm.holder({ "a.bin": BIG, "b.bin": BIG });
+  const [absurd, other] = swarm.wanted({ "a.bin": BIG, "b.bin": BIG });
+  const { failed, fetched } = await swarm.fetch([{ ...absurd!, size: 2 ** 50 }, other!]);
+  assertEquals(failed.map(({ names, error }) => [names, error.code]), [[["a.bin"], "disk_full"]]);
+  assertEquals([fetched.map((file) => file.name), swarm.list()], [["b.bin"], ["b.bin"]]);
 });

@@ -35,15 +35,15 @@ export async function placeFiles(
     const key = comparable(file.name);
     const folder = file.name.slice(0, Math.max(0, file.name.lastIndexOf("/")));
     if (!faults.has(folder)) faults.set(folder, folderFault(root, folder));
-    const fault = faults.get(folder);
+    const fault = faults.get(folder) ?? clash(key, taken);
     if (fault) {
       refused(file, fault);
-    } else if (taken.has(key) || view.has(file.name)) {
+    } else if (isTaken(key, taken) || view.has(file.name)) {
       const beside = await placeBeside(file, root, hash, taken);
       if (beside instanceof LabError) refused(file, beside);
       else placed.push(beside);
     } else {
-      taken.add(key);
+      take(key, taken);
       placed.push({ ...file, target: file.name, present: false });
     }
   }
@@ -76,6 +76,32 @@ export async function placeInstead(
   return placed;
 }
 
+/** Notes a file's name, and with a slash at its end the name of each folder above it. */
+function take(key: string, taken: Set<string>): void {
+  taken.add(key);
+  for (let at = key.lastIndexOf("/"); at > 0; at = key.lastIndexOf("/", at - 1)) {
+    taken.add(key.slice(0, at + 1));
+  }
+}
+
+/** Another wanted file, or a folder of one, has the name. */
+function isTaken(key: string, taken: ReadonlySet<string>): boolean {
+  return taken.has(key) || taken.has(`${key}/`);
+}
+
+/** Another wanted file has the name of a folder that this one needs. */
+function clash(key: string, taken: ReadonlySet<string>): LabError | undefined {
+  for (let at = key.lastIndexOf("/"); at > 0; at = key.lastIndexOf("/", at - 1)) {
+    const folder = key.slice(0, at);
+    if (!taken.has(folder)) continue;
+    return new LabError(
+      "failed",
+      `Cannot save ${printable(key)}: ${printable(folder)} is fetched as a file too`,
+    );
+  }
+  return undefined;
+}
+
 /** Something has the name, here or among the wanted files themselves. */
 async function placeBeside(
   file: WantedFile,
@@ -87,10 +113,10 @@ async function placeBeside(
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const target = attempt === 0 ? file.name : conflictName(file.name, peer, attempt);
     const key = comparable(target);
-    if (taken.has(key)) continue;
+    if (isTaken(key, taken)) continue;
     const there = look(root, target);
     if (there && !(await isSame(there, file, target, hash))) continue;
-    taken.add(key);
+    take(key, taken);
     return { ...file, target, present: there !== undefined };
   }
   return new LabError(

@@ -15,6 +15,7 @@ const MOST_WORKERS = 4;
 export class WorkerPool {
   #workers: Worker[] = [];
   #hashing = new Map<string, (sha256: string | undefined) => void>();
+  #fault: ReceiveNews | undefined;
   #listener: (news: ReceiveNews, worker: number) => void = () => {};
 
   /**
@@ -30,12 +31,13 @@ export class WorkerPool {
       worker.onmessage = ({ data }: MessageEvent<ReceiveNews>) => this.#hear(data, i);
       worker.onerror = (event) => {
         event.preventDefault();
-        this.#listener({
+        this.#fault = {
           kind: "fault",
           content: "",
           code: "failed",
           message: `A receive worker failed: ${event.message}`,
-        }, i);
+        };
+        this.#listener(this.#fault, i);
       };
       this.#workers.push(worker);
       this.tell(i, { kind: "start", root: options.folder, identity: options.identity, stall });
@@ -49,6 +51,8 @@ export class WorkerPool {
   /** Who hears the news; one fetch at a time. */
   listen(listener: (news: ReceiveNews, worker: number) => void): void {
     this.#listener = listener;
+    // A worker that failed before anybody listened has not been heard.
+    if (this.#fault) listener(this.#fault, 0);
   }
 
   /** SHA-256 of a file below the folder; undefined when it can't be read. */

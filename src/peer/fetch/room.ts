@@ -1,0 +1,50 @@
+/** Before the first byte: is there room for all of it? */
+
+import { LabError } from "../../base/errors.ts";
+import { formatBytes } from "../../base/units.ts";
+import type { Root } from "../../storage/root.ts";
+import { freeSpace } from "../../storage/space.ts";
+import type { ContentPlan } from "./contents.ts";
+
+/**
+ * Leaves out contents that could never fit, such as one of an absurd size in somebody's index: it doesn't keep the others.
+ *
+ * @param refused is told of each that is left out.
+ * @returns those that fit.
+ * @throws {LabError} "disk_full" when each would fit, but not all of them.
+ */
+export function withRoom(
+  plans: readonly ContentPlan[],
+  root: Root,
+  refused: (plan: ContentPlan, error: LabError) => void,
+): ContentPlan[] {
+  const free = freeSpace(root.path);
+  if (free === undefined) return [...plans];
+  const need = plans.reduce((sum, plan) => sum + plan.bytes, 0);
+  if (need <= free) return [...plans];
+  const missing = new Map(plans.map((plan) => [plan, plan.bytes - partBytes(root, plan.key)]));
+  const fitting = plans.filter((plan) => missing.get(plan)! <= free);
+  for (const plan of plans) {
+    if (!fitting.includes(plan)) refused(plan, noRoom(missing.get(plan)!, free, root));
+  }
+  const left = fitting.reduce((sum, plan) => sum + missing.get(plan)!, 0);
+  if (left > free) throw noRoom(left, free, root);
+  return fitting;
+}
+
+function noRoom(bytes: number, free: number, root: Root): LabError {
+  return new LabError(
+    "disk_full",
+    `Cannot fetch ${formatBytes(bytes)} to ${root.path}: only ${formatBytes(free)} are free there; ` +
+      "free some space or choose another folder with --out",
+  );
+}
+
+/** Bytes that an earlier run left, at most. */
+function partBytes(root: Root, key: string): number {
+  try {
+    return Deno.statSync(root.ownPath(`${key}.part`)).size;
+  } catch {
+    return 0;
+  }
+}

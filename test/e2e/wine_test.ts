@@ -1,0 +1,140 @@
+/** The core scenario with the Windows executables, under Wine; and Windows and Linux in one lab. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { join } from "@std/path";
+import { wineReady } from "../../scripts/wine/wine.ts";
+import { assertFile, bytesOf, MB, put, sha256, shared, textUntil } from "./files.ts";
+import { assertCode, eventsOf, jsonLines, labTest, PROGRAMS, sentence, WINDOWS } from "./lab.ts";
+
+const options = {
+  programs: WINDOWS,
+  // Wine's launcher is a script.
+  inheritEnv: true,
+  skip: await wineReady() ? undefined : "no Wine here; scripts/wine/setup.sh sets it up",
+};
+
+labTest("Wine: register, index, fetch, index.csv, delete, send, leave", async (lab) => {
+  const big = bytesOf(5 * MB, 1);
+  put(lab.pc("bob"), "share/big.bin", big);
+  put(lab.pc("bob"), "share/notes/a.txt", "content of a");
+  const { address, running: rs } = await lab.rs();
+  const [bob, alice] = await Promise.all([
+    lab.peer("bob", address, "--index-interval", "1"),
+    lab.peer("alice", address),
+  ]);
+  assertEquals(bob.lines[0]?.event, "listening");
+  const run = (pc: string, ...args: string[]) => lab.run("peer", pc, args);
+
+  const index = assertCode(await run("alice", "index", "--json"), 0);
+  assertEquals(jsonLines(index.stdout).map((line) => [line.name, line.peer]), [
+    ["big.bin", "bob"],
+    ["notes/a.txt", "bob"],
+  ]);
+  const ended = assertCode(await run("alice", "fetch", "--all", "--json"), 0);
+  const fetched = eventsOf(ended, "fetched");
+  assertEquals(fetched.map((line) => [line.name, line.bytes]).sort(), [["big.bin", big.length], [
+    "notes/a.txt",
+    12,
+  ]]);
+  assertEquals(fetched.find((line) => line.name === "big.bin")?.sha256, sha256(big));
+  assertMatch(String(fetched[0]?.path), /^Z:\\.*\\alice\\share\\/);
+  assertFile(join(lab.pc("alice"), "share/big.bin"), big);
+  assertFile(join(lab.pc("alice"), "share/notes/a.txt"), "content of a");
+
+  const csv = join(lab.pc("bob"), "peer-data/index.csv");
+  const row = (flag: number) =>
+    new RegExp(`^notes/a\\.txt,,12,${sha256("content of a")},.*Z,${flag}\r?$`, "m");
+  assertMatch(Deno.readTextFileSync(csv), /^\ufeff?name,title,size,sha256,modified,flag\r?\n/);
+  assertMatch(Deno.readTextFileSync(csv), row(1));
+  Deno.removeSync(join(lab.pc("bob"), "share/notes/a.txt"));
+  await textUntil(csv, (text) => row(0).test(text));
+  put(lab.pc("bob"), "share/notes/a.txt", "content of a");
+  await textUntil(csv, (text) => row(1).test(text));
+
+  assertCode(await run("alice", "send", "share\\big.bin", "--to", "rs"), 0);
+  assertFile(join(lab.pc("rs"), "rs-data/inbox/alice/big.bin"), big);
+  put(lab.pc("alice"), "share/hello.txt", "hello");
+  assertCode(await run("alice", "send", "share/hello.txt", "--to", "bob"), 0);
+  await bob.event("received");
+  assertFile(join(lab.pc("bob"), "share/hello.txt"), "hello");
+
+  const peers = assertCode(await lab.run("rs", "rs", ["peers", "--json"]), 0);
+  assertEquals(eventsOf(peers, "peer").map((p) => [p.name, p.active]), [["alice", true], ["bob", true]]);
+  assertCode(await run("tool", "fetch", "big.bin", "--rs", address, "--out", "C:\\elsewhere"), 4);
+  assertCode(await run("bob", "leave"), 0);
+  assertEquals((await bob.ended).code, 0);
+  assertEquals(jsonLines(assertCode(await run("alice", "peers", "--json"), 0).stdout), []);
+  const last = await run("alice", "fetch", "more.txt");
+  assertMatch(sentence(assertCode(last, 1)), /no other peer is active/);
+  await alice.kill();
+  await rs.kill();
+}, options);
+
+labTest("Wine: a killed fetch goes on where it was", async (lab) => {
+  const bytes = bytesOf(40 * MB, 2);
+  put(lab.pc("bob"), "share/image.bin", bytes);
+  const { address } = await lab.rs();
+  await lab.peer("bob", address, "--rate", "20MB/s");
+  const args = ["fetch", "image.bin", "--json", "--rs", address];
+  const first = lab.start("peer", "alice", args);
+  const { bytes: had } = await first.event("progress", (line) => Number(line.bytes) > 20 * MB);
+  await first.kill();
+  assertEquals(await shared(lab.pc("alice")), []);
+  const again = assertCode(await lab.run("peer", "alice", args), 0);
+  assert(Number(eventsOf(again, "fetched")[0]?.bytes) <= (bytes.length - Number(had)) * 1.05, again.stdout);
+  assertFile(join(lab.pc("alice"), "share/image.bin"), bytes);
+}, options);
+
+labTest(
+  "Linux and Wine in one lab: names that are one file on Windows, long paths, names it can't have",
+  async (lab) => {
+    const long = Array.from({ length: 6 }, (_, i) => `folder-${i}-`.padEnd(70, "x")).join("/") + "/file.txt";
+    const share = join(lab.pc("linux"), "share");
+    put(share, "A.txt", "the great one");
+    put(share, "a.txt", "the small one");
+    put(share, "sub/Ä.txt", "umlaut");
+    put(share, long, "deep down");
+    for (const name of ["con.txt", "a:b.txt", "trailing.", "back\\slash.txt"]) {
+      put(
+        share,
+        name,
+        "not for Windows",
+      );
+    }
+    const { address } = await lab.rs("rs");
+    const linux = lab.start(
+      "peer",
+      "linux",
+      ["serve", "--json", "--rs", address, "--name", "linux", "--port", "0"],
+      PROGRAMS.peer,
+    );
+    await linux.event("registered");
+    for (const name of ["con\\.txt", "a:b\\.txt", "trailing\\."]) {
+      await linux.said(
+        new RegExp(`Not shared: ${name}`),
+      );
+    }
+
+    assertCode(await lab.run("peer", "windows", ["fetch", "--all", "--rs", address]), 0);
+    const windows = join(lab.pc("windows"), "share");
+    const names = await shared(lab.pc("windows"));
+    assertEquals(names.length, 4, names.join());
+    assertFile(join(windows, long), "deep down");
+    assertFile(join(windows, "sub/Ä.txt"), "umlaut");
+    // Both are there, one of them under a name that tells where it is from.
+    const pair = names.filter((name) => /^a( \(linux\))?\.txt$/i.test(name));
+    assertEquals(pair.map((name) => Deno.readTextFileSync(join(windows, name))).sort(), [
+      "the great one",
+      "the small one",
+    ]);
+
+    // And the other way round: a Windows peer serves a Linux one.
+    const bytes = bytesOf(2 * MB, 3);
+    put(lab.pc("windows"), "share/from-windows.bin", bytes);
+    await lab.peer("windows", address);
+    const fetch = ["fetch", "from-windows.bin", "--json", "--rs", address];
+    assertCode(await lab.run("peer", "other", fetch, PROGRAMS.peer), 0);
+    assertFile(join(lab.pc("other"), "share/from-windows.bin"), bytes);
+  },
+  options,
+);
