@@ -17,10 +17,11 @@ import type { Identity } from "./handshake.ts";
 import { type ByteStream, writeAll } from "./stream.ts";
 
 /**
- * At the rates of a LAN a read finds a few kilobytes, and the reads cost more than the bytes. So where bytes trickle, and
- * many are missing still, they are given 5 ms to gather: 60 kB at 100 Mbit/s, and no time at all at the end of a piece.
+ * At the rates of a LAN a read finds a few kilobytes, and the reads cost more than the bytes. So where bytes trickle, they
+ * are given time to gather: as long as what is missing takes to come, 8 ms at most. Above `fast` bytes per millisecond
+ * nothing waits, for there a read finds plenty.
  */
-const GATHER = { bytes: 32 * 1024, pause: 5 };
+const GATHER = { most: 8, fast: 60_000 };
 
 /** A piece that was asked for. */
 export interface PieceTicket {
@@ -157,8 +158,24 @@ export class PieceChannel {
   }
 
   #consumed = 0;
-  /** The last read found only a few bytes: more come, but slowly. */
-  #trickle = false;
+  /** Bytes per millisecond that came lately; none until the first have come. */
+  #pace = 0;
+  #readAt = 0;
+
+  /** Waits until about all that is missing should be there. */
+  async #gather(clock: Clock, missing: number): Promise<void> {
+    if (this.#pace === 0 || this.#pace > GATHER.fast) return;
+    const pause = Math.min(GATHER.most, missing / this.#pace) - (clock.monotonic() - this.#readAt);
+    if (pause >= 1) await clock.sleep(pause);
+  }
+
+  #measure(now: number, bytes: number): void {
+    const elapsed = now - this.#readAt;
+    this.#readAt = now;
+    // After a pause of the other side nothing is known of its pace.
+    if (elapsed > 100) this.#pace = 0;
+    else this.#pace += (bytes / Math.max(elapsed, 0.05) - this.#pace) * (this.#pace === 0 ? 1 : 0.3);
+  }
 
   /** The first `bytes` of the buffer are done with, as soon as more is asked for. */
   #consumeLater(bytes: number): void {
@@ -175,9 +192,9 @@ export class PieceChannel {
     // Room for the header that follows: it then comes with the same read.
     if (this.#buffer.length < need + HEADER_BYTES) this.#grow(need + HEADER_BYTES);
     while (this.#filled < need) {
-      if (this.#trickle && need - this.#filled > GATHER.bytes) await this.clock?.sleep(GATHER.pause);
+      if (this.clock) await this.#gather(this.clock, need - this.#filled);
       const n = await this.#read(this.#buffer.subarray(this.#filled, need + HEADER_BYTES));
-      this.#trickle = n < GATHER.bytes;
+      if (this.clock) this.#measure(this.clock.monotonic(), n);
       this.#filled += n;
       this.#moved += n;
     }
