@@ -3,8 +3,10 @@
  * its name and the time.
  */
 
+import { existsSync } from "node:fs";
 import { dirname, join } from "@std/path";
 import type { Clock } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import { printable } from "../../catalog/names.ts";
 import { fileError, type Root } from "../../storage/root.ts";
@@ -16,15 +18,16 @@ export class Aside {
   /**
    * Frees a name.
    *
+   * @returns puts the old file back, unless the name is taken by then.
    * @throws {LabError} when the file that has it can't be moved; it is then where it was.
    */
-  free(name: string): void {
+  free(name: string): () => void {
     const { root, data, clock, log } = this.o;
     const path = root.pathOf(name);
     try {
       Deno.lstatSync(path);
     } catch {
-      return;
+      return () => {};
     }
     const time = new Date(clock.now()).toISOString().replaceAll(/[:.]/g, "-");
     const aside = join(data, "replaced", ...`${name}.${time}`.split("/"));
@@ -35,6 +38,15 @@ export class Aside {
       throw fileError(cause, `Cannot move the old ${printable(name)} away`);
     }
     log.info(`Replaced ${printable(name)}: the old one is ${aside}`);
+    return () => {
+      try {
+        if (existsSync(path)) return;
+        move(aside, path);
+        log.info(`${printable(name)} was not replaced: the old one is back`);
+      } catch (cause) {
+        log.error(`Cannot put the old ${printable(name)} back; it is ${aside}: ${messageOf(cause)}`);
+      }
+    };
   }
 }
 

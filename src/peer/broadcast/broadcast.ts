@@ -89,8 +89,12 @@ export class Broadcast {
     const wanted = this.#o.to ?? peers.map((peer) => peer.name);
     if (wanted.length === 0) throw new LabError("not_found", "Cannot broadcast: no other peer is active now");
     const order = this.#plan(peers.filter((peer) => wanted.includes(peer.name)));
-    const unknown = wanted.filter((name) => !order.includes(name));
-    for (const name of [...order, ...unknown]) this.targets.push({ name, state: "waiting", bytes: 0 });
+    for (const name of order) this.targets.push({ name, state: "waiting", bytes: 0 });
+    for (const name of new Set(wanted)) {
+      if (order.includes(name)) continue;
+      const reason = "no active peer has that name; see rs peers";
+      this.targets.push({ name, state: "failed", bytes: 0, reason });
+    }
     this.#tell();
     const stop = new AbortController();
     const deadline = context.clock.after(

@@ -48,8 +48,17 @@ export class Relay {
 
   /** A content has a part file now. */
   begin(id: string, part: { path: string; layout: Layout; hashes: Bytes }): void {
-    if (this.#contents.has(id)) return;
     const { layout, hashes } = part;
+    const before = this.#contents.get(id);
+    if (before) {
+      before.endsAt = Infinity;
+      // What is whole can be read as before. Else there may be another part file now.
+      if (before.held.every((held) => held === 1)) return;
+      before.file.close();
+      before.file = Deno.openSync(part.path, { read: true });
+      before.held.fill(0);
+      return;
+    }
     this.#contents.set(id, {
       layout,
       file: Deno.openSync(part.path, { read: true }),
@@ -77,7 +86,10 @@ export class Relay {
   /** The content is whole, or given up: it is passed on for a while yet, as far as it is held. */
   end(id: string): void {
     const content = this.#contents.get(id);
-    if (content) content.endsAt = this.clock.monotonic() + KEEP;
+    if (!content) return;
+    content.endsAt = this.clock.monotonic() + KEEP;
+    // Nobody waits for what won't come.
+    wakeAll(content);
   }
 
   /** The manifest of a content that we are receiving. */
@@ -94,12 +106,16 @@ export class Relay {
   async piece(id: string, index: number, signal: AbortSignal): Promise<PieceReader | undefined> {
     const content = this.#contents.get(id) ?? await this.#begun(id, signal);
     if (!content) return undefined;
+    if (content.endsAt !== Infinity) content.endsAt = this.clock.monotonic() + KEEP;
     if (index >= content.layout.pieceCount) throw new LabError("not_found", "There is no such piece");
     if (!content.held[index]) await this.#whenHeld(content, index, signal);
     const at = index * content.layout.pieceSize;
     return {
       length: content.layout.pieceLength(content.layout.piece(index)),
       fill: (into, offset) => {
+        if (this.#contents.get(id) !== content) {
+          throw new LabError("not_found", "This content was given up here");
+        }
         if (readAt(content.file, into, at + offset) !== into.length) {
           throw new LabError("changed", "The part file became shorter");
         }
@@ -124,7 +140,8 @@ export class Relay {
   #drop(id: string, content: Relayed): void {
     content.file.close();
     this.#contents.delete(id);
-    for (const waiting of content.waiting.values()) for (const wake of waiting) wake();
+    content.endsAt = -Infinity;
+    wakeAll(content);
   }
 
   async #begun(id: string, signal: AbortSignal): Promise<Relayed | undefined> {
@@ -139,12 +156,11 @@ export class Relay {
 
   async #whenHeld(content: Relayed, index: number, signal: AbortSignal): Promise<void> {
     while (!content.held[index]) {
+      if (content.endsAt !== Infinity) throw new LabError("not_found", "This content was given up here");
       const waiting = content.waiting.get(index) ?? new Set();
       content.waiting.set(index, waiting);
       await this.#pause(waiting, signal, Infinity);
       if (signal.aborted) throw new LabError("interrupted", "No longer wanted");
-      const over = ![...this.#contents.values()].includes(content);
-      if (!content.held[index] && over) throw new LabError("not_found", "This content was given up here");
     }
   }
 
@@ -167,6 +183,10 @@ export class Relay {
   #wakeAll(): void {
     for (const wake of [...this.#beginning]) wake();
   }
+}
+
+function wakeAll(content: Relayed): void {
+  for (const waiting of content.waiting.values()) for (const wake of [...waiting]) wake();
 }
 
 function specOf(files: readonly ContentFile[]): string {

@@ -66,7 +66,8 @@ export class ContentRun {
     const [first] = plan.files;
     this.title = plan.files.length === 1 ? first!.name : `${plan.files.length} files (${first!.name}, ...)`;
     this.started = clock.monotonic();
-    this.standby = [...plan.holders];
+    // Those above us in a broadcast have the manifest too.
+    this.standby = [...plan.holders, ...new Set(plan.stripes?.flat())];
     this.stripes = plan.stripes && new Stripes(plan.stripes, this.layout.pieceCount, this.started);
   }
 

@@ -44,8 +44,8 @@ export interface EngineOptions {
   signal: AbortSignal;
   /** Passes pieces on while they are coming in. */
   relay?: Relay;
-  /** Makes room for files whose names are taken, where that is wanted. */
-  beforeFinish?: (plan: ContentPlan) => void;
+  /** Makes room for files whose names are taken, where that is wanted; what it returns undoes that. */
+  beforeFinish?: (plan: ContentPlan) => () => void;
 }
 
 /** A stripe of a broadcast in which nothing has come for so long gets another source, milliseconds. */
@@ -149,6 +149,8 @@ export class FetchEngine {
   async #follow(run: ContentRun): Promise<void> {
     run.manifest = await this.#firstManifest(run);
     if (!run.manifest) return this.#drop(run, run.failure());
+    // In a broadcast the plan says who is asked for pieces, whoever gave the manifest.
+    if (run.stripes) run.standby = [];
     const held = await this.#parts.open(run);
     this.#o.relay?.begin(run.id, {
       path: PartFile.pathFor(this.#o.root, run.plan.key),
@@ -204,7 +206,6 @@ export class FetchEngine {
         return this.#settle(run);
       }
       run.manifest ??= manifest;
-      // In a broadcast the plan says who is asked for pieces, whoever gave the manifest.
       if (!run.stripes) run.confirmed.add(holder.peer);
       heard(manifest);
       if (run.stripes) return;
@@ -234,7 +235,12 @@ export class FetchEngine {
   /** In a broadcast: connects to those whom the plan names, and asks them for their stripes. */
   #askStripes(run: ContentRun): void {
     for (const holder of run.stripes!.holders()) {
-      if (run.banned.has(holder.peer)) continue;
+      const gone = this.#sources.goneReason(holder.peer);
+      if (gone) {
+        run.banned.set(holder.peer, gone);
+        run.stripes!.lose(holder.peer);
+        return this.#askStripes(run);
+      }
       run.confirmed.add(holder.peer);
       this.#sources.ensure(holder, 1);
       this.#offer(run, holder.peer);
@@ -415,12 +421,14 @@ export class FetchEngine {
 
   async #complete(run: ContentRun): Promise<void> {
     this.#scheduler.removeContent(run.id);
+    let undo: (() => void) | undefined;
     try {
-      this.#o.beforeFinish?.(run.plan);
+      undo = this.#o.beforeFinish?.(run.plan);
       const paths = await this.#parts.finish(run);
       for (const file of run.fetched(paths)) this.#o.listener.fetched(file);
       this.#close1(run);
     } catch (cause) {
+      undo?.();
       if (!(cause instanceof LabError)) throw cause;
       if (cause.code === "integrity") await this.#retract(run, cause.message);
       else this.#drop(run, cause);
@@ -473,5 +481,7 @@ export class FetchEngine {
 
 /** One holder is enough for a small content; a large one gains from more. */
 function wantedHolders(run: ContentRun): number {
+  // In a broadcast one after the other: the source first, and those above us only when it's gone.
+  if (run.stripes) return 1;
   return Math.min(HOLDERS_AT_ONCE, Math.max(1, Math.ceil(run.layout.pieceCount / 4)));
 }

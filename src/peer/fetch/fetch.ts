@@ -37,9 +37,9 @@ export interface BroadcastJob {
   stripes: Holder[][];
   relay: Relay;
   /** These files are here already, and make up a content that others may ask for. */
-  whole: (files: ContentFile[]) => void;
-  /** Frees names that other files have. */
-  beforeFinish: (plan: ContentPlan) => void;
+  whole: (files: ContentFile[]) => Promise<void>;
+  /** Frees names that other files have; what it returns puts those back. */
+  beforeFinish: (plan: ContentPlan) => () => void;
 }
 
 /** How a fetch ended. */
@@ -87,18 +87,31 @@ export async function fetchFiles(job: FetchJob): Promise<FetchOutcome> {
       from: [],
     });
   }
-  const plans = broadcast
-    ? planBroadcastContents(placed, broadcast)
-    : planContents(placed, (key) => existsSync(PartFile.pathFor(root, key)));
+  const { plans, whole } = broadcast
+    ? planBroadcastContents(placed, broadcast.stripes)
+    : { plans: planContents(placed, (key) => existsSync(PartFile.pathFor(root, key))), whole: [] };
+  const ready = whole.map((plan) => broadcast?.whole(contentFiles(plan)));
   await new FetchEngine({ ...job, ...context, ...broadcast, listener: recording }).run(plans);
+  await Promise.all(ready);
   return outcome;
 }
 
-/** Whole packs, the same ones everywhere, so that everybody can pass on what others ask for. */
-function planBroadcastContents(placed: PlacedFile[], { stripes, whole }: BroadcastJob): ContentPlan[] {
+/**
+ * Whole packs, the same ones everywhere, so that everybody can pass on what others ask for.
+ *
+ * @returns what is to be fetched, and what is here already.
+ */
+export function planBroadcastContents(
+  placed: readonly PlacedFile[],
+  stripes: Holder[][],
+): { plans: ContentPlan[]; whole: ContentPlan[] } {
+  const present = new Set(placed.filter((file) => file.present).map((file) => file.name));
+  const plans: ContentPlan[] = [];
+  const whole: ContentPlan[] = [];
   for (const plan of planContents(placed.map((file) => ({ ...file, present: false })), () => true)) {
-    const here = plan.files.every(({ name }) => placed.find((file) => file.name === name)?.present);
-    if (here) whole(contentFiles(plan));
+    const files = plan.files.map((file) => ({ ...file, present: present.has(file.name) }));
+    if (files.every((file) => file.present)) whole.push({ ...plan, files });
+    else plans.push({ ...plan, files, stripes });
   }
-  return planContents(placed, () => true).map((plan) => ({ ...plan, stripes }));
+  return { plans, whole };
 }

@@ -9,7 +9,8 @@ import { WorkerPool } from "./worker_pool.ts";
 /** Workers, and how to give them back. */
 export interface BorrowedPool {
   pool: WorkerPool;
-  release: () => void;
+  /** `clean`: nothing is under way in them; else they are not used again. */
+  release: (clean: boolean) => void;
 }
 
 /** Keeps one pool of one worker ready for a folder. */
@@ -36,9 +37,13 @@ export class WarmPool {
     this.#taken = true;
     return {
       pool,
-      release: () => {
+      release: (clean) => {
         this.#taken = false;
-        if (this.#closed) pool.close();
+        if (clean && !this.#closed) return;
+        // News of what was under way would be taken for news of the next run.
+        pool.close();
+        this.#pool = undefined;
+        this.warm();
       },
     };
   }

@@ -3,6 +3,7 @@
  * peers for their share and by the registration server for its inbox.
  */
 
+import { createHash } from "node:crypto";
 import { LabError } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";
@@ -53,7 +54,10 @@ interface Incoming {
 
 /** How far the receiving of an offer is; heard by all who offered it. */
 interface Progress {
+  /** Tells which broadcast it is. */
+  id: string;
   listeners: Set<Exchange>;
+  stop: AbortController;
   done: Promise<FetchedFile[]>;
 }
 
@@ -68,22 +72,52 @@ export function offerHandler(
     if (isBroadcast && !receiver.broadcast) {
       throw new LabError("unsupported", "Broadcasts are not taken here");
     }
-    if (running.size >= OFFERS_AT_ONCE) {
-      throw new LabError("busy", `${running.size} transfers to this PC are under way; try again in a moment`);
-    }
     const incoming = await gather(receiver, message, exchange);
-    const key = isBroadcast ? `broadcast ${message.id}` : receiver.context.random.id(8);
-    // A broadcast that is offered again, because a connection broke, goes on as it is.
-    const progress = running.get(key) ?? begin(receiver, incoming, isBroadcast ? undefined : exchange.signal);
-    running.set(key, progress);
+    const key = isBroadcast ? `broadcast ${keyOf(incoming)}` : receiver.context.random.id(8);
+    const progress = await joined(running.get(key), message.id) ?? running.get(key) ??
+      admit(
+        running,
+        key,
+        () => begin(receiver, incoming, message.id, isBroadcast ? undefined : exchange.signal),
+      );
     progress.listeners.add(exchange);
     try {
       await sendReceipt(await progress.done, exchange);
     } finally {
       progress.listeners.delete(exchange);
-      running.delete(key);
     }
   };
+}
+
+function admit(running: Map<string, Progress>, key: string, start: () => Progress): Progress {
+  if (running.size >= OFFERS_AT_ONCE) {
+    throw new LabError("busy", `${running.size} transfers to this PC are under way; try again in a moment`);
+  }
+  const progress = start();
+  running.set(key, progress);
+  const forget = () => running.delete(key);
+  progress.done.then(forget, forget);
+  return progress;
+}
+
+/**
+ * The same files are being received already. The same broadcast, offered again because a connection broke, goes on as it
+ * is; so does another one, as long as the first one's sender is there. If it isn't, its plan may lead nowhere: that run
+ * ends, and the new one goes on from its part files.
+ */
+async function joined(progress: Progress | undefined, id: string): Promise<Progress | undefined> {
+  if (!progress) return undefined;
+  const isHeard = [...progress.listeners].some((exchange) => !exchange.signal.aborted);
+  if (progress.id === id || isHeard) return progress;
+  progress.stop.abort(new LabError("interrupted", "It is being sent again"));
+  await progress.done.catch(() => {});
+  return undefined;
+}
+
+/** The files of a broadcast: what two broadcasts of the same have in common. */
+function keyOf({ files }: Incoming): string {
+  const list = files.map(({ name, size, sha256 }) => [name, size, sha256]);
+  return createHash("sha256").update(JSON.stringify(list)).digest("hex");
 }
 
 async function gather(
@@ -105,7 +139,12 @@ async function gather(
 /** The source of a broadcast may be a peer that receives others; under this name it is told apart. */
 const SOURCE = "(source)";
 
-function begin(receiver: OfferReceiver, incoming: Incoming, signal: AbortSignal | undefined): Progress {
+function begin(
+  receiver: OfferReceiver,
+  incoming: Incoming,
+  id: string,
+  cancelled: AbortSignal | undefined,
+): Progress {
   const { from, files, total } = incoming;
   receiver.context.log.info(
     `${printable(from)} sends ${formatCount(files.length, "file")}, ${formatBytes(total)}`,
@@ -116,16 +155,18 @@ function begin(receiver: OfferReceiver, incoming: Incoming, signal: AbortSignal 
       exchange.send({ kind: "OfferProgress", bytes: Math.min(bytes, total), total }).catch(() => {});
     }
   };
-  const done = receive(receiver, incoming, tell, signal);
+  const stop = new AbortController();
+  const signals = [receiver.signal, stop.signal, ...cancelled ? [cancelled] : []];
+  const done = receive(receiver, incoming, tell, AbortSignal.any(signals));
   done.catch(() => {});
-  return { listeners, done };
+  return { id, listeners, stop, done };
 }
 
 async function receive(
   receiver: OfferReceiver,
   { from, files, stripes }: Incoming,
   tell: (bytes: number) => void,
-  cancelled: AbortSignal | undefined,
+  signal: AbortSignal,
 ): Promise<FetchedFile[]> {
   const { context, broadcast } = receiver;
   const root = Root.open(receiver.folderFor(from), "write");
@@ -136,6 +177,7 @@ async function receive(
     return known ? Promise.resolve(known) : pool.hash(name);
   };
   const isBroadcast = broadcast !== undefined && stripes.length > 0;
+  let clean = false;
   const stopExpecting = isBroadcast ? broadcast.relay.expect() : () => {};
   try {
     let bytes = 0;
@@ -147,7 +189,7 @@ async function receive(
       identity,
       context,
       localHash,
-      signal: cancelled ? AbortSignal.any([receiver.signal, cancelled]) : receiver.signal,
+      signal,
       listener: {
         progress(progress) {
           bytes += progress.bytes - (done.get(progress.name) ?? 0);
@@ -159,11 +201,12 @@ async function receive(
       },
       ...(isBroadcast ? { broadcast: { ...broadcast, stripes } } : {}),
     });
+    clean = true;
     if (failed.length > 0) throw failed[0]!.error;
     return fetched;
   } finally {
     stopExpecting();
-    release();
+    release(clean);
   }
 }
 

@@ -227,7 +227,7 @@ export class PeerServe {
         pool: () => this.#warm.borrow(),
         broadcast: {
           relay: this.#relay,
-          whole: (files) => void this.#contents.manifest(files).catch(() => {}),
+          whole: (files) => this.#contents.manifest(files).then(() => {}, () => {}),
           beforeFinish: (plan) => this.#makeRoom(plan),
         },
       }),
@@ -235,10 +235,18 @@ export class PeerServe {
   }
 
   /** Old files move away for those of a broadcast that are whole now. */
-  #makeRoom(plan: ContentPlan): void {
+  #makeRoom(plan: ContentPlan): () => void {
     const { clock, log } = this.#o.context;
     const aside = new Aside({ root: this.#root, data: this.#o.data, clock, log });
-    for (const file of plan.files) if (!file.present) aside.free(file.target);
+    const undo: (() => void)[] = [];
+    const putBack = () => undo.splice(0).forEach((each) => each());
+    try {
+      for (const file of plan.files) if (!file.present) undo.push(aside.free(file.target));
+    } catch (cause) {
+      putBack();
+      throw cause;
+    }
+    return putBack;
   }
 
   async #registered({ peer, cookie, ttl }: { peer: string; cookie: string; ttl: number }): Promise<void> {

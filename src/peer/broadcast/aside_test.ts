@@ -1,0 +1,64 @@
+/** What had the name of a broadcast's file before. */
+
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { FakeClock } from "../../base/clock.ts";
+import { LabError } from "../../base/errors.ts";
+import { Lines, TempFolder } from "../../storage/_testing.ts";
+import { Root } from "../../storage/root.ts";
+import { Aside } from "./aside.ts";
+
+function stage() {
+  const temp = new TempFolder();
+  const root = Root.open(temp.folder("share"), "write");
+  const log = new Lines();
+  const aside = new Aside({ root, data: temp.folder("data"), clock: new FakeClock(), log });
+  return { temp, aside, log, [Symbol.dispose]: () => temp[Symbol.dispose]() };
+}
+
+const REPLACED = "data/replaced/d/image.bin.2026-01-01T00-00-00-000Z";
+
+Deno.test("the old file lies under its name and the time; its name is free", () => {
+  using s = stage();
+  s.temp.file("share/d/image.bin", "old");
+  s.aside.free("d/image.bin");
+  assertEquals(s.temp.list(), [REPLACED]);
+  assertEquals(s.temp.read(REPLACED), "old");
+});
+
+Deno.test("a name that nobody has is free; undoing that does nothing", () => {
+  using s = stage();
+  s.aside.free("d/image.bin")();
+  assertEquals(s.temp.list(), []);
+});
+
+Deno.test("undone, the old file is back, unless the name is taken by then", () => {
+  using s = stage();
+  s.temp.file("share/d/image.bin", "old");
+  const undo = s.aside.free("d/image.bin");
+  undo();
+  assertEquals(s.temp.list(), ["share/d/image.bin"]);
+  assertEquals(s.temp.read("share/d/image.bin"), "old");
+  const again = s.aside.free("d/image.bin");
+  s.temp.file("share/d/image.bin", "new");
+  again();
+  assertEquals(s.temp.read("share/d/image.bin"), "new");
+  assertEquals(s.temp.read(REPLACED), "old");
+});
+
+Deno.test("what was replaced twice in one moment is kept twice", () => {
+  using s = stage();
+  for (const content of ["first", "second"]) {
+    s.temp.file("share/d/image.bin", content);
+    s.aside.free("d/image.bin");
+  }
+  assertEquals(s.temp.list().map((name) => s.temp.read(name)).sort(), ["first", "second"]);
+});
+
+Deno.test("a file that can't be moved stays where it is", () => {
+  using s = stage();
+  s.temp.file("share/image.bin", "old");
+  s.temp.file("data/replaced", "in the way");
+  const error = assertThrows(() => s.aside.free("image.bin"), LabError);
+  assertMatch(error.message, /Cannot move the old image\.bin away/);
+  assertEquals(s.temp.read("share/image.bin"), "old");
+});
