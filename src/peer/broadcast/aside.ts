@@ -30,7 +30,7 @@ export class Aside {
       return () => {};
     }
     const time = new Date(clock.now()).toISOString().replaceAll(/[:.]/g, "-");
-    const aside = join(data, "replaced", ...`${name}.${time}`.split("/"));
+    const aside = freePath(join(data, "replaced", ...`${name}.${time}`.split("/")));
     try {
       Deno.mkdirSync(dirname(aside), { recursive: true });
       move(path, aside);
@@ -48,6 +48,11 @@ export class Aside {
       }
     };
   }
+}
+
+/** The path, or the first of `path-2`, `path-3` and so on that nothing has. */
+function freePath(path: string): string {
+  for (let i = 2, free = path;; free = `${path}-${i++}`) if (!existsSync(free)) return free;
 }
 
 /** The data folder may be on another volume, where a rename can't lead. */

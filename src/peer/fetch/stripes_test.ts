@@ -81,13 +81,14 @@ Deno.test("a slow source is not taken for a dead one", () => {
 Deno.test("as long as a candidate is left, every piece has somebody who is asked for it", () => {
   for (let seed = 1; seed <= 200; seed++) {
     const random = seededRandom(seed);
-    const names = [..."abcdefgS"].slice(0, 2 + random.integer(7));
-    const list = () => names.filter(() => random.integer(2) === 0).map(holder);
-    const candidates = [list(), list(), list()].slice(0, 1 + random.integer(3));
+    const below = (n: number) => Math.floor(random.next() * n);
+    const names = [..."abcdefgS"].slice(0, 2 + below(7));
+    const list = () => names.filter(() => below(2) === 0).map(holder);
+    const candidates = [list(), list(), list()].slice(0, 1 + below(3));
     const stripes = new Stripes(candidates, 7, 0);
     const left = new Set(candidates.flat().map(({ peer }) => peer));
-    for (const name of [...left].sort(() => random.integer(3) - 1)) {
-      if (random.integer(2) === 0) stripes.reinforce(random.integer(100_000), 1_000, always);
+    for (const name of [...left].sort(() => below(3) - 1)) {
+      if (below(2) === 0) stripes.reinforce(below(100_000), 1_000, always);
       const covered = new Set(stripes.holders().flatMap(({ peer }) => stripes.piecesOf(peer)));
       assertEquals(covered.size, 7, `seed ${seed}`);
       for (const { peer } of stripes.holders()) assert(left.has(peer), `seed ${seed}: ${peer} is lost`);
