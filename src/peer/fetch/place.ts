@@ -60,10 +60,21 @@ export async function placeInstead(
   hash: LocalHash,
   refused: (file: WantedFile, error: LabError) => void,
 ): Promise<PlacedFile[]> {
+  const taken = new Set<string>();
   const view = new FolderView(root);
   const placed: PlacedFile[] = [];
   for (const file of files) {
-    const fault = folderFault(root, file.name.slice(0, Math.max(0, file.name.lastIndexOf("/"))));
+    const key = comparable(file.name);
+    const fault = folderFault(root, file.name.slice(0, Math.max(0, file.name.lastIndexOf("/")))) ??
+      clash(key, taken);
+    if (!fault && isTaken(key, taken)) {
+      // Names that are one on some systems: the second file of the broadcast must not push the first away.
+      const beside = await placeBeside(file, root, hash, taken);
+      if (beside instanceof LabError) refused(file, beside);
+      else placed.push(beside);
+      continue;
+    }
+    take(key, taken);
     const there = view.has(file.name) ? look(root, file.name) : undefined;
     if (fault) refused(file, fault);
     else if (there?.isDirectory) {

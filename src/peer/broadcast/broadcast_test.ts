@@ -1,0 +1,171 @@
+/** The sending side of a broadcast, against receivers that answer as they are told. */
+
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { codeOf, LabError } from "../../base/errors.ts";
+import type { MessageOf } from "../../protocol/messages.ts";
+import type { Exchange } from "../../transport/exchange.ts";
+import { serve, type Server } from "../../transport/server.ts";
+import { contextOf, fastClock, TOOL } from "../_testing.ts";
+import type { SendFile } from "../send.ts";
+import { Broadcast, type BroadcastSetting, type Target } from "./broadcast.ts";
+
+const FILE = { offered: "image.bin", size: 1000, sha256: "ab".repeat(32) } as SendFile;
+
+/** What a receiver does with an offer; `attempt` counts from 1. */
+type Receiver = (exchange: Exchange, attempt: number, offer: MessageOf<"Offer">) => Promise<void>;
+
+const done: Receiver = (exchange) => exchange.send({ kind: "Receipt", files: [] });
+const failing =
+  (code: "disk_full" | "busy", times = Infinity): Receiver => async (exchange, attempt, offer) => {
+    if (attempt <= times) throw new LabError(code, "no room");
+    await done(exchange, attempt, offer);
+  };
+const breaking: Receiver = async (exchange, attempt, offer) => {
+  if (attempt === 1) return exchange.connection.close();
+  await done(exchange, attempt, offer);
+};
+const silent: Receiver = (exchange) =>
+  new Promise((resolve) => exchange.signal.addEventListener("abort", () => resolve()));
+
+class World implements AsyncDisposable {
+  readonly context = contextOf(fastClock(20));
+  readonly offers = new Map<string, MessageOf<"Offer">[]>();
+  #servers = new Map<string, Server>();
+  #rs: Server;
+
+  constructor(receivers: Record<string, Receiver>) {
+    for (const [name, receive] of Object.entries(receivers)) {
+      this.#servers.set(name, this.#receiver(name, receive));
+    }
+    this.#rs = serve({ host: "127.0.0.1", port: 0 }, {
+      identity: { role: "rs", agent: "test" },
+      mode: "open",
+      handlerFor: () => (_, exchange) =>
+        exchange.send({
+          kind: "Peers",
+          peers: [...this.#servers].map(([name, server]) => ({
+            name,
+            host: name,
+            address: "127.0.0.1",
+            port: server.address.port,
+            active: true,
+            ttl: 100,
+            registrations30d: 1,
+            lastRegistered: "",
+          })),
+        }),
+    }, this.context);
+  }
+
+  #receiver(name: string, receive: Receiver): Server {
+    return serve({ host: "127.0.0.1", port: 0 }, {
+      identity: { role: "peer", name, agent: "test" },
+      mode: "open",
+      handlerFor: () => async (message, exchange) => {
+        assert(message.kind === "Offer");
+        const offers = [...this.offers.get(name) ?? [], message];
+        this.offers.set(name, offers);
+        await receive(exchange, offers.length, message);
+      },
+    }, this.context);
+  }
+
+  async broadcast(more: Partial<BroadcastSetting> = {}): Promise<Map<string, Target>> {
+    const run = new Broadcast([FILE], {
+      rs: this.#rs.address,
+      identity: TOOL,
+      context: this.context,
+      cookie: undefined,
+      name: "rs",
+      to: undefined,
+      timeout: 60_000,
+      port: 7,
+      changed: () => {},
+      signal: new AbortController().signal,
+      ...more,
+    });
+    await run.run();
+    return new Map(run.targets.map((target) => [target.name, target]));
+  }
+
+  async [Symbol.asyncDispose]() {
+    for (const server of [this.#rs, ...this.#servers.values()]) {
+      const all = [...server.connections];
+      server.close();
+      await Promise.all(all.map((each) => each.closed));
+    }
+  }
+}
+
+Deno.test("all get an offer with their place in the plan, and are done when they say so", async () => {
+  await using w = new World({ a: done, b: done, c: done });
+  const targets = await w.broadcast();
+  assertEquals(
+    [...targets.values()].map(({ state, bytes }) => [state, bytes]),
+    Array(3).fill(["done", 1000]),
+  );
+  const stripesOf = (pc: string) =>
+    w.offers.get(pc)![0]!.stripes!.map((list) => list.map(({ name }) => name));
+  assertEquals(stripesOf("a"), [[], ["c"]]);
+  assertEquals(stripesOf("b"), [["a"], ["c"]]);
+  assertEquals(stripesOf("c"), [["a"], []]);
+  assertEquals(w.offers.get("a")![0]!.port, 7);
+});
+
+Deno.test("only those that are named; who is not there fails at once, with a reason", async () => {
+  await using w = new World({ a: done, b: done });
+  const targets = await w.broadcast({ to: ["b", "b", "nobody"] });
+  assertEquals([...targets.keys()], ["b", "nobody"]);
+  assertEquals([targets.get("b")!.state, targets.get("nobody")!.state], ["done", "failed"]);
+  assertMatch(String(targets.get("nobody")!.reason), /no active peer/);
+  assertEquals(w.offers.has("a"), false);
+});
+
+Deno.test("a connection that breaks, a PC that is busy: offered again, as the same broadcast", async () => {
+  await using w = new World({ a: breaking, b: failing("busy", 2) });
+  const targets = await w.broadcast();
+  assertEquals(
+    [...targets.values()].map(({ state, reason }) => [state, reason]),
+    Array(2).fill(["done", undefined]),
+  );
+  const [first, second] = w.offers.get("a")!;
+  assertEquals(first!.id, second!.id);
+  assertEquals(w.offers.get("b")!.length, 3);
+});
+
+Deno.test("a full disk is the end for that PC, with its reason, and nothing to the others", async () => {
+  await using w = new World({ a: failing("disk_full"), b: done });
+  const targets = await w.broadcast();
+  assertEquals([targets.get("a")!.state, targets.get("b")!.state], ["failed", "done"]);
+  assertMatch(String(targets.get("a")!.reason), /no room/);
+  assertEquals(w.offers.get("a")!.length, 1);
+});
+
+Deno.test("when the time is up, who isn't done has failed: the silent one, and the one that stays busy", async () => {
+  await using w = new World({ a: silent, b: done, c: failing("busy") });
+  const targets = await w.broadcast({ timeout: 5_000 });
+  assertEquals(targets.get("b")!.state, "done");
+  for (const name of ["a", "c"]) {
+    assertEquals(targets.get(name)!.state, "failed", name);
+    assertMatch(String(targets.get(name)!.reason), /time is up/, name);
+  }
+});
+
+Deno.test("interrupted, it ends; with nobody there, it says so", async () => {
+  await using w = new World({ a: silent });
+  const stop = new AbortController();
+  const interrupted = assertRejects(() =>
+    w.broadcast({
+      signal: stop.signal,
+      changed: ([target]) => {
+        if (target?.state === "receiving") stop.abort(new LabError("interrupted", "Interrupted"));
+      },
+    })
+  );
+  // The receiver says how far it is, so that it is known to receive.
+  while (!w.offers.has("a")) await w.context.clock.sleep(20);
+  stop.abort(new LabError("interrupted", "Interrupted"));
+  assertEquals(codeOf(await interrupted), "interrupted");
+  await using empty = new World({});
+  assertEquals(codeOf(await assertRejects(() => empty.broadcast(), LabError)), "not_found");
+});

@@ -1,0 +1,214 @@
+/** Offers that meet: of one broadcast, of two broadcasts of the same files, of senders that go away. Real workers. */
+
+import { assertEquals, assertRejects } from "@std/assert";
+import { codeOf, LabError } from "../../base/errors.ts";
+import type { MessageOf } from "../../protocol/messages.ts";
+import { TempFolder } from "../../storage/_testing.ts";
+import { Root } from "../../storage/root.ts";
+import { greet } from "../../transport/handshake.ts";
+import { serve } from "../../transport/server.ts";
+import { dialTcp } from "../../transport/tcp.ts";
+import { contextOf, Holder, type Misbehaviour, noise, TOOL } from "../_testing.ts";
+import { Relay } from "../broadcast/relay.ts";
+import type { FetchedFile } from "../fetch/content_run.ts";
+import { WarmPool } from "../fetch/warm_pool.ts";
+import { toHex } from "../../base/bytes.ts";
+import { sha256 } from "../../storage/hashing.ts";
+import { offerHandler } from "./offers.ts";
+
+/** Six pieces. */
+const BIG = noise(1_500 * 1024, 7);
+
+/** A peer that takes broadcasts, and holders that offer. */
+class World implements AsyncDisposable {
+  readonly temp = new TempFolder();
+  readonly context = contextOf();
+  readonly relay = new Relay(this.context.clock);
+  readonly received: FetchedFile[] = [];
+  readonly #ending = new AbortController();
+  readonly #holders: Holder[] = [];
+  readonly #pool = new WarmPool(this.temp.folder("share"), () => TOOL);
+  readonly #server;
+
+  constructor(options: { takesBroadcasts?: boolean } = {}) {
+    this.#pool.warm();
+    const handler = offerHandler({
+      context: this.context,
+      name: () => "receiver",
+      folderFor: () => this.temp.at("share"),
+      received: (file) => this.received.push(file),
+      signal: this.#ending.signal,
+      pool: () => this.#pool.borrow(),
+      ...(options.takesBroadcasts === false ? {} : {
+        broadcast: {
+          relay: this.relay,
+          whole: () => Promise.resolve(),
+          beforeFinish: () => () => {},
+        },
+      }),
+    });
+    this.#server = serve({ host: "127.0.0.1", port: 0 }, {
+      identity: { role: "peer", agent: "test" },
+      mode: "open",
+      handlerFor: () => handler,
+    }, this.context);
+  }
+
+  /** Somebody who has the file. */
+  source(misbehave?: Misbehaviour): Holder {
+    const name = `from${this.#holders.length}`;
+    this.temp.file(`${name}/image.bin`, BIG);
+    const root = Root.open(this.temp.at(name), "write");
+    const holder = new Holder(name, root, new Map([["image.bin", BIG]]), this.context, misbehave);
+    this.#holders.push(holder);
+    return holder;
+  }
+
+  /** Offers the file of this holder. */
+  async offer(holder: Holder, more: Partial<MessageOf<"Offer">> = {}) {
+    const stream = await dialTcp(this.#server.address, { clock: this.context.clock });
+    const { connection } = await greet(stream, TOOL, this.context);
+    const offer: MessageOf<"Offer"> = {
+      kind: "Offer",
+      purpose: "broadcast",
+      id: "b1",
+      peer: holder.name,
+      port: holder.port,
+      files: [["image.bin", BIG.length, sha256Hex(BIG)]],
+      bytes: BIG.length,
+      stripes: [[], []],
+      ...more,
+    };
+    const exchange = connection.open(offer);
+    const half = Promise.withResolvers<void>();
+    const receipt = (async () => {
+      while (true) {
+        const incoming = await exchange.next();
+        if (incoming.kind === "OfferProgress" && incoming.bytes === 3 * 256 * 1024) half.resolve();
+        if (incoming.kind === "Receipt") return incoming;
+      }
+    })();
+    receipt.catch(() => {});
+    return { connection, receipt, half: half.promise };
+  }
+
+  read(): Uint8Array {
+    return Deno.readFileSync(this.temp.at("share", "image.bin"));
+  }
+
+  async [Symbol.asyncDispose]() {
+    this.#ending.abort(new LabError("interrupted", "over"));
+    const all = [...this.#server.connections];
+    this.#server.close();
+    await Promise.all(all.map((each) => each.closed));
+    this.#pool.close();
+    this.relay.close();
+    for (const holder of this.#holders) await holder.close();
+    this.temp[Symbol.dispose]();
+  }
+}
+
+/** Holds pieces back until it is opened. */
+function gate(from = 0) {
+  const opened = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  const misbehave: Misbehaviour = async (message, exchange, handler) => {
+    if (message.kind === "PieceRequest" && message.piece >= from) {
+      asked.resolve();
+      await opened.promise;
+    }
+    await handler(message, exchange);
+  };
+  return { misbehave, open: () => opened.resolve(), asked: asked.promise };
+}
+
+Deno.test("one broadcast offered twice at once: one run, and both get the receipt", async () => {
+  await using w = new World();
+  const held = gate();
+  const source = w.source(held.misbehave);
+  const first = await w.offer(source);
+  await held.asked;
+  const second = await w.offer(source);
+  held.open();
+  const receipts = await Promise.all([first.receipt, second.receipt]);
+  for (const { files } of receipts) assertEquals(files.map(({ name }) => name), ["image.bin"]);
+  assertEquals(source.asked, 6);
+  assertEquals(w.received.length, 1);
+  assertEquals(w.read(), BIG);
+  for (const { connection } of [first, second]) connection.close();
+});
+
+Deno.test("two broadcasts of the same file at once: the second joins the first", async () => {
+  await using w = new World();
+  const held = gate();
+  const [source, other] = [w.source(held.misbehave), w.source()];
+  const first = await w.offer(source);
+  await held.asked;
+  const second = await w.offer(other, { id: "b2" });
+  held.open();
+  await Promise.all([first.receipt, second.receipt]);
+  assertEquals([source.asked, other.asked], [6, 0]);
+  for (const { connection } of [first, second]) connection.close();
+});
+
+Deno.test("the first one's sender is gone: the second goes on from what had come", async () => {
+  await using w = new World();
+  const held = gate(3);
+  const [source, other] = [w.source(held.misbehave), w.source()];
+  const first = await w.offer(source);
+  await first.half;
+  await first.connection.finish();
+  const second = await w.offer(other, { id: "b2" });
+  await second.receipt;
+  assertEquals(w.read(), BIG);
+  assertEquals(other.asked, 3);
+  second.connection.close();
+  held.open();
+});
+
+Deno.test("a broadcast goes on without its connection; a send ends with it", async () => {
+  for (const [purpose, arrives] of [["broadcast", true], ["send", false]] as const) {
+    await using w = new World();
+    const held = gate();
+    const source = w.source(held.misbehave);
+    const { connection } = await w.offer(source, { purpose });
+    await held.asked;
+    await connection.finish();
+    if (!arrives) await w.context.clock.sleep(50);
+    held.open();
+    for (let i = 0; i < 100 && w.received.length === 0; i++) await w.context.clock.sleep(arrives ? 20 : 3);
+    assertEquals(w.received.length, arrives ? 1 : 0, purpose);
+  }
+});
+
+Deno.test("who takes no broadcasts says so", async () => {
+  await using w = new World({ takesBroadcasts: false });
+  const { connection, receipt } = await w.offer(w.source());
+  assertEquals(codeOf(await assertRejects(() => receipt, LabError)), "unsupported");
+  connection.close();
+});
+
+Deno.test("the source dies before it gives the manifest: those above are asked", async () => {
+  await using w = new World();
+  const [source, parent] = [w.source(), w.source()];
+  const above = { name: "parent", address: "127.0.0.1", port: parent.port };
+  await source.die();
+  const { connection, receipt } = await w.offer(source, { port: 1, stripes: [[above], [above]] });
+  await receipt;
+  assertEquals(w.read(), BIG);
+  assertEquals(parent.asked, 6);
+  connection.close();
+});
+
+Deno.test("everybody who has it is gone: it fails, and says why", async () => {
+  await using w = new World();
+  const source = w.source();
+  const { connection, receipt } = await w.offer(source, { port: 1 });
+  const error = await assertRejects(() => receipt, LabError);
+  assertEquals(codeOf(error), "unreachable");
+  connection.close();
+});
+
+function sha256Hex(bytes: Uint8Array): string {
+  return toHex(sha256(bytes));
+}
