@@ -14,7 +14,7 @@ import { serve, type Server } from "../transport/server.ts";
 import { Watchdog } from "../transport/watchdog.ts";
 import type { PeerContext } from "./context.ts";
 import type { FetchedFile } from "./fetch/content_run.ts";
-import { fetchFiles, type FetchOutcome } from "./fetch/fetch.ts";
+import { type BroadcastJob, fetchFiles, type FetchOutcome } from "./fetch/fetch.ts";
 import type { WantedFile } from "./fetch/select.ts";
 import { WorkerPool } from "./fetch/worker_pool.ts";
 import { ContentStore } from "./serve/content_store.ts";
@@ -223,6 +223,7 @@ export class Swarm implements AsyncDisposable {
       signal?: AbortSignal;
       progress?: (bytes: number) => void;
       fetched?: (file: FetchedFile) => void;
+      broadcast?: BroadcastJob;
     } = {},
   ): Promise<FetchOutcome> {
     const { workers: count = 2, stall } = this.options;
@@ -246,6 +247,7 @@ export class Swarm implements AsyncDisposable {
           failed: (_: string[], __: LabError) => {},
         },
         signal: more.signal ?? new AbortController().signal,
+        ...(more.broadcast ? { broadcast: more.broadcast } : {}),
       });
     } finally {
       pool.close();

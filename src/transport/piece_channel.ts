@@ -19,9 +19,9 @@ import { type ByteStream, writeAll } from "./stream.ts";
 /**
  * At the rates of a LAN a read finds a few kilobytes, and the reads cost more than the bytes. So where bytes trickle, they
  * are given time to gather: as long as what is missing takes to come, 8 ms at most. Above `fast` bytes per millisecond
- * nothing waits, for there a read finds plenty.
+ * nothing waits, for there a read finds plenty; nor do messages of less than `from` bytes.
  */
-const GATHER = { most: 8, fast: 60_000 };
+const GATHER = { most: 8, fast: 60_000, from: 16 * 1024 };
 
 /** A piece that was asked for. */
 export interface PieceTicket {
@@ -169,12 +169,15 @@ export class PieceChannel {
     if (pause >= 1) await clock.sleep(pause);
   }
 
-  #measure(now: number, bytes: number): void {
+  /** @param isPart a part of something large: a header or a small message says nothing of the pace. */
+  #measure(now: number, bytes: number, isPart: boolean): void {
     const elapsed = now - this.#readAt;
     this.#readAt = now;
     // After a pause of the other side nothing is known of its pace.
     if (elapsed > 100) this.#pace = 0;
-    else this.#pace += (bytes / Math.max(elapsed, 0.05) - this.#pace) * (this.#pace === 0 ? 1 : 0.3);
+    else if (isPart) {
+      this.#pace += (bytes / Math.max(elapsed, 0.05) - this.#pace) * (this.#pace === 0 ? 1 : 0.3);
+    }
   }
 
   /** The first `bytes` of the buffer are done with, as soon as more is asked for. */
@@ -192,9 +195,9 @@ export class PieceChannel {
     // Room for the header that follows: it then comes with the same read.
     if (this.#buffer.length < need + HEADER_BYTES) this.#grow(need + HEADER_BYTES);
     while (this.#filled < need) {
-      if (this.clock) await this.#gather(this.clock, need - this.#filled);
+      if (this.clock && need >= GATHER.from) await this.#gather(this.clock, need - this.#filled);
       const n = await this.#read(this.#buffer.subarray(this.#filled, need + HEADER_BYTES));
-      if (this.clock) this.#measure(this.clock.monotonic(), n);
+      if (this.clock) this.#measure(this.clock.monotonic(), n, need >= GATHER.from);
       this.#filled += n;
       this.#moved += n;
     }

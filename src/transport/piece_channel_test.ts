@@ -1,6 +1,6 @@
 /** The receiving end of a data connection, against a holder that speaks the protocol, oddly, wrongly, or not at all. */
 
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
 import { concat } from "../base/bytes.ts";
 import { FakeClock } from "../base/clock.ts";
 import { codeOf, LabError } from "../base/errors.ts";
@@ -140,4 +140,69 @@ Deno.test("a holder that refuses the greeting", async () => {
   const e = await assertRejects(() => PieceChannel.open(near, TOOL), LabError, "old");
   assertEquals(e.code, "unsupported");
   near.close();
+});
+
+/** A wire of so many bytes per millisecond: a read finds what has come since the one before, or waits for a packet. */
+class Wire implements ByteStream {
+  readonly remote = { host: "192.0.2.1", port: 1 };
+  readonly local = { host: "192.0.2.2", port: 2 };
+  reads = 0;
+  #at = 0;
+  #began: number;
+
+  constructor(private clock: FakeClock, private bytes: Uint8Array, private pace: number) {
+    this.#began = clock.monotonic();
+  }
+
+  read(into: Uint8Array): Promise<number | null> {
+    this.reads++;
+    const come = () =>
+      Math.min(this.bytes.length, WELCOME.length + (this.clock.monotonic() - this.#began) * this.pace) | 0;
+    while (come() === this.#at) this.clock.advance(Math.max(1_448 / this.pace, 0.1));
+    const n = Math.min(into.length, come() - this.#at);
+    into.set(this.bytes.subarray(this.#at, this.#at + n));
+    this.#at += n;
+    return Promise.resolve(n);
+  }
+  write(bytes: Uint8Array): Promise<number> {
+    return Promise.resolve(bytes.length);
+  }
+  close(): void {}
+}
+
+/** A clock whose sleepers are woken at once, by moving it on. */
+class QuickClock extends FakeClock {
+  slept: number[] = [];
+  override sleep(ms: number): Promise<void> {
+    this.slept.push(ms);
+    this.advance(ms);
+    return Promise.resolve();
+  }
+}
+
+/** Receives a piece of 1 MiB over a wire of this pace, bytes per millisecond. */
+async function receiveAt(pace: number, gathers = true) {
+  const clock = new QuickClock();
+  const piece = new Uint8Array(1024 * 1024).map((_, i) => i % 251);
+  const wire = new Wire(clock, concat([WELCOME, encodeFrame(DATA.PieceData.type, 3, piece)]), pace);
+  const channel = await PieceChannel.open(wire, TOOL, gathers ? clock : undefined);
+  const began = clock.monotonic();
+  channel.ask(ticket(0, piece.length));
+  const answer = await channel.receive();
+  assertEquals(answer.kind === "piece" && answer.bytes.every((b, i) => b === i % 251), true);
+  channel.close();
+  return { reads: wire.reads, took: clock.monotonic() - began, slept: clock.slept };
+}
+
+Deno.test("where bytes trickle, they gather: a tenth of the reads, in the same time", async () => {
+  // 100 Mbit/s.
+  const [plain, gathered] = [await receiveAt(12_500, false), await receiveAt(12_500)];
+  assertGreater(plain.reads, 500);
+  assertLess(gathered.reads, plain.reads / 10);
+  assertLess(gathered.took, plain.took * 1.05);
+  assertEquals(gathered.slept.every((ms) => ms >= 1 && ms <= 8), true);
+});
+
+Deno.test("where a read finds plenty, nothing waits", async () => {
+  assertEquals((await receiveAt(100_000)).slept, []);
 });

@@ -7,7 +7,8 @@ import { noise, TempFolder } from "../../storage/_testing.ts";
 import { wholeSha256 } from "../../storage/hashing.ts";
 import { Root } from "../../storage/root.ts";
 import { contentFiles, type PlacedFile, planContents } from "./contents.ts";
-import { placeFiles } from "./place.ts";
+import { planBroadcastContents } from "./fetch.ts";
+import { placeFiles, placeInstead } from "./place.ts";
 import { type NetworkRow, select, type WantedFile } from "./select.ts";
 
 const hash = (n: number) => n.toString(16).padStart(64, "0");
@@ -221,4 +222,58 @@ Deno.test("a name that a hundred files have is refused, and the others are place
   temp.file("a (pc1)", "x");
   for (let i = 2; i < 100; i++) temp.file(`a (pc1 ${i})`, "x");
   assertEquals(await place(temp, [wanted("a"), wanted("b")]), { places: [["b", false]], refused: ["a"] });
+});
+
+Deno.test("in a broadcast contents are the same on every PC, whatever is there already", () => {
+  const names = Array.from({ length: 40 }, (_, i) => `d/${String(i).padStart(2, "0")}`);
+  const sizes = names.map((_, i) => i % 9 === 0 ? 3_000_000 : 20_000 * (i % 5));
+  const contentsWith = (present: (i: number) => boolean) => {
+    const files = names.map((name, i) =>
+      placed(name, { size: sizes[i]!, sha256: hash(i), present: present(i) })
+    );
+    const { plans, whole } = planBroadcastContents(files, [[holder("a")], [holder("b")]]);
+    for (const plan of plans) {
+      assert(plan.files.some((file) => !file.present));
+      assertEquals(plan.stripes?.map((list) => list[0]?.peer), ["a", "b"]);
+    }
+    for (const plan of whole) assert(plan.files.every((file) => file.present));
+    for (const { files } of [...plans, ...whole]) {
+      for (const file of files) assertEquals(file.present, present(names.indexOf(file.name)));
+    }
+    return [...plans, ...whole].map(({ key }) => key).sort();
+  };
+  const keys = contentsWith(() => false);
+  assert(keys.length > 3);
+  fc.assert(fc.property(fc.array(fc.boolean(), { minLength: 40, maxLength: 40 }), (present) => {
+    assertEquals(contentsWith((i) => present[i]!), keys);
+  }));
+});
+
+Deno.test("a broadcast takes the name whoever has it; folders stay, and names that meet are told apart", async () => {
+  using temp = new TempFolder();
+  const root = Root.open(temp.path, "write");
+  temp.file("same", "12345");
+  temp.file("other", "mine");
+  temp.folder("folder");
+  temp.file("file", "a file");
+  const same = await wholeSha256(temp.at("same"));
+  const refused: string[] = [];
+  const places = await placeInstead(
+    ["same", "other", "folder", "file/below", "new", "new", "x", "x/below"].map((name) => ({
+      ...row(name, { sha256: same }),
+      modified: 0,
+    })),
+    root,
+    (name) => Promise.resolve(wholeSha256(temp.at(name))),
+    (file) => refused.push(file.name),
+  );
+  assertEquals(places.map(({ name, target, present }) => [name, target, present]), [
+    ["same", "same", true],
+    ["other", "other", false],
+    ["new", "new", false],
+    ["new", "new (pc1)", false],
+    ["x", "x", false],
+  ]);
+  assertEquals(refused, ["folder", "file/below", "x/below"]);
+  assertEquals(temp.read("other"), "mine");
 });

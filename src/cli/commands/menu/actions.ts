@@ -34,6 +34,9 @@ export interface Menu {
   now: () => number;
 }
 
+/** Who isn't done by then has failed, milliseconds; as the command has it. */
+const BROADCAST_TIME = 600_000;
+
 /** Lines of the log that `status` shows. */
 const STATUS_LINES = 6;
 
@@ -249,9 +252,17 @@ async function askPath({ session, prompts, share }: Menu): Promise<string> {
   return join(share, name);
 }
 
-function broadcast({ prompts }: Menu): Promise<void> {
-  prompts.tell("info", "Broadcast isn't there yet: send the file to one peer after the other meanwhile");
-  return Promise.resolve();
+async function broadcast(menu: Menu): Promise<void> {
+  const { session, prompts } = menu;
+  await knowRs(menu);
+  const path = await askPath(menu);
+  await session.mayRead(path);
+  const peers = await prompts.busy((signal) => session.peers(signal));
+  if (peers.length === 0) return prompts.tell("info", "No other peer is here at the moment");
+  const command = await import("../peer_broadcast.ts");
+  await prompts.busy((signal) =>
+    session.run(command, "broadcast", { args: [path], flags: { timeout: BROADCAST_TIME }, signal })
+  );
 }
 
 async function showStatus({ session, prompts, now }: Menu): Promise<void> {

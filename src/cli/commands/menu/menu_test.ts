@@ -127,7 +127,8 @@ Deno.test("register, list, search, fetch, send, leave", async () => {
     ...["fetchAll", true],
     ...["send", "share", "mine.txt", "alice"],
     ...["send", "path", BACK],
-    ...["broadcast"],
+    ...["broadcast", "share", "mine.txt"],
+    ...["broadcast", "path", BACK],
     ...["status"],
     ...["leave", false],
     ...["leave", true],
@@ -146,7 +147,7 @@ Deno.test("register, list, search, fetch, send, leave", async () => {
   assertMatch(printed, /2 files, 2 of them here already/);
   assertMatch(said, /error: Cannot fetch nothing\*: no active peer holds it/);
   assertMatch(printed, /mine\.txt -> alice/);
-  assertMatch(said, /info: Broadcast isn't there yet/);
+  assertMatch(printed, /mine\.txt, 4 B: 1 of 1 PC done/);
   assertMatch(printed, /Registered +yes/);
   assertMatch(said, /good: bob has left/);
   assertMatch(said, /info: You are not registered/);
