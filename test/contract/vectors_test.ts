@@ -74,7 +74,7 @@ Deno.test("every vector belongs to a message", () => {
   const files = [...Deno.readDirSync(new URL("../vectors", import.meta.url))].map((f) => f.name).filter((n) =>
     n.endsWith(".json")
   );
-  const kinds = [...Object.keys(CONTROL), ...Object.keys(DATA), "bad-input"];
+  const kinds = [...Object.keys(CONTROL), ...MORE, ...Object.keys(DATA), "bad-input"];
   assertEquals(files.toSorted(), kinds.map((k) => `${k}.json`).toSorted());
 });
 

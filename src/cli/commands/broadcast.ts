@@ -24,7 +24,7 @@ const MOST_CONNECTIONS = 1_200;
 
 /** Puts files on every PC, and tells how it went. */
 export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
-  const { flags, output, clock, signal } = ctx;
+  const { flags, clock, signal } = ctx;
   const began = clock.monotonic();
   const paths: string[] = [];
   for (const path of ctx.args) paths.push(await ctx.ensureAccess(path, "read"));
