@@ -10,6 +10,12 @@ import type { Holder } from "../../catalog/merge.ts";
 /** Who delivers a piece now and then is given so many of its longest pauses. */
 const PACES = 3;
 
+/**
+ * While nothing has come yet it is most often the source that is slow, and it gets slower still when all ask it: that
+ * takes so many times the patience.
+ */
+const FIRST_PIECE = 7;
+
 /** The stripes of one content. */
 export class Stripes {
   /** For each stripe its own candidates, then those of the others. */
@@ -19,7 +25,9 @@ export class Stripes {
   /** For each stripe, how many of its candidates are asked: all before the last of them were lost or stalled. */
   #reach: number[];
   #lost = new Set<string>();
+  /** When the last piece came, or somebody more was asked. */
   #gainedAt: number[];
+  #pieceAt: number[];
   /** For each stripe, the longest pause between two pieces that turned out to be none: a slow source is no dead one. */
   #pace: number[];
 
@@ -29,6 +37,7 @@ export class Stripes {
     this.#own = candidates.map((own) => distinct(own).length);
     this.#reach = candidates.map(() => 1);
     this.#gainedAt = candidates.map(() => now);
+    this.#pieceAt = candidates.map(() => now);
     this.#pace = candidates.map(() => 0);
     this.#fill();
   }
@@ -68,8 +77,8 @@ export class Stripes {
   /** A piece has come. */
   gained(piece: number, now: number): void {
     const stripe = piece % this.#candidates.length;
-    this.#pace[stripe] = Math.max(this.#pace[stripe]!, now - this.#gainedAt[stripe]!);
-    this.#gainedAt[stripe] = now;
+    this.#pace[stripe] = Math.max(this.#pace[stripe]!, now - this.#pieceAt[stripe]!);
+    this.#gainedAt[stripe] = this.#pieceAt[stripe] = now;
   }
 
   /**
@@ -81,7 +90,7 @@ export class Stripes {
     let changed = false;
     this.#candidates.forEach((list, stripe) => {
       if (!isOpen(stripe)) return;
-      if (now - this.#gainedAt[stripe]! < Math.max(patience, PACES * this.#pace[stripe]!)) return;
+      if (now - this.#gainedAt[stripe]! < this.#patience(stripe, patience)) return;
       this.#gainedAt[stripe] = now;
       // The others' candidates may wait for us: only when there is nobody else.
       if (this.#reach[stripe]! >= Math.min(this.#own[stripe]!, list.length)) return;
@@ -89,6 +98,12 @@ export class Stripes {
       changed = true;
     });
     return changed;
+  }
+
+  #patience(stripe: number, least: number): number {
+    const isSourceNext = this.#reach[stripe] === this.#own[stripe]! - 1;
+    if (isSourceNext && this.#pace[stripe] === 0) return FIRST_PIECE * least;
+    return Math.max(least, PACES * this.#pace[stripe]!);
   }
 
   /** Reaches on where nobody is left to be asked. */

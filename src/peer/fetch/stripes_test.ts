@@ -58,11 +58,22 @@ Deno.test("beside one who stalls the next is asked too, one at a time, up to the
   assertEquals(asked(stripes), "abc");
   assertEquals(stripes.piecesOf("a"), [0, 2]);
   assertEquals(stripes.reinforce(1_001, 1_000, always), false);
-  assertEquals(stripes.reinforce(2_000, 1_000, (stripe) => stripe === 0), true);
+  stripes.gained(0, 1_001);
+  assertEquals(stripes.reinforce(4_003, 1_000, (stripe) => stripe === 0), false);
+  assertEquals(stripes.reinforce(4_004, 1_000, (stripe) => stripe === 0), true);
   assertEquals(asked(stripes), "Sabc");
   // Those of the other stripe may wait for us: they are no help against stalling.
   assertEquals(stripes.reinforce(9_000, 1_000, (stripe) => stripe === 0), false);
   assertEquals(stripes.piecesOf("c"), [1, 3]);
+});
+
+Deno.test("before anything has come the source is asked late: it may only be slow", () => {
+  const stripes = new Stripes(lists("abS"), 4, 0);
+  assertEquals(stripes.reinforce(1_000, 1_000, always), true);
+  assertEquals(stripes.reinforce(7_999, 1_000, always), false);
+  assertEquals(asked(stripes), "ab");
+  assertEquals(stripes.reinforce(8_000, 1_000, always), true);
+  assertEquals(asked(stripes), "Sab");
 });
 
 Deno.test("a stripe that is whole needs nobody", () => {

@@ -4,7 +4,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { LabError } from "../../base/errors.ts";
+import { LabError, messageOf } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";
 import type { Holder } from "../../catalog/merge.ts";
@@ -158,7 +158,9 @@ function begin(
   const stop = new AbortController();
   const signals = [receiver.signal, stop.signal, ...cancelled ? [cancelled] : []];
   const done = receive(receiver, incoming, tell, AbortSignal.any(signals));
-  done.catch(() => {});
+  done.catch((cause) =>
+    receiver.context.log.warn(`What ${printable(from)} sends has not arrived: ${messageOf(cause)}`)
+  );
   return { id, listeners, stop, done };
 }
 
