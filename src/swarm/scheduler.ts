@@ -68,9 +68,14 @@ export class Scheduler {
     this.#contents.delete(id);
   }
 
-  /** Adds a source; it has nothing until {@linkcode offer} says so. */
-  addSource(id: SourceId, now: number): void {
-    this.#sources.set(id, new SourceState(id, now));
+  /**
+   * Adds a source; it has nothing until {@linkcode offer} says so.
+   *
+   * @param holder who is at its other end: connections to one holder share its speed, so that one of them isn't asked for
+   *   what another owes, unless that one is stuck.
+   */
+  addSource(id: SourceId, now: number, holder = `source ${id}`): void {
+    this.#sources.set(id, new SourceState(id, now, holder));
   }
 
   /** A source has all pieces of a content, or the given ones on top of those it had. */
@@ -225,6 +230,7 @@ export class Scheduler {
   #isSlow(other: SourceState, idle: SourceState, now: number): boolean {
     const silent = (now - other.lastProgress) / 1000;
     if (silent * 1000 > this.#limits.patience) return true;
+    if (other.holder === idle.holder) return false;
     // Nothing has come for more than 0.1 s, and for more than four times as long as the idle one takes for such a piece.
     const piece = other.bytes / other.requests;
     if (silent > 0.1 && idle.rate > 0 && silent > 4 * piece / idle.rate) return true;

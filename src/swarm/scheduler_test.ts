@@ -195,3 +195,15 @@ Deno.test("the rate of a source is what it delivers, pauses between requests lef
   arrive(1, 1, 62_000);
   assertEquals(scheduler.rateOf(1), 10);
 });
+
+Deno.test("a connection isn't asked for what another one to the same holder owes, unless that one is stuck", () => {
+  const scheduler = new Scheduler({ patience: 1000 });
+  scheduler.addSource(1, 0, "pc1");
+  scheduler.addSource(2, 0, "pc1");
+  scheduler.addContent("a", [10, 10]);
+  for (const id of [1, 2]) scheduler.offer(id, "a");
+  assertEquals(scheduler.poll(0).length, 2);
+  scheduler.arrived({ source: 1, content: "a", piece: 0 }, 1);
+  assertEquals(scheduler.poll(500), []);
+  assertEquals(scheduler.poll(1001), [{ source: 1, content: "a", piece: 1 }]);
+});

@@ -27,7 +27,7 @@ export class SourceState {
   lastProgress: number;
   #asked = new Map<string, Asked>();
 
-  constructor(readonly id: SourceId, now: number) {
+  constructor(readonly id: SourceId, now: number, readonly holder: string) {
     this.lastProgress = now;
   }
 

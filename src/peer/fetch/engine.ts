@@ -270,7 +270,7 @@ export class FetchEngine {
   #dialled(source: number): void {
     const holder = this.#sources.opened(source)?.holder;
     if (!holder) return;
-    this.#scheduler.addSource(source, this.#o.clock.monotonic());
+    this.#scheduler.addSource(source, this.#o.clock.monotonic(), holder.peer);
     for (const run of this.#runs.values()) {
       if (run.confirmed.has(holder.peer)) this.#scheduler.offer(source, run.id);
     }
