@@ -40,6 +40,9 @@ export const DEFAULT_LIMITS: SchedulerLimits = {
 /** Bytes asked of a source whose rate isn't known yet. */
 const FIRST_DEPTH = 2 * 1024 * 1024;
 
+/** Pieces after which a source's rate is believed. */
+const SURE = 3;
+
 /** Decides who is asked for which piece. */
 export class Scheduler {
   #limits: SchedulerLimits;
@@ -234,8 +237,8 @@ export class Scheduler {
     // Nothing has come for more than 0.1 s, and for more than four times as long as the idle one takes for such a piece.
     const piece = other.bytes / other.requests;
     if (silent > 0.1 && idle.rate > 0 && silent > 4 * piece / idle.rate) return true;
-    // Whoever has just delivered is not slow, whatever its first pieces took.
-    if (silent < 0.05) return false;
+    // The first pieces say little of a source: they waited for the connection and for each other.
+    if (other.delivered < SURE) return false;
     // What is left on the other takes it more than 0.1 s, and more than four times as long as it would take the idle one.
     const [theirs, ours] = [other.bytes / other.rate, other.bytes / idle.rate];
     return other.rate > 0 && idle.rate > 0 && theirs > 0.1 && theirs > 4 * ours;

@@ -88,7 +88,7 @@ export class FetchEngine {
     if (this.#o.signal.aborted) onAbort();
     this.#o.pool.listen((news) => this.#hear(news));
     // Stuck sources are seen only by the passing of time.
-    this.#stop = this.#o.clock.every(500, () => this.#pump());
+    this.#stop = this.#o.clock.every(100, () => this.#pump());
     try {
       this.#admit();
       await done;
