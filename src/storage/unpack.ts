@@ -78,13 +78,23 @@ export function checkClaim(claim: ContentFile, seen: string): void {
 
 /** Gives a file of ours its final name and time. */
 export function giveName(root: Root, temporary: string, { target, modified }: Item): string {
-  const path = root.pathToWrite(target);
   setTime(temporary, modified);
-  if (takeName(temporary, path)) return path;
+  if (takeNameIn(root, temporary, target)) return root.pathOf(target);
   throw new LabError(
     "failed",
     `Cannot finish ${printable(target)}: another file took that name meanwhile; run it again`,
   );
+}
+
+/** Another worker may just be putting a whole folder where an empty one was: then the folder is looked up again. */
+function takeNameIn(root: Root, temporary: string, target: string): boolean {
+  try {
+    return takeName(temporary, root.pathToWrite(target));
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound) || !existsSync(temporary)) throw cause;
+    root.refresh();
+    return takeName(temporary, root.pathToWrite(target));
+  }
 }
 
 function writeOne(root: Root, item: Item, bytes: Bytes, temporary: string): void {

@@ -40,6 +40,9 @@ export const DEFAULT_LIMITS: SchedulerLimits = {
 /** Bytes asked of a source whose rate isn't known yet. */
 const FIRST_DEPTH = 2 * 1024 * 1024;
 
+/** Pieces after which a source's rate is believed. */
+const SURE = 3;
+
 /** Decides who is asked for which piece. */
 export class Scheduler {
   #limits: SchedulerLimits;
@@ -68,9 +71,14 @@ export class Scheduler {
     this.#contents.delete(id);
   }
 
-  /** Adds a source; it has nothing until {@linkcode offer} says so. */
-  addSource(id: SourceId, now: number): void {
-    this.#sources.set(id, new SourceState(id, now));
+  /**
+   * Adds a source; it has nothing until {@linkcode offer} says so.
+   *
+   * @param holder who is at its other end: connections to one holder share its speed, so that one of them isn't asked for
+   *   what another owes, unless that one is stuck.
+   */
+  addSource(id: SourceId, now: number, holder = `source ${id}`): void {
+    this.#sources.set(id, new SourceState(id, now, holder));
   }
 
   /** A source has all pieces of a content, or the given ones on top of those it had. */
@@ -230,9 +238,12 @@ export class Scheduler {
   #isSlow(other: SourceState, idle: SourceState, now: number): boolean {
     const silent = (now - other.lastProgress) / 1000;
     if (silent * 1000 > this.#limits.patience) return true;
+    if (other.holder === idle.holder) return false;
     // Nothing has come for more than 0.1 s, and for more than four times as long as the idle one takes for such a piece.
     const piece = other.bytes / other.requests;
     if (silent > 0.1 && idle.rate > 0 && silent > 4 * piece / idle.rate) return true;
+    // The first pieces say little of a source: they waited for the connection and for each other.
+    if (other.delivered < SURE) return false;
     // What is left on the other takes it more than 0.1 s, and more than four times as long as it would take the idle one.
     const [theirs, ours] = [other.bytes / other.rate, other.bytes / idle.rate];
     return other.rate > 0 && idle.rate > 0 && theirs > 0.1 && theirs > 4 * ours;

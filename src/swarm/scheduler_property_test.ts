@@ -49,6 +49,8 @@ class Model {
   readonly refused = new Set<string>();
   /** Requests under way. */
   asked: PieceOrder[] = [];
+  /** When a source last answered, or was idle and then asked. */
+  readonly heard = new Map<number, number>();
   /** Requests that nobody waits for any more, but whose answers may still come. */
   late: PieceOrder[] = [];
   #nextSource = 1;
@@ -102,6 +104,7 @@ class Model {
     const id = this.#nextSource++;
     this.scheduler.addSource(id, this.now);
     this.sources.add(id);
+    this.heard.set(id, this.now);
   }
 
   lose(source: number): void {
@@ -142,7 +145,12 @@ class Model {
     const held = this.held.get(order.content)!;
     assertEquals(this.scheduler.arrived(order, this.now), !held.has(order.piece), "new or duplicate");
     held.add(order.piece);
+    this.settle(order);
+  }
+
+  settle(order: PieceOrder): void {
     this.asked = this.asked.filter((each) => each !== order);
+    this.heard.set(order.source, this.now);
   }
 
   /** An answer that nobody waits for: delivered after a withdrawal or a loss, or a second time; or failed late. */
@@ -165,7 +173,7 @@ class Model {
   fail(order: PieceOrder): void {
     this.scheduler.failed(order, this.now);
     this.refused.add(`${order.source}/${key(order)}`);
-    this.asked = this.asked.filter((each) => each !== order);
+    this.settle(order);
   }
 
   /** Takes the orders that come now, and looks whether each is allowed. */
@@ -179,7 +187,9 @@ class Model {
       assert(!this.held.get(content)!.has(piece), "held is final");
       const same = this.asked.filter((each) => key(each) === key(order));
       assert(!same.some((each) => each.source === source), "never twice of one source");
-      assert(same.length < 2, "of two sources at most");
+      const silent = (each: PieceOrder) => this.now - this.heard.get(each.source)! > LIMITS.patience;
+      assert(same.length < 2 || same.every(silent), "of two sources, and of more when these are silent");
+      if (!this.asked.some((each) => each.source === source)) this.heard.set(source, this.now);
       this.asked.push(order);
     }
     this.check();

@@ -175,11 +175,11 @@ Deno.test("an idle source takes over what a stuck one owes, the oldest first, an
 Deno.test("a source that delivers steadily keeps its pieces; a much slower one loses its last ones", () => {
   // Source 2 needs `each` milliseconds for a piece; source 1 one millisecond.
   const doubled = (each: number) => {
-    const { scheduler, poll, arrive } = world(8, 2, { patience: 1e9 });
+    const { scheduler, poll, arrive } = world(12, 2, { patience: 1e9, depthRequests: 6 });
     poll(0);
-    for (const piece of [0, 2, 4, 6]) arrive(1, piece, piece / 2 + 1);
-    arrive(2, 1, each);
-    scheduler.poll(each);
+    for (const piece of [0, 2, 4, 6, 8, 10]) arrive(1, piece, piece / 2 + 1);
+    for (const piece of [1, 3, 5]) arrive(2, piece, each * (piece + 1) / 2);
+    scheduler.poll(3 * each);
     return scheduler.asked - 3;
   };
   assertEquals(doubled(20), 0);
@@ -194,4 +194,16 @@ Deno.test("the rate of a source is what it delivers, pauses between requests lef
   scheduler.poll(61_000);
   arrive(1, 1, 62_000);
   assertEquals(scheduler.rateOf(1), 10);
+});
+
+Deno.test("a connection isn't asked for what another one to the same holder owes, unless that one is stuck", () => {
+  const scheduler = new Scheduler({ patience: 1000 });
+  scheduler.addSource(1, 0, "pc1");
+  scheduler.addSource(2, 0, "pc1");
+  scheduler.addContent("a", [10, 10]);
+  for (const id of [1, 2]) scheduler.offer(id, "a");
+  assertEquals(scheduler.poll(0).length, 2);
+  scheduler.arrived({ source: 1, content: "a", piece: 0 }, 1);
+  assertEquals(scheduler.poll(500), []);
+  assertEquals(scheduler.poll(1001), [{ source: 1, content: "a", piece: 1 }]);
 });

@@ -19,6 +19,8 @@ const NEWEST = 0.3;
 export class SourceState {
   /** Bytes asked for and not there yet. */
   bytes = 0;
+  /** Pieces that have come. */
+  delivered = 0;
   /** Bytes of the largest piece that it was asked for. */
   largest = 0;
   /** Bytes per second, a moving average; 0 until the first piece has come. */
@@ -27,7 +29,7 @@ export class SourceState {
   lastProgress: number;
   #asked = new Map<string, Asked>();
 
-  constructor(readonly id: SourceId, now: number) {
+  constructor(readonly id: SourceId, now: number, readonly holder: string) {
     this.lastProgress = now;
   }
 
@@ -60,6 +62,7 @@ export class SourceState {
     this.#asked.delete(key);
     this.bytes -= asked.length;
     if (delivered > 0) {
+      this.delivered++;
       const seconds = Math.max(now - Math.max(this.lastProgress, asked.since), 0.1) / 1000;
       const seen = delivered / seconds;
       this.rate = this.rate === 0 ? seen : this.rate + NEWEST * (seen - this.rate);

@@ -1,6 +1,6 @@
 /** Several peers at once. */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { assertFile, bytesOf, put, sha256Of, shared } from "./files.ts";
 import { assertCode, eventsOf, labTest } from "./lab.ts";
@@ -46,7 +46,9 @@ labTest("four peers: one file spreads, and what is fetched is shared at once", a
     const ended = assertCode(await lab.run("peer", pc, ["fetch", "image.bin", "--json"]), 0);
     const [fetched] = eventsOf(ended, "fetched");
     assertFile(join(lab.pc(pc), "share/image.bin"), bytes);
-    assertEquals(fetched?.bytes, bytes.length);
+    // Bytes from the network: at the end a piece may be asked for twice.
+    const fromNetwork = Number(fetched?.bytes);
+    assert(fromNetwork >= bytes.length && fromNetwork <= bytes.length + 2 ** 20, `${fromNetwork} bytes`);
     // All who have it are asked; how much each sends is chance.
     await rs.said(new RegExp(`Announce +${pc}: 1 file`));
     const index = await lab.run("peer", pc, ["index", "image.bin", "--json"]);

@@ -88,7 +88,7 @@ class Simulation {
   run(): Outcome {
     this.#scheduler.addContent("c", this.#lengths);
     this.#lines.forEach((line, id) => this.#connect(line, id));
-    this.#every(500, () => this.#pump());
+    this.#every(100, () => this.#pump());
     this.#every(1000, () => this.#lookForStalls());
     this.#pump();
     while (!this.#scheduler.isDone("c") && this.#events.length > 0 && this.now < END) {

@@ -42,6 +42,7 @@ export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
     to: flags.to,
     timeout: flags.timeout,
     port: server.address.port,
+    home: ownAddresses(),
     changed: (targets) => report(ctx, title, targets, run.bytes, began),
     signal,
   });
@@ -53,6 +54,15 @@ export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
     contents.close();
   }
   return tellEnd(ctx, run, title, (clock.monotonic() - began) / 1000);
+}
+
+/** Addresses of this PC; none where the system doesn't say. */
+function ownAddresses(): string[] {
+  try {
+    return Deno.networkInterfaces().map(({ address }) => address);
+  } catch {
+    return [];
+  }
 }
 
 /** One bar for all: the bytes that have arrived, of all that are to arrive. */

@@ -41,6 +41,8 @@ export interface BroadcastSetting {
   to: string[] | undefined;
   /** Milliseconds after which those who are not done have failed. */
   timeout: number;
+  /** Addresses of this PC: those who are in the same subnet get it first. */
+  home: string[];
   /** Where the files can be fetched. */
   port: number;
   /** Hears each change. */
@@ -112,8 +114,10 @@ export class Broadcast {
 
   #plan(peers: readonly WirePeer[]): string[] {
     const members = peers.map(({ name, address }) => ({ name, subnet: subnetOf(address) }));
-    const home = subnetOf(peers[0]?.address ?? "");
-    const { ancestors, order } = planBroadcast(members, home);
+    const home = this.#o.home.map(subnetOf).find((subnet) =>
+      members.some((member) => member.subnet === subnet)
+    );
+    const { ancestors, order } = planBroadcast(members, home ?? subnetOf(peers[0]?.address ?? ""));
     for (const [name, trees] of ancestors) {
       this.#stripes.set(name, trees.map((path) => path.map((above) => holderOf(this.#peers.get(above)!))));
     }

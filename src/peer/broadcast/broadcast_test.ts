@@ -80,6 +80,7 @@ class World implements AsyncDisposable {
       to: undefined,
       timeout: 60_000,
       port: 7,
+      home: ["127.0.0.1"],
       changed: () => {},
       signal: new AbortController().signal,
       ...more,

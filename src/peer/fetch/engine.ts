@@ -98,7 +98,7 @@ export class FetchEngine {
     if (this.#o.signal.aborted) onAbort();
     this.#o.pool.listen((news) => this.#hear(news));
     // Stuck sources are seen only by the passing of time.
-    this.#stop = this.#o.clock.every(500, () => this.#reinforce());
+    this.#stop = this.#o.clock.every(100, () => this.#reinforce());
     try {
       this.#admit();
       await done;
@@ -301,7 +301,7 @@ export class FetchEngine {
   #dialled(source: number): void {
     const holder = this.#sources.opened(source)?.holder;
     if (!holder) return;
-    this.#scheduler.addSource(source, this.#o.clock.monotonic());
+    this.#scheduler.addSource(source, this.#o.clock.monotonic(), holder.peer);
     for (const run of this.#runs.values()) {
       if (run.confirmed.has(holder.peer)) this.#offer(run, holder.peer);
     }
