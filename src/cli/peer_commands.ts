@@ -10,6 +10,7 @@ import {
   SERVE_FLAGS,
   STATUS_FLAGS,
 } from "./commands/peer_flags.ts";
+import { broadcastHelp } from "./broadcast_help.ts";
 import { command, type ProgramSpec } from "./spec.ts";
 
 /** The program `peer`. */
@@ -74,17 +75,8 @@ export const PEER: ProgramSpec = {
       run: () => import("./commands/peer_send.ts"),
     }),
     command({
-      name: "broadcast",
-      summary: "put files or folders on every peer, at the speed of the wire",
-      description:
-        "Every receiver also sends, so the time hardly depends on how many there are. The files take their " +
-        "names; what had a name before is moved to peer-data/replaced on that PC. Ends with a table of who has it.",
-      positionals: [{ name: "PATH", help: "file or folder", required: true, many: true }],
+      ...broadcastHelp("peer"),
       flags: PEER_BROADCAST_FLAGS,
-      examples: [
-        ["peer broadcast share/image.iso", "to every peer"],
-        ["peer broadcast share/lesson --to pc1,pc2 --timeout 5m", "a folder, to two of them"],
-      ],
       run: () => import("./commands/peer_broadcast.ts"),
     }),
     command({

@@ -1,6 +1,7 @@
 /** What `rs` can do. */
 
 import { RS_BROADCAST_FLAGS, RS_INDEX_FLAGS, RS_PEERS_FLAGS, RS_SERVE_FLAGS } from "./commands/rs_flags.ts";
+import { broadcastHelp } from "./broadcast_help.ts";
 import { command, type ProgramSpec } from "./spec.ts";
 
 /** The program `rs`. */
@@ -40,17 +41,8 @@ export const RS: ProgramSpec = {
       run: () => import("./commands/rs_peers.ts"),
     }),
     command({
-      name: "broadcast",
-      summary: "put files or folders on every peer, at the speed of the wire",
-      description:
-        "Every receiver also sends, so the time hardly depends on how many there are. The files take their " +
-        "names; what had a name before is moved to peer-data/replaced on that PC. Ends with a table of who has it.",
-      positionals: [{ name: "PATH", help: "file or folder", required: true, many: true }],
+      ...broadcastHelp("rs"),
       flags: RS_BROADCAST_FLAGS,
-      examples: [
-        ["rs broadcast share/image.iso", "to every peer"],
-        ["rs broadcast share/lesson --to pc1,pc2 --timeout 5m", "a folder, to two of them"],
-      ],
       run: () => import("./commands/rs_broadcast.ts"),
     }),
     command({

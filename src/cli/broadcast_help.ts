@@ -1,0 +1,22 @@
+/** What both programs say of their `broadcast`. */
+
+import type { Example, Positional } from "./spec.ts";
+
+const PATH: Positional = { name: "PATH", help: "file or folder", required: true, many: true };
+
+/** Name, help and examples of the command. */
+export function broadcastHelp(program: "rs" | "peer") {
+  const examples: readonly Example[] = [
+    [`${program} broadcast share/image.iso`, "to every peer"],
+    [`${program} broadcast share/lesson --to pc1,pc2 --timeout 5m`, "a folder, to two of them"],
+  ];
+  return {
+    name: "broadcast",
+    summary: "put files or folders on every peer, at the speed of the wire",
+    description:
+      "Every receiver also sends, so the time hardly depends on how many there are. The files take their " +
+      "names; what had a name before is moved to peer-data/replaced on that PC. Ends with a table of who has it.",
+    positionals: [PATH],
+    examples,
+  };
+}
