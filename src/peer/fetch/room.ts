@@ -20,9 +20,9 @@ export function withRoom(
 ): ContentPlan[] {
   const free = freeSpace(root.path);
   if (free === undefined) return [...plans];
-  const need = plans.reduce((sum, plan) => sum + plan.bytes, 0);
+  const need = plans.reduce((sum, plan) => sum + space(plan), 0);
   if (need <= free) return [...plans];
-  const missing = new Map(plans.map((plan) => [plan, plan.bytes - partBytes(root, plan.key)]));
+  const missing = new Map(plans.map((plan) => [plan, space(plan) - partBytes(root, plan.key)]));
   const fitting = plans.filter((plan) => missing.get(plan)! <= free);
   for (const plan of plans) {
     if (!fitting.includes(plan)) refused(plan, noRoom(missing.get(plan)!, free, root));
@@ -30,6 +30,11 @@ export function withRoom(
   const left = fitting.reduce((sum, plan) => sum + missing.get(plan)!, 0);
   if (left > free) throw noRoom(left, free, root);
   return fitting;
+}
+
+/** A pack lies on the disk twice while it is unpacked. */
+function space(plan: ContentPlan): number {
+  return plan.files.length > 1 ? 2 * plan.bytes : plan.bytes;
 }
 
 function noRoom(bytes: number, free: number, root: Root): LabError {

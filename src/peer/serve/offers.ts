@@ -126,7 +126,7 @@ async function gather(
   exchange: Exchange,
 ): Promise<Incoming> {
   const from = receiver.senderOf?.(exchange, offer) ??
-    (peerNameFault(offer.peer) ? cleanPeerName(offer.peer) : offer.peer);
+    (offer.peer === "rs" || !peerNameFault(offer.peer) ? offer.peer : cleanPeerName(offer.peer));
   const source: Holder = { peer: from, address: exchange.connection.remote.host, port: offer.port };
   const stripes = (offer.stripes ?? []).map((list) => [
     ...list.map(({ name, address, port }) => ({ peer: name, address, port })),

@@ -1,0 +1,40 @@
+import { assertEquals } from "@std/assert";
+import type { LabError } from "../../base/errors.ts";
+import { Root } from "../../storage/root.ts";
+import { freeSpace } from "../../storage/space.ts";
+import type { ContentPlan, PlacedFile } from "./contents.ts";
+import { withRoom } from "./room.ts";
+
+function plan(key: string, bytes: number, files: number): ContentPlan {
+  const file = (i: number): PlacedFile => ({
+    name: `${key}${i}`,
+    target: `${key}${i}`,
+    size: Math.floor(bytes / files),
+    sha256: "0".repeat(64),
+    modified: 0,
+    holders: [],
+    present: false,
+  });
+  return {
+    key,
+    files: Array.from({ length: files }, (_, i) => file(i)),
+    holders: [],
+    pieceSize: 262144,
+    bytes,
+  };
+}
+
+Deno.test("a pack needs its space twice, a single file once; what can't fit is left out by itself", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const free = freeSpace(folder)!;
+    const refused: [string, string][] = [];
+    const refuse = ({ key }: ContentPlan, { code }: LabError) => void refused.push([key, code]);
+    const plans = [plan("pack", free * 0.7, 2), plan("file", free * 0.7, 1), plan("absurd", 2 ** 52, 1)];
+    const fitting = withRoom(plans, Root.open(folder, "write"), refuse);
+    assertEquals(fitting.map(({ key }) => key), ["file"]);
+    assertEquals(refused, [["pack", "disk_full"], ["absurd", "disk_full"]]);
+  } finally {
+    await Deno.remove(folder);
+  }
+});
