@@ -13,7 +13,7 @@ function guardOf(options: { granted?: string[]; denied?: boolean; answer?: boole
     folders,
     canAsk: options.canAsk,
     note: (text) => notes.push(text),
-    resolve: (path) => Promise.resolve(path.startsWith("/") ? path : `/work/${path}`),
+    resolve: (path) => Promise.resolve(path.startsWith("/") ? path : `/lab/${path}`),
     permissions: {
       query({ name, path }) {
         const state = granted.has(`${name} ${path}`) ? "granted" : options.denied ? "denied" : "prompt";
@@ -31,10 +31,10 @@ function guardOf(options: { granted?: string[]; denied?: boolean; answer?: boole
 
 Deno.test("what is granted is not asked for", async () => {
   const { guard, asked, notes } = guardOf({
-    granted: ["read /work/share/a", "write /work/share/a"],
+    granted: ["read /lab/share/a", "write /lab/share/a"],
     canAsk: true,
   });
-  assertEquals(await guard("share/a", "read-write"), "/work/share/a");
+  assertEquals(await guard("share/a", "read-write"), "/lab/share/a");
   assertEquals([asked, notes], [[], []]);
 });
 
