@@ -28,7 +28,7 @@ export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
   const began = clock.monotonic();
   const paths: string[] = [];
   for (const path of ctx.args) paths.push(await ctx.ensureAccess(path, "read"));
-  const context = peerContext(ctx as unknown as CommandContext);
+  const context = peerContext(ctx);
   const files = await filesToSend(paths);
   const contents = contentsOf(files, context);
   const rate = flags.rate === undefined ? {} : { rate: flags.rate };

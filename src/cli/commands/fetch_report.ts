@@ -7,19 +7,22 @@ import type { FetchedFile } from "../../peer/fetch/content_run.ts";
 import type { FetchListener } from "../../peer/fetch/engine.ts";
 import type { CommandContext } from "../context.ts";
 
+/** What telling takes of a command's context. */
+type Telling = Pick<CommandContext, "output" | "progress" | "clock">;
+
 /** Files told one by one; of more, a summary says the rest. */
 const TOLD_ONE_BY_ONE = 20;
 
 /** Tells how a fetch goes. */
 export class FetchReport implements FetchListener {
-  #ctx: CommandContext;
+  #ctx: Telling;
   #files = 0;
   #present = 0;
   #bytes = 0;
   #failures: LabError[] = [];
   #began: number;
 
-  constructor(ctx: CommandContext) {
+  constructor(ctx: Telling) {
     this.#ctx = ctx;
     this.#began = ctx.clock.monotonic();
   }

@@ -19,9 +19,9 @@ type Ctx = CommandContext<typeof FETCH_FLAGS>;
 export async function run(ctx: Ctx): Promise<void> {
   const { flags, folders } = ctx;
   const data = await ctx.ensureAccess(folders.data, "read-write", { flag: "--data", folder: "data" });
-  const report = new FetchReport(ctx as unknown as CommandContext);
+  const report = new FetchReport(ctx);
   const control = flags.out === undefined && flags.rs === undefined
-    ? await connectControl(data, "peer", peerContext(ctx as unknown as CommandContext))
+    ? await connectControl(data, "peer", peerContext(ctx))
     : undefined;
   try {
     if (control) await byServe(ctx, control, report);
@@ -50,7 +50,7 @@ async function alone(ctx: Ctx, data: string, report: FetchReport): Promise<void>
   const folder = flags.out === undefined
     ? await ctx.ensureAccess(folders.share, "read-write", { flag: "--share" })
     : await ctx.ensureAccess(flags.out, "read-write", { flag: "--out" });
-  const context = peerContext(ctx as unknown as CommandContext);
+  const context = peerContext(ctx);
   const state = await loadPeerState(data);
   const index = new IndexFile(data, context);
   await fetchCommand({ patterns: [...ctx.args], from: flags.from, folder }, {

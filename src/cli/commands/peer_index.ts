@@ -26,7 +26,7 @@ export async function run(ctx: Ctx): Promise<void> {
     const rows = await localRows(ctx, data);
     return listLocal(query ? rows.filter(searcher(query)) : rows, output, options);
   }
-  const context = peerContext(ctx as unknown as CommandContext);
+  const context = peerContext(ctx);
   const state = await loadPeerState(data);
   const { rows } = await findFiles({
     rs: registrationServer(flags.rs, state),
@@ -41,7 +41,7 @@ export async function run(ctx: Ctx): Promise<void> {
 
 /** With a serve on this data folder index.csv is current; without one the share is scanned now. */
 async function localRows(ctx: Ctx, data: string): Promise<IndexRow[]> {
-  const context = peerContext(ctx as unknown as CommandContext);
+  const context = peerContext(ctx);
   if (await servedHere(data, "peer", context)) return await new IndexFile(data, context).load();
   const share = await ctx.ensureAccess(ctx.folders.share, "read-write", { flag: "--share" });
   Root.open(share, "write");

@@ -12,7 +12,7 @@ import { peerContext, registrationServer } from "./setting.ts";
 export async function run(ctx: CommandContext<typeof PEERS_FLAGS>): Promise<void> {
   const { flags, folders, output } = ctx;
   const data = await ctx.ensureAccess(folders.data, "read-write", { flag: "--data", folder: "data" });
-  const context = peerContext(ctx as unknown as CommandContext);
+  const context = peerContext(ctx);
   const state = await loadPeerState(data);
   const rs = await connectRs(
     registrationServer(flags.rs, state),

@@ -18,7 +18,7 @@ export async function run(ctx: CommandContext<typeof SEND_FLAGS>): Promise<void>
   const data = await ctx.ensureAccess(folders.data, "read-write", { flag: "--data", folder: "data" });
   const paths: string[] = [];
   for (const path of ctx.args) paths.push(await ctx.ensureAccess(path, "read"));
-  const context = peerContext(ctx as unknown as CommandContext);
+  const context = peerContext(ctx);
   const state = await loadPeerState(data);
   const rs = registrationServer(flags.rs, state);
   const files = await filesToSend(paths);

@@ -39,7 +39,7 @@ export async function startPeer(ctx: Ctx, event: Tell): Promise<PeerServe> {
   const data = await ctx.ensureAccess(folders.data, "read-write", { flag: "--data", folder: "data" });
   const rs = registrationServer(flags.rs, await loadPeerState(data));
   return await PeerServe.start({
-    context: peerContext(ctx as unknown as CommandContext),
+    context: peerContext(ctx),
     rs,
     name: flags.name,
     hostName: hostName(),

@@ -27,7 +27,7 @@ export async function run(ctx: Ctx): Promise<void> {
   const data = await ctx.ensureAccess(folders.data, "read-write", { flag: "--data", folder: "data" });
   const lock = lockDataFolder(Root.open(data, "write").path, "rs");
   try {
-    const context = peerContext(ctx as unknown as CommandContext);
+    const context = peerContext(ctx);
     const server = await start(ctx, data);
     const { host, port } = server.address;
     const serves = { host, port };
@@ -50,7 +50,7 @@ export async function run(ctx: Ctx): Promise<void> {
 
 async function start(ctx: Ctx, data: string): Promise<RegistryServer> {
   const { flags, output, log } = ctx;
-  const context = peerContext(ctx as unknown as CommandContext);
+  const context = peerContext(ctx);
   const onOffer = offerHandler({
     context,
     name: () => "rs",

@@ -12,7 +12,7 @@ import { peerContext } from "./setting.ts";
 
 /** Connects to the registration server that was named, or else to the one that runs here. */
 export async function askRs(ctx: CommandContext<typeof ASK_FLAGS>): Promise<Connection> {
-  const context = peerContext(ctx as unknown as CommandContext);
+  const context = peerContext(ctx);
   const rs = await rsAddress(ctx);
   return await connectRs(rs, toolIdentity(context), context, { signal: ctx.signal });
 }

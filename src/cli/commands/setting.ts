@@ -10,7 +10,9 @@ import { VERSION } from "../version.ts";
 import { RS_PORT } from "./common_flags.ts";
 
 /** What peer code is handed, made from what a command is handed. */
-export function peerContext(ctx: CommandContext): PeerContext {
+export function peerContext(
+  ctx: Pick<CommandContext, "clock" | "random" | "log" | "program">,
+): PeerContext {
   return {
     clock: ctx.clock,
     random: ctx.random,

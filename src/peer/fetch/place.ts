@@ -30,12 +30,10 @@ export async function placeFiles(
   const taken = new Set<string>();
   const view = new FolderView(root);
   const placed: PlacedFile[] = [];
-  const faults = new Map<string, LabError | undefined>();
+  const faultOf = folderFaults(root);
   for (const file of files) {
     const key = comparable(file.name);
-    const folder = file.name.slice(0, Math.max(0, file.name.lastIndexOf("/")));
-    if (!faults.has(folder)) faults.set(folder, folderFault(root, folder));
-    const fault = faults.get(folder) ?? clash(key, taken);
+    const fault = faultOf(file.name) ?? clash(key, taken);
     if (fault) {
       refused(file, fault);
     } else if (isTaken(key, taken) || view.has(file.name)) {
@@ -63,10 +61,10 @@ export async function placeInstead(
   const taken = new Set<string>();
   const view = new FolderView(root);
   const placed: PlacedFile[] = [];
+  const faultOf = folderFaults(root);
   for (const file of files) {
     const key = comparable(file.name);
-    const fault = folderFault(root, file.name.slice(0, Math.max(0, file.name.lastIndexOf("/")))) ??
-      clash(key, taken);
+    const fault = faultOf(file.name) ?? clash(key, taken);
     if (!fault && isTaken(key, taken)) {
       // Names that are one on some systems: the second file of the broadcast must not push the first away.
       const beside = await placeBeside(file, root, hash, taken);
@@ -143,6 +141,16 @@ function look(root: Root, target: string): Deno.FileInfo | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Tells why nothing can be written to a file's folder; looks at each folder once. */
+function folderFaults(root: Root): (name: string) => LabError | undefined {
+  const faults = new Map<string, LabError | undefined>();
+  return (name) => {
+    const folder = name.slice(0, Math.max(0, name.lastIndexOf("/")));
+    if (!faults.has(folder)) faults.set(folder, folderFault(root, folder));
+    return faults.get(folder);
+  };
 }
 
 /** Why nothing can be written to a folder: a file, or a link that leads out, stands in its way. */
