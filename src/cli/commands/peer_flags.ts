@@ -18,6 +18,11 @@ export const SERVE_FLAGS = {
   },
   rate: { type: "rate", value: "RATE", shownDefault: "no limit", help: "send at most so fast" },
   join: { type: "string", value: "CODE", help: "join code", hidden: true },
+  "accept-open-broadcasts": {
+    type: "boolean",
+    help: "take broadcasts from a server that is open to anybody",
+    hidden: true,
+  },
 } as const satisfies Flags;
 
 export const FETCH_FLAGS = {
