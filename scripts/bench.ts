@@ -7,10 +7,11 @@
 import type { Bench } from "./bench/bench.ts";
 import { UsageError } from "./bench/bench.ts";
 import { BENCH as MEMORY } from "./bench/memory.ts";
+import { BENCH as SWARM } from "./bench/swarm.ts";
 import { BENCH as TRANSFER } from "./bench/transfer.ts";
 import { CannotRun } from "./bench/tools.ts";
 
-const BENCHES: readonly Bench[] = [TRANSFER, MEMORY];
+const BENCHES: readonly Bench[] = [TRANSFER, MEMORY, SWARM];
 
 function overview(): string {
   const width = Math.max(...BENCHES.map(({ name }) => name.length));

@@ -17,6 +17,23 @@ export function parseStat(text: string): CpuTime {
   return { user: (utime + cutime) / TICKS, total: (utime + stime + cutime + cstime) / TICKS };
 }
 
+/** Reads the CPU time of the process alone, seconds, from the same text: without its children's. */
+export function parseOwn(text: string): number {
+  const [utime, stime] = text.slice(text.lastIndexOf(")") + 2).split(" ").slice(11, 13).map(Number) as [
+    number,
+    number,
+  ];
+  return (utime + stime) / TICKS;
+}
+
+/** Reads how long all cores together have been busy, seconds, from the text of /proc/stat. */
+export function parseMachineBusy(text: string): number {
+  const [user, nice, system, , , irq, softirq] = text.split("\n", 1)[0]!.split(/\s+/).slice(1).map(
+    Number,
+  ) as number[];
+  return (user! + nice! + system! + irq! + softirq!) / TICKS;
+}
+
 /** Reads the peak resident size, bytes, from the text of /proc/PID/status; 0 for a process that is ending. */
 export function parsePeak(text: string): number {
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) * 1024;
@@ -72,6 +89,16 @@ export function peakOf(pids: readonly number[]): number {
 /** User time of the whole machine since it started, seconds. */
 export function machineUser(): number {
   return parseMachineUser(read("/proc/stat"));
+}
+
+/** Busy time of all cores since the machine started, seconds. */
+export function machineBusy(): number {
+  return parseMachineBusy(read("/proc/stat"));
+}
+
+/** CPU time of all that this process has started, seconds; what it used itself isn't counted. */
+export function childrenCpu(): number {
+  return cpuOf([Deno.pid]).total - parseOwn(read("/proc/self/stat"));
 }
 
 /** Ends a process and its descendants at once. */

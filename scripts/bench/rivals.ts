@@ -161,6 +161,7 @@ export function nginxServer(
   source: string,
   work: string,
   port: number,
+  address = "127.0.0.1",
 ): { command: string[]; config: string } {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((kind) =>
     `${kind}_temp_path ${work};`
@@ -170,7 +171,7 @@ events { worker_connections 1024; }
 http {
   access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000;
   ${temporary.join(" ")}
-  server { listen 127.0.0.1:${port}; root ${source}; }
+  server { listen ${address}:${port}; root ${source}; }
 }
 `;
   return { command: ["nginx", "-c", `${work}/nginx.conf`, "-e", `${work}/err`], config };

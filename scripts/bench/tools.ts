@@ -9,9 +9,21 @@ const PACKAGES: Readonly<Record<string, string>> = {
   cmp: "diffutils",
   curl: "curl",
   diff: "diffutils",
+  ip: "iproute2",
+  iperf3: "iperf3",
   nginx: "nginx-light",
+  nsenter: "util-linux",
   openssl: "openssl",
+  opentracker: "opentracker",
+  python3: "python3",
   rsync: "rsync",
+  ss: "iproute2",
+  sysctl: "procps",
+  tc: "iproute2",
+  "udp-receiver": "udpcast",
+  "udp-sender": "udpcast",
+  uftp: "uftp",
+  uftpd: "uftp",
 };
 
 /** A bench can't be run here; the message says what to do. */
@@ -24,7 +36,8 @@ export function isRoot(): boolean {
   return Deno.uid() === 0;
 }
 
-async function isThere(program: string): Promise<boolean> {
+/** Whether a program can be found. */
+export async function isThere(program: string): Promise<boolean> {
   const { success } = await new Deno.Command("sh", { args: ["-c", `command -v ${program}`], stdout: "null" })
     .output();
   return success;
