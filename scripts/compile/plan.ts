@@ -22,6 +22,9 @@ export const TARGETS: Record<System, string> = {
 /** Modules that run as workers; those that aren't there (yet) are left out. */
 export const WORKERS = ["src/storage/scan_worker.ts", "src/peer/receive_worker.ts"] as const;
 
+/** Files that the programs read out of themselves. */
+export const ASSETS = ["src/protocol/wireshark/p2pdi.lua"] as const;
+
 /** The folder that each program keeps its data in, unless another one is baked. */
 const DATA: Record<Program, string> = { rs: "./rs-data", peer: "./peer-data" };
 const SHARE = "./share";
@@ -167,7 +170,7 @@ export function compileArguments(
     "--frozen",
     `--target=${TARGETS[system]}`,
     ...permissions(program, options),
-    ...paths.workers.map((worker) => `--include=${worker}`),
+    ...[...paths.workers, ...ASSETS].map((path) => `--include=${path}`),
     `--output=${paths.output}`,
     `src/cli/${program}.ts`,
     ...bakedArgument(program, options),

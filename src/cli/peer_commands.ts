@@ -12,6 +12,7 @@ import {
 } from "./commands/peer_flags.ts";
 import { broadcastHelp } from "./broadcast_help.ts";
 import { command, type ProgramSpec } from "./spec.ts";
+import { wiresharkHelp } from "./wireshark_help.ts";
 
 /** The program `peer`. */
 export const PEER: ProgramSpec = {
@@ -117,6 +118,7 @@ export const PEER: ProgramSpec = {
       examples: [["peer leave", "leave"]],
       run: () => import("./commands/peer_status.ts"),
     }),
+    command({ ...wiresharkHelp("peer"), run: () => import("./commands/wireshark.ts") }),
     command({
       name: "menu",
       summary: "choose what to do from a menu",

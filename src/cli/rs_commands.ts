@@ -3,6 +3,7 @@
 import { RS_BROADCAST_FLAGS, RS_INDEX_FLAGS, RS_PEERS_FLAGS, RS_SERVE_FLAGS } from "./commands/rs_flags.ts";
 import { broadcastHelp } from "./broadcast_help.ts";
 import { command, type ProgramSpec } from "./spec.ts";
+import { wiresharkHelp } from "./wireshark_help.ts";
 
 /** The program `rs`. */
 export const RS: ProgramSpec = {
@@ -58,5 +59,6 @@ export const RS: ProgramSpec = {
       examples: [["rs index", "all files"], ["rs index '*.pdf'", "those that match"]],
       run: () => import("./commands/rs_index.ts"),
     }),
+    command({ ...wiresharkHelp("rs"), run: () => import("./commands/wireshark.ts") }),
   ],
 };

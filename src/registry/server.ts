@@ -145,13 +145,13 @@ class RunningRegistry implements RegistryServer {
   #closing = false;
 
   constructor(private options: RegistryOptions, private registry: Registry) {
-    const { host, port, agent, clock, watchdog } = options;
+    const { host, port, agent, clock, watchdog, log } = options;
     this.name = options.name ?? "rs";
     this.#server = serve({ host, port }, {
       identity: { role: "rs", name: this.name, agent },
       mode: "open",
       handlerFor: (connection, hello) => this.#greeted(connection, hello),
-    }, { clock, watchdog });
+    }, { clock, watchdog, log });
     this.#stopTimer = clock.every(1_000, () => this.#expire());
   }
 

@@ -16,6 +16,7 @@ import type { ControlName, Message, MessageOf } from "../protocol/messages.ts";
 import { Exchange, remoteError } from "./exchange.ts";
 import { type DataFrame, Outbox, rejected } from "./outbox.ts";
 import type { ByteStream } from "./stream.ts";
+import type { Tally } from "./tally.ts";
 import type { Watchdog } from "./watchdog.ts";
 
 /** Answers a question from the other side. What it throws is sent back as an Error message. */
@@ -29,6 +30,8 @@ export interface ConnectionOptions {
   handler?: Handler;
   /** Ends the connection after so many milliseconds without a byte from the other side. */
   idle?: number;
+  /** Counts the frames. */
+  tally?: Tally;
 }
 
 /** Bytes read at a time: control messages are small; a piece's bytes have a channel of their own. */
@@ -69,7 +72,7 @@ export class Connection {
     this.#outbox = new Outbox(stream, this.clock, (cause) => {
       this.close(asLost(cause, this.title));
       return this.#reason;
-    });
+    }, options.tally);
     this.#decoder = new FrameDecoder((type) => frameRule(type, this.#greeted));
     this.closed = new Promise((resolve) => this.#markClosed = resolve);
     options.watchdog.add(this);
@@ -227,6 +230,7 @@ export class Connection {
   }
 
   #dispatch(frame: Frame): void {
+    if (frame.kind === "control" || frame.offset === 0) this.#options.tally?.countReceived(frame.type);
     const exchange = this.#exchanges.get(frame.stream);
     const theirs = this.#isTheirs(frame.stream);
     if (frame.kind === "data") {

@@ -7,10 +7,11 @@
 import type { Clock } from "../base/clock.ts";
 import { LabError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import { HEADER_BYTES, writeHeader } from "../protocol/frame.ts";
+import { HEADER_BYTES, readHeader, writeHeader } from "../protocol/frame.ts";
 import { DATA, type DataName } from "../protocol/messages.ts";
 import type { RateLimiter } from "./rate.ts";
 import { type ByteStream, writeAll } from "./stream.ts";
+import type { Tally } from "./tally.ts";
 
 /** Bytes of a data frame read from disk and written to the network at a time. */
 const SEND_BYTES = 256 * 1024;
@@ -49,8 +50,16 @@ export class Outbox {
   /** Kept from one data frame to the next, until {@linkcode trim}: a new one for each would cost a fifth of the time. */
   #buffer: Uint8Array = NO_BYTES;
 
-  /** @param fail ends the connection and says for what reason it has ended. */
-  constructor(stream: ByteStream, clock: Clock, fail: (cause: unknown) => unknown) {
+  /**
+   * @param fail ends the connection and says for what reason it has ended.
+   * @param tally counts what was written.
+   */
+  constructor(
+    stream: ByteStream,
+    clock: Clock,
+    fail: (cause: unknown) => unknown,
+    private tally?: Tally | undefined,
+  ) {
     this.#stream = stream;
     this.#clock = clock;
     this.#fail = fail;
@@ -79,6 +88,7 @@ export class Outbox {
     return this.#inTurn(async () => {
       await this.#write(bytes);
       this.#queuedBytes -= bytes.length;
+      this.tally?.countSent(readHeader(bytes).type);
     });
   }
 
@@ -108,6 +118,7 @@ export class Outbox {
         offset += take;
         head = 0;
       } while (offset < length);
+      this.tally?.countSent(DATA[kind].type);
     });
   }
 

@@ -6,9 +6,11 @@
 import type { Clock } from "../base/clock.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { HostPort } from "../base/units.ts";
+import type { Logger } from "../base/log.ts";
 import type { Connection } from "./connection.ts";
 import { type Host, welcome } from "./handshake.ts";
 import type { ByteStream } from "./stream.ts";
+import { Tally } from "./tally.ts";
 import { listenTcp } from "./tcp.ts";
 import type { Watchdog } from "./watchdog.ts";
 
@@ -25,24 +27,27 @@ export interface Server {
  * Serves P2P-DI/2 on a TCP port.
  *
  * @param at where to listen; port 0 takes a free one.
+ * @param options.log is told at the end how many frames of each type there were.
  * @param limits for tests; connections in all, and those that have not greeted.
  * @throws {LabError} when the port can't be had.
  */
 export function serve(
   at: HostPort,
   host: Host,
-  options: { clock: Clock; watchdog: Watchdog },
+  options: { clock: Clock; watchdog: Watchdog; log?: Logger },
   limits = { connections: LIMITS.connections as number, handshakes: LIMITS.handshakesInFlight as number },
 ): Server {
   const greeted = new Set<Connection>();
   const waiting = new Set<Connection>();
   const all = new Set<Connection>();
+  const tally = new Tally();
 
   const accept = (stream: ByteStream) => {
     if (waiting.size >= limits.handshakes) evictSilent(waiting);
     if (all.size >= limits.connections) evictSilent(waiting.size > 0 ? waiting : greeted);
     const connection: Connection = welcome(stream, host, {
       ...options,
+      tally,
       greeted: () => {
         waiting.delete(connection);
         greeted.add(connection);
@@ -57,13 +62,19 @@ export function serve(
     });
   };
 
+  let open = true;
   const listener = listenTcp(at, { clock: options.clock, accept });
   return {
     address: listener.address,
     connections: all,
     close() {
+      if (!open) return;
+      open = false;
       listener.close();
       for (const connection of all) connection.close();
+      const { port } = listener.address;
+      const { received, sent } = tally;
+      options.log?.debug(`Frames on port ${port}`, { port, received, sent });
     },
   };
 }
