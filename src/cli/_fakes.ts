@@ -20,6 +20,9 @@ export class FakeStream implements Stream {
   columns(): number | undefined {
     return this.isTerminal ? this.width : undefined;
   }
+  rows(): number | undefined {
+    return this.isTerminal ? 24 : undefined;
+  }
 }
 
 /** An Output over two fake streams. */

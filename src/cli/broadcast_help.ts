@@ -8,6 +8,7 @@ const PATH: Positional = { name: "PATH", help: "file or folder", required: true,
 export function broadcastHelp(program: "rs" | "peer") {
   const examples: readonly Example[] = [
     [`${program} broadcast share/image.iso`, "to every peer"],
+    [`${program} broadcast share/image.iso --report ${program}-data/report.html`, "with a page about it"],
     [`${program} broadcast share/lesson --to pc1,pc2 --timeout 5m`, "a folder, to two of them"],
   ];
   return {

@@ -91,6 +91,21 @@ export class Output {
     return this.#options.stderr.isTerminal;
   }
 
+  /** Size of the terminal that stderr is, in characters; undefined where nothing can be drawn in place. */
+  screen(): { columns: number; rows: number } | undefined {
+    const [columns, rows] = [this.#options.stderr.columns(), this.#options.stderr.rows()];
+    return columns === undefined || rows === undefined ? undefined : { columns, rows };
+  }
+
+  /** Harmless text with control sequences of our own, on stderr; takes nothing away first. For a live view. */
+  paint(text: string): void {
+    try {
+      this.#options.stderr.write(text);
+    } catch {
+      // Nobody is left to be told.
+    }
+  }
+
   /** Tells whether the reader of stdout has gone. */
   get closed(): boolean {
     return this.#closed;

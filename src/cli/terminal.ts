@@ -14,6 +14,8 @@ export interface Stream {
   readonly isTerminal: boolean;
   /** Width in columns; undefined when this isn't a terminal. */
   columns(): number | undefined;
+  /** Height in rows; undefined where nothing can be drawn in place: no terminal, or one that says it is dumb. */
+  rows(): number | undefined;
 }
 
 /** How often, and how long each time, a full pipe that was made non-blocking by somebody is waited for: 30 s in all. */
@@ -32,6 +34,14 @@ export function systemStream(name: "stdout" | "stderr"): Stream {
         return Deno.consoleSize().columns || 80;
       } catch {
         return 80;
+      }
+    },
+    rows() {
+      if (!file.isTerminal() || isDumb()) return undefined;
+      try {
+        return Deno.consoleSize().rows || 24;
+      } catch {
+        return 24;
       }
     },
   };
@@ -62,7 +72,11 @@ export function isClosedPipe(thrown: unknown): boolean {
 
 /** Tells whether colours are unwanted: NO_COLOR is set, or the terminal says that it's a dumb one. Asks nobody. */
 export function coloursUnwanted(): boolean {
-  if (Deno.noColor) return true;
+  return Deno.noColor || isDumb();
+}
+
+/** The terminal says that it obeys no control sequences. */
+function isDumb(): boolean {
   const readable = Deno.permissions.querySync({ name: "env", variable: "TERM" }).state === "granted";
   return readable && Deno.env.get("TERM") === "dumb";
 }

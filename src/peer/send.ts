@@ -183,14 +183,14 @@ async function findTarget(to: string, setting: SendSetting): Promise<HostPort> {
  */
 export function offerServer(
   contents: ContentStore,
-  setting: { context: PeerContext; name: string; rate?: number },
+  setting: { context: PeerContext; name: string; rate?: number; limiter?: RateLimiter },
   most = 64,
 ): Server {
   const { context } = setting;
   const handler = peerHandler({
     rows: () => [],
     contents,
-    rate: new RateLimiter(context.clock, setting.rate ?? Infinity),
+    rate: setting.limiter ?? new RateLimiter(context.clock, setting.rate ?? Infinity),
     self: () => ({ name: setting.name, port: server.address.port }),
     offer: () => {
       throw new LabError("unsupported", "This program only sends");

@@ -182,7 +182,16 @@ export const CONTROL = {
       stripes: v.optional(list(list(holder, 64), 8)),
     }),
   },
-  OfferProgress: { type: 0x41, cap: SMALL, schema: v.object({ bytes: count, total: count }) },
+  OfferProgress: {
+    type: 0x41,
+    cap: SMALL,
+    schema: v.object({
+      bytes: count,
+      total: count,
+      /** What the receiver sends at most, bytes per second; absent where it has no limit. */
+      limit: v.optional(count),
+    }),
+  },
   Receipt: {
     type: 0x42,
     cap: LIST,

@@ -6,6 +6,7 @@ import type { Clock } from "../base/clock.ts";
 export class RateLimiter {
   #tokens: number;
   #last: number;
+  #taken = 0;
 
   /**
    * @param rate bytes per second; Infinity for no limit.
@@ -21,12 +22,18 @@ export class RateLimiter {
     return !Number.isFinite(this.rate);
   }
 
+  /** Bytes taken so far. */
+  get taken(): number {
+    return this.#taken;
+  }
+
   /**
    * Takes `bytes` out of the bucket, into debt if need be.
    *
    * @returns milliseconds to wait before sending them.
    */
   take(bytes: number): number {
+    this.#taken += bytes;
     if (this.unlimited) return 0;
     const now = this.clock.monotonic();
     this.#tokens = Math.min(this.burst, this.#tokens + (now - this.#last) * this.rate / 1000);

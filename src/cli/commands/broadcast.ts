@@ -3,9 +3,11 @@
 import { EXIT } from "../../base/errors.ts";
 import { formatBytes, formatCount, formatRate, formatSeconds, type HostPort } from "../../base/units.ts";
 import { printable } from "../../catalog/names.ts";
-import { Broadcast, reasonOf, type Target } from "../../peer/broadcast/broadcast.ts";
+import { Broadcast, reasonOf } from "../../peer/broadcast/broadcast.ts";
 import { toolIdentity } from "../../peer/context.ts";
 import { contentsOf, filesToSend, offerServer } from "../../peer/send.ts";
+import { RateLimiter } from "../../transport/rate.ts";
+import { BroadcastWatch } from "../broadcast/watch.ts";
 import type { CommandContext } from "../context.ts";
 import type { BROADCAST_FLAGS } from "./common_flags.ts";
 import { peerContext } from "./setting.ts";
@@ -26,15 +28,19 @@ const MOST_CONNECTIONS = 1_200;
 export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
   const { flags, clock, signal } = ctx;
   const began = clock.monotonic();
+  const report = flags.report === undefined
+    ? undefined
+    : await ctx.ensureAccess(flags.report, "write", { flag: "--report", folder: "data" });
   const paths: string[] = [];
   for (const path of ctx.args) paths.push(await ctx.ensureAccess(path, "read"));
   const context = peerContext(ctx);
   const files = await filesToSend(paths);
   const contents = contentsOf(files, context);
-  const rate = flags.rate === undefined ? {} : { rate: flags.rate };
-  const server = offerServer(contents, { context, name: who.name, ...rate }, MOST_CONNECTIONS);
-  const tidy = clock.every(5_000, () => contents.tidy());
+  const limiter = new RateLimiter(clock, flags.rate ?? Infinity);
   const title = files.length === 1 ? files[0]!.offered : formatCount(files.length, "file");
+  const watch = new BroadcastWatch({ ctx, began, title, from: who.name, files, limiter, report });
+  const server = offerServer(contents, { context, name: who.name, limiter }, MOST_CONNECTIONS);
+  const tidy = clock.every(5_000, () => contents.tidy());
   const run = new Broadcast(files, {
     ...who,
     identity: toolIdentity(context, who.name),
@@ -43,17 +49,21 @@ export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
     timeout: flags.timeout,
     port: server.address.port,
     home: ownAddresses(),
-    changed: (targets) => report(ctx, title, targets, run.bytes, began),
+    changed: (targets) => watch.changed(targets),
     signal,
   });
   try {
     await run.run();
+  } catch (cause) {
+    watch.abandon(run.id, cause);
+    throw cause;
   } finally {
+    watch.stop();
     tidy();
     server.close();
     contents.close();
   }
-  return tellEnd(ctx, run, title, (clock.monotonic() - began) / 1000);
+  return tellEnd(ctx, run, title, watch, (clock.monotonic() - began) / 1000);
 }
 
 /** Addresses of this PC; none where the system doesn't say. */
@@ -65,21 +75,8 @@ function ownAddresses(): string[] {
   }
 }
 
-/** One bar for all: the bytes that have arrived, of all that are to arrive. */
-function report(ctx: Ctx, name: string, targets: readonly Target[], bytes: number, began: number): void {
-  const arrived = targets.reduce((sum, target) => sum + target.bytes, 0);
-  const seconds = Math.max(ctx.clock.monotonic() - began, 1) / 1000;
-  ctx.progress.report({
-    name,
-    bytes: arrived,
-    total: bytes * targets.length,
-    rate: Math.round(arrived / seconds),
-  });
-}
-
-function tellEnd(ctx: Ctx, run: Broadcast, name: string, seconds: number): number {
+function tellEnd(ctx: Ctx, run: Broadcast, name: string, watch: BroadcastWatch, seconds: number): number {
   const { output } = ctx;
-  ctx.progress.stop();
   const done = run.targets.filter((target) => target.state === "done");
   const failed = run.targets.filter((target) => target.state !== "done");
   output.json({
@@ -96,6 +93,7 @@ function tellEnd(ctx: Ctx, run: Broadcast, name: string, seconds: number): numbe
       ...(target.seconds === undefined ? {} : { seconds: Math.round(target.seconds * 1000) / 1000 }),
       ...(target.reason === undefined ? {} : { reason: reasonOf(target) }),
     })),
+    ...watch.fields,
   });
   output.table(
     run.targets.map((target) => ({
@@ -120,5 +118,6 @@ function tellEnd(ctx: Ctx, run: Broadcast, name: string, seconds: number): numbe
     } done in ` +
       `${formatSeconds(seconds)}${rate}`,
   );
+  watch.tellEnd(run.id);
   return failed.length === 0 ? EXIT.done : EXIT.failed;
 }

@@ -45,4 +45,5 @@ export const BROADCAST_FLAGS = {
   to: { type: "list", value: "NAME,...", help: "only these peers" },
   rate: { type: "rate", value: "RATE", shownDefault: "no limit", help: "send at most so fast" },
   timeout: { type: "duration", value: "TIME", default: "10m", help: "who isn't done by then has failed" },
+  report: { type: "string", value: "FILE.html", help: "write a page that tells how it went" },
 } as const satisfies Flags;

@@ -23,6 +23,8 @@ export interface Target {
   state: "waiting" | "receiving" | "done" | "failed";
   /** Verified bytes, as it says. */
   bytes: number;
+  /** What it says it sends at most, bytes per second; nothing where it has no limit. */
+  limit?: number;
   /** Why it failed, or why it waits. */
   reason?: string;
   /** Seconds from the beginning until it was done. */
@@ -184,7 +186,10 @@ export class Broadcast {
     target.state = "receiving";
     while (true) {
       const incoming = await exchange.next(TIMEOUTS.manifest);
-      if (incoming.kind === "OfferProgress") target.bytes = incoming.bytes;
+      if (incoming.kind === "OfferProgress") {
+        target.bytes = incoming.bytes;
+        if (incoming.limit !== undefined) target.limit = incoming.limit;
+      }
       if (incoming.kind === "Receipt" && !incoming.more) break;
       this.#tell();
     }

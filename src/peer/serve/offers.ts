@@ -34,6 +34,8 @@ export interface OfferReceiver {
   known?: (name: string, size: number, modified: number) => string | undefined;
   received: (file: FetchedFile, from: string) => void;
   signal: AbortSignal;
+  /** What this process sends at most, bytes per second; told to who offers. */
+  sendLimit?: number;
   /** Workers that wait for work; new ones are started where there are none. */
   pool?: () => BorrowedPool;
   /** What a broadcast needs; without it broadcasts are refused. */
@@ -150,9 +152,13 @@ function begin(
     `${printable(from)} sends ${formatCount(files.length, "file")}, ${formatBytes(total)}`,
   );
   const listeners = new Set<Exchange>();
+  const { sendLimit = Infinity } = receiver;
+  const limit = Number.isFinite(sendLimit) ? { limit: Math.round(sendLimit) } : {};
   const tell = (bytes: number) => {
     for (const exchange of listeners) {
-      exchange.send({ kind: "OfferProgress", bytes: Math.min(bytes, total), total }).catch(() => {});
+      exchange.send({ kind: "OfferProgress", bytes: Math.min(bytes, total), total, ...limit }).catch(
+        () => {},
+      );
     }
   };
   const stop = new AbortController();

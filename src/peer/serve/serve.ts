@@ -225,6 +225,7 @@ export class PeerServe {
         received: (file, from) => this.#receivedFile(file, from),
         signal: this.#ending.signal,
         pool: () => this.#warm.borrow(),
+        sendLimit: this.#rate.rate,
         broadcast: {
           relay: this.#relay,
           whole: (files) => this.#contents.manifest(files).then(() => {}, () => {}),
