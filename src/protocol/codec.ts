@@ -19,6 +19,9 @@ const DATA_BY_TYPE = new Map<number, DataName>(
   (Object.keys(DATA) as DataName[]).map((kind) => [DATA[kind].type, kind]),
 );
 
+/** Read before the handshake is over. */
+const GREETINGS = new Set<ControlName>(["Hello", "Welcome", "Error", "Challenge", "Proof", "Join", "Joined"]);
+
 const decodeText = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
@@ -30,8 +33,7 @@ export function frameRule(type: number, greeted: boolean): FrameRule {
   const control = CONTROL_BY_TYPE.get(type);
   const data = DATA_BY_TYPE.get(type);
   if (!greeted) {
-    const greeting = control === "Hello" || control === "Welcome" || control === "Error";
-    return { cap: LIMITS.handshakeFrame, data: false, skip: !greeting };
+    return { cap: LIMITS.handshakeFrame, data: false, skip: !control || !GREETINGS.has(control) };
   }
   if (control) return { cap: CONTROL[control].cap, data: false };
   if (data) return { cap: DATA[data].cap, data: true };

@@ -32,7 +32,10 @@ const row = v.object({
 /** [name, size in bytes, SHA-256]: a file of a content. */
 const file = v.tuple([name, count, sha256]);
 
-const holder = v.object({ name: peerName, address, port });
+/** Made from a member's public key; only in a secured lab. */
+const memberId = text(32);
+
+const holder = v.object({ name: peerName, address, port, id: v.optional(memberId) });
 
 const peerRecord = v.object({
   name: peerName,
@@ -46,6 +49,22 @@ const peerRecord = v.object({
   registrations30d: count,
   /** ISO 8601 UTC. */
   lastRegistered: text(32),
+  id: v.optional(memberId),
+});
+
+/** 32 random bytes, hexadecimal. */
+const nonce = sha256;
+
+/** What the lab's authority says of a member. */
+export const card = v.object({
+  /** The name that the member has in this lab. */
+  name: peerName,
+  /** May it share and fetch, or command the lab too? */
+  role: v.picklist(["member", "lead"]),
+  /** Public key, SPKI in base64. */
+  key: text(100),
+  /** Of the authority, base64. */
+  signature: text(100),
 });
 
 const SMALL = LIMITS.smallMessage;
@@ -79,6 +98,51 @@ export const CONTROL = {
   },
   Error: { type: 0x03, cap: SMALL, schema: v.object({ code: text(32), message: text(1000) }) },
   Cancel: { type: 0x04, cap: SMALL, schema: v.object({}) },
+  // Secured handshake
+  Challenge: {
+    type: 0x05,
+    cap: LIMITS.handshakeFrame,
+    schema: v.object({
+      nonce,
+      /** RS only: the authority's certificate, PEM, for those who have a join code and nothing else yet. */
+      authority: v.optional(text(2_000)),
+    }),
+  },
+  Proof: {
+    type: 0x06,
+    cap: LIMITS.handshakeFrame,
+    schema: v.object({
+      /** The server's name, as TLS has shown it. */
+      to: text(64),
+      card,
+      /** Of the dialler, base64. */
+      signature: text(100),
+    }),
+  },
+  Join: {
+    type: 0x07,
+    cap: LIMITS.handshakeFrame,
+    schema: v.object({
+      name: peerName,
+      /** The newcomer's public key, SPKI in base64. */
+      key: text(100),
+      /** HMAC-SHA-256 with the invitation's secret, base64. */
+      proof: text(100),
+      /** Signature with the newcomer's private key, base64. */
+      possession: text(100),
+    }),
+  },
+  Joined: {
+    type: 0x08,
+    cap: LIMITS.handshakeFrame,
+    schema: v.object({
+      /** The authority's public key, SPKI in base64. */
+      authorityKey: text(100),
+      /** The newcomer's certificate, PEM. */
+      certificate: text(2_000),
+      card,
+    }),
+  },
   // Registration
   Register: {
     type: 0x10,
@@ -130,6 +194,15 @@ export const CONTROL = {
     }),
   },
   Announced: { type: 0x19, cap: SMALL, schema: v.object({ rows: count }) },
+  Revoked: {
+    type: 0x44,
+    cap: LIST,
+    schema: v.object({
+      /** Ids of those who are members no longer. */
+      ids: list(memberId, 30_000),
+    }),
+  },
+  Heard: { type: 0x1a, cap: SMALL, schema: v.object({}) },
   // Index
   RFCQuery: {
     type: 0x20,
@@ -219,12 +292,9 @@ export const DATA = {
 
 /** Numbers kept for messages that are designed but not built; PROTOCOL.md says what for. */
 export const RESERVED = {
-  Challenge: 0x05,
-  Proof: 0x06,
   Have: 0x34,
   Choke: 0x35,
   Unchoke: 0x36,
-  Revoke: 0x44,
   Withdraw: 0x45,
 } as const;
 
