@@ -13,6 +13,8 @@ export interface Holder {
   address: string;
   /** TCP port of the peer's server. */
   port: number;
+  /** In a secured lab: who must be found there. */
+  id?: string;
 }
 
 /** A row with its holder. */
@@ -39,7 +41,8 @@ function isHolder(holder: Holder): boolean {
   return typeof holder.peer === "string" &&
     (holder.peer === "rs" || peerNameFault(holder.peer) === undefined) &&
     typeof holder.address === "string" && /^[\w.:%-]{1,255}$/.test(holder.address) &&
-    Number.isInteger(holder.port) && holder.port >= 1 && holder.port <= 65535;
+    Number.isInteger(holder.port) && holder.port >= 1 && holder.port <= 65535 &&
+    (holder.id === undefined || typeof holder.id === "string" && /^[0-9a-z]{1,32}$/.test(holder.id));
 }
 
 /** Good rows only, as objects of our own; of those with one name the last. */
@@ -105,9 +108,10 @@ export class MergedIndex {
    * @param ttlMs how long it holds, milliseconds; at most {@linkcode MAX_TTL_MS}.
    */
   learn(holder: Holder, rows: readonly IndexRow[], now: number, ttlMs: number): void {
-    const { peer, address, port } = holder;
+    const { peer, address, port, id } = holder;
+    const known = { peer, address, port, ...(id === undefined ? {} : { id }) };
     const expires = now + Math.min(Math.max(ttlMs || 0, 0), MAX_TTL_MS);
-    this.#peers.set(peer, { holder: { peer, address, port }, rows: cleanRows(rows), expires });
+    this.#peers.set(peer, { holder: known, rows: cleanRows(rows), expires });
     this.#makeFit();
   }
 
@@ -168,13 +172,10 @@ export class MergedIndex {
     const { version, peers } = (value ?? {}) as { version?: unknown; peers?: unknown };
     if (version !== 1 || !Array.isArray(peers)) return merged;
     for (const entry of peers as unknown[]) {
-      const { peer, address, port, expires, rows } = (entry ?? {}) as Holder & {
-        expires: unknown;
-        rows: unknown;
-      };
-      if (!isHolder({ peer, address, port }) || !Array.isArray(rows)) continue;
+      const { expires, rows, ...holder } = (entry ?? {}) as Holder & { expires: unknown; rows: unknown };
+      if (!isHolder(holder) || !Array.isArray(rows)) continue;
       if (typeof expires !== "number" || !(expires > now)) continue;
-      merged.learn({ peer, address, port }, rows.flatMap(fromCells), now, expires - now);
+      merged.learn(holder, rows.flatMap(fromCells), now, expires - now);
     }
     return merged;
   }

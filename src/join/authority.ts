@@ -7,7 +7,7 @@ import * as v from "../deps/valibot.ts";
 import type { Card } from "./card.ts";
 import { makeCard, type Role } from "./card.ts";
 import { exportPrivate, exportPublic, generateKeys, importPrivate, importPublic, memberId } from "./keys.ts";
-import { RS_NAME } from "./lab_security.ts";
+import { RS_NAME, ZONE } from "../protocol/secured.ts";
 
 /** As it's kept. */
 export const authoritySchema = v.object({
@@ -21,12 +21,6 @@ export const authoritySchema = v.object({
 
 /** The lab's authority, its private key included. */
 export type Authority = v.InferOutput<typeof authoritySchema>;
-
-/**
- * The zone of all names in certificates. Top-level `.internal` is set aside for private use (ICANN, 2024): no public
- * authority, which the runtime trusts besides ours, may certify a name in it.
- */
-export const ZONE = "labswarm.internal";
 
 /** The clocks of lab PCs are wrong at times, some by years; who isn't a member any longer is told otherwise. */
 const VALID = { notBefore: new Date("2000-01-01T00:00:00Z"), notAfter: new Date("2099-12-31T00:00:00Z") };

@@ -9,12 +9,10 @@
 import { toHex, utf8 } from "../base/bytes.ts";
 import { LabError } from "../base/errors.ts";
 import type { Fields } from "../protocol/messages.ts";
+import { RS_NAME } from "../protocol/secured.ts";
 import { type Member, readCard } from "./card.ts";
 import type { Credentials } from "./credentials.ts";
 import { importPrivate, importPublic, isSigned, sign } from "./keys.ts";
-
-/** How the registration server is called, beside its own id. */
-export const RS_NAME = "rs";
 
 /** A member's side of every secured handshake. */
 export class LabSecurity {

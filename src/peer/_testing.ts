@@ -95,7 +95,6 @@ export class Holder {
     });
     this.#server = serve({ host: "127.0.0.1", port }, {
       identity: { role: "peer", name: this.name, agent: "test" },
-      mode: "open",
       handlerFor: () => {
         this.dialled++;
         return (message, exchange) => {

@@ -3,6 +3,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
+import type { LabSecurity } from "../join/lab_security.ts";
 import type { Identity } from "../transport/handshake.ts";
 import type { Watchdog } from "../transport/watchdog.ts";
 
@@ -14,6 +15,8 @@ export interface PeerContext {
   watchdog: Watchdog;
   /** Program and version, for handshakes. */
   agent: string;
+  /** This PC's membership, in a secured lab: with it every connection is secured, without it none is. */
+  security?: LabSecurity | undefined;
 }
 
 /** How a program that isn't serving greets others. */

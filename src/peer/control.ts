@@ -90,7 +90,6 @@ export async function openControl(options: {
     { host: "127.0.0.1", port: 0 },
     {
       identity: { role: "control", agent: context.agent },
-      mode: "open",
       handlerFor: (connection) => {
         connection.idle = Infinity;
         return handler;

@@ -10,13 +10,13 @@ import type { Holder, MergedIndex } from "../catalog/merge.ts";
 import { printable } from "../catalog/names.ts";
 import type { IndexRow } from "../catalog/row.ts";
 import { matcher, searcher } from "../catalog/search.ts";
-import { greet, type Identity } from "../transport/handshake.ts";
-import { dialTcp } from "../transport/tcp.ts";
+import { connect } from "../transport/connect.ts";
+import type { Identity } from "../transport/handshake.ts";
 import type { Connection } from "../transport/connection.ts";
 import type { PeerContext } from "./context.ts";
 import type { NetworkRow } from "./fetch/select.ts";
 import { loadMergedIndex, saveMergedIndex } from "./peer_state.ts";
-import { connectRs, type IndexQuery, queryIndex, queryPeers } from "./rs_client.ts";
+import { connectRs, type IndexQuery, queryIndex, queryPeers, toHolder } from "./rs_client.ts";
 
 /** How long an index learnt from others is believed: as long as a registration lasts without KeepAlive. */
 const LEARNT_TTL = 7200_000;
@@ -74,17 +74,17 @@ async function fromPeer(access: NetworkAccess, rs: Connection, query: IndexQuery
       `Cannot reach ${printable(query.from!)}: no active peer has that name; see peer peers`,
     );
   }
-  const { clock, watchdog } = access.context;
+  const at = { host: peer.address, port: peer.port, id: peer.id };
   let connection: Connection;
   try {
-    const stream = await dialTcp({ host: peer.address, port: peer.port }, { clock, signal: access.signal });
-    ({ connection } = await greet(stream, access.identity, { clock, watchdog }));
+    const options = { ...access.context, signal: access.signal };
+    ({ connection } = await connect(at, access.identity, options));
   } catch (cause) {
     throw new LabError(codeOf(cause), `Cannot reach ${printable(peer.name)}: ${messageOf(cause)}`, { cause });
   }
   try {
     const { from: _, ...rest } = query;
-    const holder: Holder = { peer: peer.name, address: peer.address, port: peer.port };
+    const holder = toHolder(peer);
     return (await queryIndex(connection, rest)).map((row) => ({ ...row, holders: [holder] }));
   } finally {
     connection.close();

@@ -37,7 +37,6 @@ function world(setup: { index?: MessageOf<"RFCIndex">; peers?: MessageOf<"Peers"
   const listen = (role: "rs" | "peer"): Server =>
     serve({ host: "127.0.0.1", port: 0 }, {
       identity: { role, agent: "test" },
-      mode: "open",
       handlerFor: () => (message, exchange) => {
         asked.push(message);
         return exchange.send(
@@ -150,7 +149,6 @@ Deno.test("a peer that answers where the server should be is a usage error", asy
   await using w = world();
   const other = serve({ host: "127.0.0.1", port: 0 }, {
     identity: { role: "peer", agent: "test" },
-    mode: "open",
     handlerFor: () => () => {},
   }, w.context);
   const { context } = w;

@@ -1,6 +1,7 @@
 /** What the main thread and a receive worker say to each other. */
 
 import type { ErrorCode } from "../base/errors.ts";
+import type { Credentials } from "../join/credentials.ts";
 import type { PartSpec } from "../storage/part_spec.ts";
 import type { Identity } from "../transport/handshake.ts";
 
@@ -15,12 +16,21 @@ export interface PieceOrderWire {
 /** To the worker. */
 export type ReceiveOrder =
   /** `stall`: milliseconds without a byte after which a source that owes one is given up. */
-  | { kind: "start"; root: string; identity: Identity; stall: number }
+  | {
+    kind: "start";
+    root: string;
+    identity: Identity;
+    stall: number;
+    /** In a secured lab. */
+    credentials?: Credentials | undefined;
+  }
   /** Opens the part file of a content; `seed` copies what is in place already into it. */
   | { kind: "open"; content: string; spec: PartSpec; seed: boolean }
   /** Checks pieces that an earlier run may have left: every `step`th from `from` on. */
   | { kind: "check"; content: string; from: number; step: number }
-  | { kind: "dial"; source: number; host: string; port: number }
+  | { kind: "dial"; source: number; host: string; port: number; id?: string }
+  /** These are members no longer: no connection to them is kept or made. */
+  | { kind: "revoke"; ids: readonly string[] }
   | { kind: "ask"; orders: PieceOrderWire[] }
   | { kind: "hang-up"; source: number }
   | { kind: "finish"; content: string; checkWhole: boolean }

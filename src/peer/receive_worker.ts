@@ -11,17 +11,22 @@ import { MAX_PIECE_SIZE } from "../catalog/layout.ts";
 import { PartFile } from "../storage/part_file.ts";
 import { Root } from "../storage/root.ts";
 import { wholeSha256 } from "../storage/hashing.ts";
+import { LabSecurity } from "../join/lab_security.ts";
+import { dial as dialSource } from "../transport/connect.ts";
 import type { Identity } from "../transport/handshake.ts";
 import { PieceChannel } from "../transport/piece_channel.ts";
-import { dialTcp } from "../transport/tcp.ts";
 import type { ReceiveNews, ReceiveOrder } from "./receive_protocol.ts";
 
 let root: Root;
 let identity: Identity;
 /** Milliseconds without a byte after which a source that owes one is given up. */
 let stall: number = TIMEOUTS.pieceStall;
+/** This PC's membership, in a secured lab; orders that come before it is ready wait for it. */
+let security: Promise<LabSecurity> | undefined;
 const parts = new Map<string, PartFile>();
 const channels = new Map<number, PieceChannel | undefined>();
+/** Who is at the other end, in a secured lab. */
+const members = new Map<PieceChannel, string>();
 
 const tell = (news: ReceiveNews) => self.postMessage(news);
 
@@ -47,14 +52,15 @@ function check({ content, from, step }: Extract<ReceiveOrder, { kind: "check" }>
   tell({ kind: "checked", content, held });
 }
 
-async function dial({ source, host, port }: Extract<ReceiveOrder, { kind: "dial" }>): Promise<void> {
+async function dial({ source, host, port, id }: Extract<ReceiveOrder, { kind: "dial" }>): Promise<void> {
   channels.set(source, undefined);
   let channel: PieceChannel | undefined;
   try {
-    const stream = await dialTcp({ host, port }, { clock: systemClock });
-    channel = await openInTime(stream);
+    const own = await security;
+    channel = await openInTime(await dialSource({ host, port, id }, { clock: systemClock, security: own }));
     if (!channels.has(source)) return channel.close();
     channels.set(source, channel);
+    if (id !== undefined) members.set(channel, id);
     tell({ kind: "dialled", source });
     await receiveAll(source, channel);
   } catch (cause) {
@@ -62,13 +68,17 @@ async function dial({ source, host, port }: Extract<ReceiveOrder, { kind: "dial"
       tell({ kind: "lost", source, code: codeOf(cause), message: messageOf(cause) });
     }
     channel?.close();
+  } finally {
+    if (channel) members.delete(channel);
   }
 }
 
-async function openInTime(stream: Awaited<ReturnType<typeof dialTcp>>): Promise<PieceChannel> {
+async function openInTime(
+  { stream, proving }: Awaited<ReturnType<typeof dialSource>>,
+): Promise<PieceChannel> {
   const cancel = systemClock.after(TIMEOUTS.handshake, () => stream.close());
   try {
-    return await PieceChannel.open(stream, identity, systemClock);
+    return await PieceChannel.open(stream, identity, systemClock, proving);
   } catch (cause) {
     stream.close();
     throw cause;
@@ -137,6 +147,7 @@ function obey(order: ReceiveOrder): void {
       root = Root.open(order.root, "write");
       identity = order.identity;
       stall = order.stall;
+      security = order.credentials && LabSecurity.from(order.credentials);
       return;
     case "open":
       return open(order);
@@ -144,6 +155,10 @@ function obey(order: ReceiveOrder): void {
       return check(order);
     case "dial":
       dial(order);
+      return;
+    case "revoke":
+      security?.then((own) => own.revoke(order.ids));
+      for (const [channel, id] of members) if (order.ids.includes(id)) channel.close();
       return;
     case "ask":
       return ask(order);

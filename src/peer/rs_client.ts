@@ -3,10 +3,12 @@
 import { LabError } from "../base/errors.ts";
 import { formatHostPort, type HostPort } from "../base/units.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { WirePeer } from "../protocol/messages.ts";
+import type { WireHolder, WirePeer } from "../protocol/messages.ts";
+import { RS_NAME } from "../protocol/secured.ts";
+import type { Holder } from "../catalog/merge.ts";
 import type { Connection, Handler } from "../transport/connection.ts";
-import { greet, type Identity } from "../transport/handshake.ts";
-import { dialTcp } from "../transport/tcp.ts";
+import { connect } from "../transport/connect.ts";
+import type { Identity } from "../transport/handshake.ts";
 import type { PeerContext } from "./context.ts";
 import type { NetworkRow } from "./fetch/select.ts";
 
@@ -25,15 +27,9 @@ export async function connectRs(
   options: { signal?: AbortSignal; handler?: Handler } = {},
 ): Promise<Connection> {
   try {
-    const stream = await dialTcp(rs, {
-      clock: context.clock,
-      ...(options.signal ? { signal: options.signal } : {}),
-    });
-    const { connection, welcome } = await greet(stream, identity, {
-      clock: context.clock,
-      watchdog: context.watchdog,
-      ...(options.handler ? { handler: options.handler } : {}),
-    });
+    const { clock, watchdog, security } = context;
+    const at = { ...rs, id: RS_NAME };
+    const { connection, welcome } = await connect(at, identity, { clock, watchdog, security, ...options });
     if (welcome.role === "rs") return connection;
     connection.close();
     throw new LabError(
@@ -101,7 +97,7 @@ export async function queryIndex(connection: Connection, query: IndexQuery): Pro
     for (const { name, title, size, sha256, modified, holders } of answer.rows) {
       const known = holders.flatMap((i) => {
         const holder = answer.holders[i];
-        return holder ? [{ peer: holder.name, address: holder.address, port: holder.port }] : [];
+        return holder ? [toHolder(holder)] : [];
       });
       rows.push({ name, title, size, sha256, modified, holders: known });
     }
@@ -110,4 +106,9 @@ export async function queryIndex(connection: Connection, query: IndexQuery): Pro
     after = answer.next;
   }
   throw new LabError("protocol", "Cannot read the index: the list does not end");
+}
+
+/** A holder, or a peer, as it came over the wire. */
+export function toHolder({ name, address, port, id }: WireHolder): Holder {
+  return { peer: name, address, port, ...(id === undefined ? {} : { id }) };
 }

@@ -10,14 +10,16 @@ import type { HostPort } from "../base/units.ts";
 import type { Scanned } from "../catalog/index.ts";
 import { nameFault, printable } from "../catalog/names.ts";
 import type { MessageOf, WireFile } from "../protocol/messages.ts";
+import { RS_NAME } from "../protocol/secured.ts";
 import { hashFile } from "../storage/hashing.ts";
 import { MAX_PIECE_SIZE, pieceSizeFor } from "../catalog/layout.ts";
 import { fileError, Root } from "../storage/root.ts";
 import { isoTime, ShareScanner } from "../storage/scan.ts";
-import { greet, type Identity } from "../transport/handshake.ts";
+import { type Address, connect } from "../transport/connect.ts";
+import type { Connection } from "../transport/connection.ts";
+import type { Identity } from "../transport/handshake.ts";
 import { RateLimiter } from "../transport/rate.ts";
 import { serve, type Server } from "../transport/server.ts";
-import { dialTcp } from "../transport/tcp.ts";
 import type { PeerContext } from "./context.ts";
 import { connectRs, queryPeers } from "./rs_client.ts";
 import { ContentStore, type LocalFile } from "./serve/content_store.ts";
@@ -136,8 +138,11 @@ export async function send(
   const end = () => server.close();
   signal.addEventListener("abort", end, { once: true });
   try {
-    const stream = await dialTcp(target, { clock: context.clock, signal });
-    const { connection } = await greet(stream, setting.identity, { ...context, idle: TIMEOUTS.manifest });
+    const { connection } = await connect(target, setting.identity, {
+      ...context,
+      signal,
+      idle: TIMEOUTS.manifest,
+    });
     try {
       signal.addEventListener("abort", () => connection.close(new LabError("interrupted", "Interrupted")), {
         once: true,
@@ -158,8 +163,8 @@ export async function send(
   }
 }
 
-async function findTarget(to: string, setting: SendSetting): Promise<HostPort> {
-  if (to === "rs") return setting.rs;
+async function findTarget(to: string, setting: SendSetting): Promise<Address> {
+  if (to === "rs") return { ...setting.rs, id: RS_NAME };
   const rs = await connectRs(setting.rs, setting.identity, setting.context, { signal: setting.signal });
   try {
     const peers = await queryPeers(rs, setting.cookie === undefined ? {} : { cookie: setting.cookie });
@@ -170,7 +175,7 @@ async function findTarget(to: string, setting: SendSetting): Promise<HostPort> {
         `Cannot send to ${printable(to)}: no active peer has that name; see peer peers`,
       );
     }
-    return { host: peer.address, port: peer.port };
+    return { host: peer.address, port: peer.port, id: peer.id };
   } finally {
     rs.close();
   }
@@ -200,7 +205,7 @@ export function offerServer(
   const identity = { role: "peer" as const, name: setting.name, agent: context.agent };
   const server: Server = serve(
     { host: "0.0.0.0", port: 0 },
-    { identity, mode: "open", handlerFor: () => handler },
+    { identity, security: context.security, handlerFor: () => handler },
     context,
     { connections: most, handshakes: Math.max(32, most / 2) },
   );
@@ -209,7 +214,7 @@ export function offerServer(
 
 async function offer(
   files: readonly SendFile[],
-  connection: Awaited<ReturnType<typeof greet>>["connection"],
+  connection: Connection,
   port: number,
   setting: SendSetting,
 ): Promise<Delivered[]> {

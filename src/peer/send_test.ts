@@ -29,7 +29,6 @@ function world(more: Partial<OfferReceiver> = {}) {
   });
   const server = serve({ host: "127.0.0.1", port: 0 }, {
     identity: { role: "peer", agent: "test" },
-    mode: "open",
     handlerFor: () => handler,
   }, context);
   const setting = (signal: AbortSignal) => ({

@@ -149,7 +149,6 @@ class RunningRegistry implements RegistryServer {
     this.name = options.name ?? "rs";
     this.#server = serve({ host, port }, {
       identity: { role: "rs", name: this.name, agent },
-      mode: "open",
       handlerFor: (connection, hello) => this.#greeted(connection, hello),
     }, { clock, watchdog, log });
     this.#stopTimer = clock.every(1_000, () => this.#expire());

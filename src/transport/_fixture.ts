@@ -32,7 +32,7 @@ export async function pass(clock: FakeClock, ms: number): Promise<void> {
 }
 
 export function hostWith(handler: Handler): Host {
-  return { identity: { role: "peer", name: "PC-7", agent: "test" }, mode: "open", handlerFor: () => handler };
+  return { identity: { role: "peer", name: "PC-7", agent: "test" }, handlerFor: () => handler };
 }
 
 export function world(capacity?: number) {

@@ -15,6 +15,7 @@ import { type Frame, FrameDecoder } from "../protocol/frame.ts";
 import type { ControlName, Message, MessageOf } from "../protocol/messages.ts";
 import { Exchange, remoteError } from "./exchange.ts";
 import { type DataFrame, Outbox, rejected } from "./outbox.ts";
+import type { Member } from "./security.ts";
 import type { ByteStream } from "./stream.ts";
 import type { Tally } from "./tally.ts";
 import type { Watchdog } from "./watchdog.ts";
@@ -37,6 +38,9 @@ export interface ConnectionOptions {
 /** Bytes read at a time: control messages are small; a piece's bytes have a channel of their own. */
 const READ_BYTES = { first: 2 * 1024, most: 64 * 1024 };
 
+/** How long the last bytes may take to leave, milliseconds. */
+const FAREWELL = 2_000;
+
 /** Stream ids are u32; ids are never used twice. */
 const LAST_STREAM = 0xffffffff;
 
@@ -46,6 +50,8 @@ export class Connection {
   readonly closed: Promise<void>;
   /** Who the other side says it is; set by the handshake. */
   peerName: string | undefined;
+  /** Who dialled us, once that is proved; undefined in an open lab, and on a connection that we dialled. */
+  member: Member | undefined;
   /** Idle limit in milliseconds; may change as the connection's purpose becomes known. */
   idle: number;
   #stream: ByteStream;
@@ -178,8 +184,22 @@ export class Connection {
 
   /** Waits until everything handed over has been written, then closes. */
   async finish(): Promise<void> {
+    await this.#end();
+  }
+
+  async #end(reason?: unknown): Promise<void> {
     await this.#outbox.flushed();
-    this.close();
+    if (this.#stream.closeWrite && !this.isClosed) {
+      // A reader that takes nothing must not keep it open.
+      const patience = new AbortController();
+      const end = () => patience.abort();
+      await Promise.race([
+        this.#stream.closeWrite().then(end, end),
+        this.clock.sleep(FAREWELL, patience.signal).catch(() => {}),
+      ]);
+      patience.abort();
+    }
+    this.close(reason);
   }
 
   /** Called once a second by the watchdog. */
@@ -206,6 +226,9 @@ export class Connection {
         if (this.isClosed || this.#refused) return;
         if (n === null) break;
         this.#lastRead = this.clock.monotonic();
+        if (!this.#greeted && isTlsAlert(buffer.subarray(0, n))) {
+          throw new LabError("not_permitted", `${this.title} is secured: join its lab with a code first`);
+        }
         for (const frame of this.#decoder.push(buffer.subarray(0, n))) {
           this.#dispatch(frame);
           if (this.isClosed || this.#refused) return;
@@ -226,7 +249,7 @@ export class Connection {
     this.#refused = true;
     this.send({ kind: "Error", code: cause.code, message: cause.message.slice(0, 1000) }, 0);
     const reason = new RemoteProtocolError(`${this.title} broke the protocol: ${cause.message}`, { cause });
-    this.#outbox.flushed().then(() => this.close(reason));
+    this.#end(reason);
   }
 
   #dispatch(frame: Frame): void {
@@ -289,6 +312,11 @@ export class Connection {
       if (this.#exchanges.get(exchange.stream) === exchange) this.forget(exchange);
     }
   }
+}
+
+/** What TLS answers to a frame of ours: an alert (21), version 3.x. As a frame it would be one of 352 MB. */
+function isTlsAlert(bytes: Uint8Array): boolean {
+  return bytes[0] === 21 && bytes[1] === 3;
 }
 
 function seconds(ms: number): string {

@@ -1,14 +1,17 @@
 /**
- * The first messages on a connection: who are you, which versions do you speak. Plain mode only; the secured one puts its
- * Challenge and Proof (numbers reserved in PROTOCOL.md) between Hello and Welcome.
+ * The first messages on a connection: who are you, which versions do you speak. In a secured lab TLS has shown the
+ * dialler who the acceptor is, and Challenge and Proof show the acceptor who the dialler is, before anything else is
+ * listened to.
  */
 
+import { toHex } from "../base/bytes.ts";
 import { LabError, RemoteProtocolError } from "../base/errors.ts";
 import { TIMEOUTS } from "../base/limits.ts";
 import { PROTOCOL_VERSION } from "../protocol/codec.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { Connection, type ConnectionOptions, type Handler } from "./connection.ts";
 import type { Exchange } from "./exchange.ts";
+import type { Admission, Security } from "./security.ts";
 import type { ByteStream } from "./stream.ts";
 
 /** What a program says of itself. */
@@ -18,23 +21,39 @@ export interface Identity {
   agent: string;
 }
 
-/** The dialler's side: greets, and waits for the welcome. */
+/** How the dialler proves itself: by its membership, to the server that TLS has found at the other end. */
+export interface Proving {
+  security: Security;
+  to: string;
+}
+
+/** The first message. */
+export function helloOf(identity: Identity): MessageOf<"Hello"> {
+  return { kind: "Hello", versions: [PROTOCOL_VERSION], features: [], ...identity };
+}
+
+/**
+ * The dialler's side: greets, and waits for the welcome.
+ *
+ * @param options.proving in a secured lab; the stream must be TLS.
+ */
 export async function greet(
   stream: ByteStream,
   identity: Identity,
-  options: Omit<ConnectionOptions, "side">,
+  options: Omit<ConnectionOptions, "side"> & { proving?: Proving },
 ): Promise<{ connection: Connection; welcome: MessageOf<"Welcome"> }> {
+  const { proving } = options;
   const connection = new Connection(stream, { ...options, side: "dialer" });
   try {
-    const hello = connection.open({ kind: "Hello", versions: [PROTOCOL_VERSION], features: [], ...identity });
+    const said = helloOf(identity);
+    const hello = connection.open(said);
+    if (proving) {
+      const { nonce } = await hello.expect("Challenge", TIMEOUTS.handshake);
+      hello.send({ kind: "Proof", ...await proving.security.prove(proving.to, nonce, said) });
+    }
     const welcome = await hello.expect("Welcome", TIMEOUTS.handshake);
     connection.forget(hello);
-    if (welcome.version !== PROTOCOL_VERSION) {
-      throw new LabError(
-        "unsupported",
-        `${connection.title} speaks P2P-DI/${welcome.version}, this program ${PROTOCOL_VERSION}`,
-      );
-    }
+    checkWelcome(welcome, connection.title, proving);
     connection.peerName = welcome.name;
     return { connection, welcome };
   } catch (cause) {
@@ -43,13 +62,42 @@ export async function greet(
   }
 }
 
+/**
+ * Nobody goes on in a version or a mode that isn't its own.
+ *
+ * @throws {LabError} "unsupported", "not_permitted".
+ */
+export function checkWelcome(
+  welcome: MessageOf<"Welcome">,
+  title: string,
+  proving: Proving | undefined,
+): void {
+  if (welcome.version !== PROTOCOL_VERSION) {
+    throw new LabError(
+      "unsupported",
+      `${title} speaks P2P-DI/${welcome.version}, this program ${PROTOCOL_VERSION}`,
+    );
+  }
+  const mode = proving ? "secured" : "open";
+  if (welcome.mode !== mode) {
+    throw new LabError("not_permitted", `${title} says that it is ${welcome.mode}, and this PC is ${mode}`);
+  }
+}
+
 /** What the accepting side is, and what it does with those that greeted. */
 export interface Host {
   identity: Identity & { role: "peer" | "rs" | "control" };
-  mode: "open" | "secured";
+  /** Our membership, in a secured lab; its streams must be TLS. */
+  security?: Security | undefined;
+  /** Lets newcomers in. */
+  admission?: Admission | undefined;
   /** Gives what answers the questions of a connection. Called before the Welcome goes out: it must ask nothing yet. */
   handlerFor: (connection: Connection, hello: MessageOf<"Hello">) => Handler;
 }
+
+type WelcomeOptions = Omit<ConnectionOptions, "side" | "handler"> & {
+  greeted?: (connection: Connection) => void;
+};
 
 /**
  * The acceptor's side. The connection is returned at once; its first message must be a Hello, and soon.
@@ -57,44 +105,82 @@ export interface Host {
  * @param options.greeted is called when the handshake is over and the Welcome is on its way: from here on this side may
  *   ask, too.
  */
-export function welcome(
-  stream: ByteStream,
-  host: Host,
-  options: Omit<ConnectionOptions, "side" | "handler"> & { greeted?: (connection: Connection) => void },
-): Connection {
-  let handler: Handler | undefined;
+export function welcome(stream: ByteStream, host: Host, options: WelcomeOptions): Connection {
+  let state: "new" | "proving" | { handler: Handler } = "new";
   const connection: Connection = new Connection(stream, {
     ...options,
     side: "acceptor",
     idle: TIMEOUTS.handshake,
     handler: (message, exchange) => {
-      if (handler) {
+      if (typeof state === "object") {
         if (message.kind === "Hello") throw new RemoteProtocolError("A second Hello on one connection");
-        return handler(message, exchange);
+        return state.handler(message, exchange);
       }
-      if (message.kind !== "Hello") throw new RemoteProtocolError(`${message.kind} before Hello`);
+      if (message.kind !== "Hello" || state === "proving") {
+        throw new RemoteProtocolError(`${message.kind} where none is due in a handshake`);
+      }
       if (!message.versions.includes(PROTOCOL_VERSION)) {
-        return refuseVersions(connection, exchange);
+        return end(
+          connection,
+          exchange,
+          new LabError("unsupported", `This program speaks P2P-DI/${PROTOCOL_VERSION} only`),
+        );
       }
-      connection.peerName = message.name;
-      connection.idle = options.idle ?? TIMEOUTS.connectionIdle;
-      handler = host.handlerFor(connection, message);
-      connection.greeted();
-      const sent = exchange.send({
-        kind: "Welcome",
-        version: PROTOCOL_VERSION,
-        features: [],
-        mode: host.mode,
-        ...host.identity,
-      });
-      options.greeted?.(connection);
-      return sent;
+      if (!host.security) return enter(message, exchange);
+      state = "proving";
+      return prove(connection, host, host.security, message, exchange, () => enter(message, exchange));
     },
   });
+  const enter = (hello: MessageOf<"Hello">, exchange: Exchange): Promise<void> => {
+    connection.peerName = connection.member?.name ?? hello.name;
+    connection.idle = options.idle ?? TIMEOUTS.connectionIdle;
+    state = { handler: host.handlerFor(connection, hello) };
+    connection.greeted();
+    const sent = exchange.send({
+      kind: "Welcome",
+      version: PROTOCOL_VERSION,
+      features: [],
+      mode: host.security ? "secured" : "open",
+      ...host.identity,
+    });
+    options.greeted?.(connection);
+    return sent;
+  };
   return connection;
 }
 
-async function refuseVersions(connection: Connection, exchange: Exchange): Promise<void> {
-  await exchange.fail(new LabError("unsupported", `This program speaks P2P-DI/${PROTOCOL_VERSION} only`));
+/** Finds out who dialled; lets a newcomer in, and ends the connection with everybody but members. */
+async function prove(
+  connection: Connection,
+  host: Host,
+  security: Security,
+  { kind: _, ...hello }: MessageOf<"Hello">,
+  exchange: Exchange,
+  enter: () => Promise<void>,
+): Promise<void> {
+  const nonce = toHex(crypto.getRandomValues(new Uint8Array(32)));
+  const { admission } = host;
+  try {
+    await exchange.send({
+      kind: "Challenge",
+      nonce,
+      ...(admission ? { authority: admission.authority } : {}),
+    });
+    const answer = await exchange.next(TIMEOUTS.handshake);
+    if (answer.kind === "Join" && admission) {
+      await exchange.send(await admission.admit(answer, nonce, connection.remote.host));
+      return await connection.finish();
+    }
+    if (answer.kind !== "Proof") throw new RemoteProtocolError(`${answer.kind} where a Proof was due`);
+    connection.member = await security.verify(answer, nonce, hello);
+  } catch (thrown) {
+    if (thrown instanceof RemoteProtocolError) throw thrown;
+    return await end(connection, exchange, thrown);
+  }
+  if (!connection.isClosed) await enter();
+}
+
+async function end(connection: Connection, exchange: Exchange, why: unknown): Promise<void> {
+  await exchange.fail(why);
   await connection.finish();
 }

@@ -9,11 +9,12 @@ import type { Bytes } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { LabError, messageOf, RemoteProtocolError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import { decodeMessage, encodeMessage, frameRule, PROTOCOL_VERSION } from "../protocol/codec.ts";
+import { formatHostPort } from "../base/units.ts";
+import { decodeMessage, encodeMessage, frameRule } from "../protocol/codec.ts";
 import { HEADER_BYTES, readHeader } from "../protocol/frame.ts";
-import { DATA, type Message } from "../protocol/messages.ts";
+import { DATA, type Message, type MessageOf } from "../protocol/messages.ts";
 import { remoteError } from "./exchange.ts";
-import type { Identity } from "./handshake.ts";
+import { checkWelcome, helloOf, type Identity, type Proving } from "./handshake.ts";
 import { type ByteStream, writeAll } from "./stream.ts";
 
 /**
@@ -54,21 +55,33 @@ export class PieceChannel {
    * Greets on a fresh connection.
    *
    * @param clock lets bytes gather between two reads where they come slowly; without one nothing waits.
+   * @param proving in a secured lab; the stream must be TLS.
    * @throws {LabError} when the other side isn't one of ours or refuses.
    */
-  static async open(stream: ByteStream, identity: Identity, clock?: Clock): Promise<PieceChannel> {
+  static async open(
+    stream: ByteStream,
+    identity: Identity,
+    clock?: Clock,
+    proving?: Proving,
+  ): Promise<PieceChannel> {
     const channel = new PieceChannel(stream, clock);
-    channel.#send(
-      { kind: "Hello", versions: [PROTOCOL_VERSION], features: [], ...identity },
-      channel.#take(),
-    );
-    let message;
-    do message = await channel.#message(); while (!message);
-    if (message.kind === "Error") throw remoteError(message);
-    if (message.kind !== "Welcome" || message.version !== PROTOCOL_VERSION) {
-      throw new RemoteProtocolError(`${message.kind} where a Welcome was due`);
+    const hello = helloOf(identity);
+    const id = channel.#take();
+    channel.#send(hello, id);
+    if (proving) {
+      const { nonce } = await channel.#greeting("Challenge");
+      channel.#send({ kind: "Proof", ...await proving.security.prove(proving.to, nonce, hello) }, id);
     }
+    checkWelcome(await channel.#greeting("Welcome"), formatHostPort(stream.remote), proving);
     return channel;
+  }
+
+  async #greeting<K extends "Challenge" | "Welcome">(kind: K): Promise<MessageOf<K>> {
+    let message;
+    do message = await this.#message(); while (!message);
+    if (message.kind === "Error") throw remoteError(message);
+    if (message.kind !== kind) throw new RemoteProtocolError(`${message.kind} where a ${kind} was due`);
+    return message as MessageOf<K>;
   }
 
   /** Pieces asked for and not there yet. */

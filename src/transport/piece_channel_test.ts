@@ -37,7 +37,7 @@ Deno.test("pieces from a connection of ours, many asked for at once", async () =
   const clock = new FakeClock();
   const [near, far] = memoryPipe();
   const handlerFor = () => servePieces;
-  const holder = welcome(far, { identity: { role: "peer", agent: "t" }, mode: "open", handlerFor }, {
+  const holder = welcome(far, { identity: { role: "peer", agent: "t" }, handlerFor }, {
     clock,
     watchdog: new Watchdog(clock),
   });

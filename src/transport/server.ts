@@ -4,6 +4,7 @@
  */
 
 import type { Clock } from "../base/clock.ts";
+import { LabError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { HostPort } from "../base/units.ts";
 import type { Logger } from "../base/log.ts";
@@ -63,7 +64,15 @@ export function serve(
   };
 
   let open = true;
-  const listener = listenTcp(at, { clock: options.clock, accept });
+  const { security } = host;
+  const listener = listenTcp(at, {
+    clock: options.clock,
+    accept,
+    ...(security ? { tls: security.credentials } : {}),
+  });
+  const stopHearing = security?.onRevoked((ids) => {
+    for (const each of all) if (each.member && ids.includes(each.member.id)) each.close(revoked(each));
+  });
   return {
     address: listener.address,
     connections: all,
@@ -71,12 +80,18 @@ export function serve(
       if (!open) return;
       open = false;
       listener.close();
+      stopHearing?.();
       for (const connection of all) connection.close();
       const { port } = listener.address;
       const { received, sent } = tally;
       options.log?.debug(`Frames on port ${port}`, { port, received, sent });
     },
   };
+}
+
+/** At once, whatever is under way; when it dials again it's told why. */
+function revoked(connection: Connection): LabError {
+  return new LabError("not_permitted", `${connection.title} is a member no longer`);
 }
 
 /** Sets keep insertion order, so among those that never spoke the first is the oldest. */

@@ -11,7 +11,6 @@ import { Watchdog } from "./watchdog.ts";
 
 const HOST: Host = {
   identity: { role: "rs", agent: "test" },
-  mode: "open",
   handlerFor: () => (_, exchange) => exchange.send({ kind: "Left" }),
 };
 

@@ -19,6 +19,8 @@ export interface ByteStream {
   read(into: Uint8Array): Promise<number | null>;
   /** Writes some of the bytes, at least one, and says how many. One write at a time, and one read. */
   write(bytes: Uint8Array): Promise<number>;
+  /** Waits until all that was written is on its way, and says that nothing more comes. Absent: `close` loses nothing. */
+  closeWrite?(): Promise<void>;
   /** Ends both directions at once; pending reads and writes end too. Safe to call twice. */
   close(): void;
 }

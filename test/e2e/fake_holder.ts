@@ -85,7 +85,7 @@ class FakeServer {
     const accept = (stream: ByteStream) => {
       const handler = handlerOf(stream);
       const identity = { role, name, agent: context.agent };
-      const connection = welcome(stream, { identity, mode: "open", handlerFor: () => handler }, context);
+      const connection = welcome(stream, { identity, handlerFor: () => handler }, context);
       this.#connections.add(connection);
     };
     this.#listener = listenTcp({ host: "127.0.0.1", port: 0 }, { clock: context.clock, accept });

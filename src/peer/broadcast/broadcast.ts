@@ -10,8 +10,8 @@ import { printable } from "../../catalog/names.ts";
 import type { MessageOf, WireFile, WireHolder, WirePeer } from "../../protocol/messages.ts";
 import { planBroadcast } from "../../swarm/plan.ts";
 import type { Connection } from "../../transport/connection.ts";
-import { greet, type Identity } from "../../transport/handshake.ts";
-import { dialTcp } from "../../transport/tcp.ts";
+import { connect } from "../../transport/connect.ts";
+import type { Identity } from "../../transport/handshake.ts";
 import type { PeerContext } from "../context.ts";
 import { connectRs, queryPeers } from "../rs_client.ts";
 import type { SendFile } from "../send.ts";
@@ -163,8 +163,8 @@ export class Broadcast {
     const { context, identity } = this.#o;
     const peer = this.#peers.get(target.name);
     if (!peer) throw new LabError("unreachable", "it is not registered now");
-    const stream = await dialTcp({ host: peer.address, port: peer.port }, { clock: context.clock, signal });
-    const { connection } = await greet(stream, identity, { ...context, idle: TIMEOUTS.manifest });
+    const at = { host: peer.address, port: peer.port, id: peer.id };
+    const { connection } = await connect(at, identity, { ...context, signal, idle: TIMEOUTS.manifest });
     const end = () => connection.close(signal.reason);
     signal.addEventListener("abort", end, { once: true });
     try {
@@ -222,8 +222,8 @@ export function reasonOf(target: Target): string {
   return target.reason === undefined ? "" : printable(target.reason);
 }
 
-function holderOf({ name, address, port }: WirePeer): WireHolder {
-  return { name, address, port };
+function holderOf({ name, address, port, id }: WirePeer): WireHolder {
+  return { name, address, port, ...(id === undefined ? {} : { id }) };
 }
 
 /** IPv4 networks of a lab are rarely larger than /24; IPv6 subnets are /64. */

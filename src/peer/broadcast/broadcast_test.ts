@@ -39,7 +39,6 @@ class World implements AsyncDisposable {
     }
     this.#rs = serve({ host: "127.0.0.1", port: 0 }, {
       identity: { role: "rs", agent: "test" },
-      mode: "open",
       handlerFor: () => (_, exchange) =>
         exchange.send({
           kind: "Peers",
@@ -60,7 +59,6 @@ class World implements AsyncDisposable {
   #receiver(name: string, receive: Receiver): Server {
     return serve({ host: "127.0.0.1", port: 0 }, {
       identity: { role: "peer", name, agent: "test" },
-      mode: "open",
       handlerFor: () => async (message, exchange) => {
         assert(message.kind === "Offer");
         const offers = [...this.offers.get(name) ?? [], message];

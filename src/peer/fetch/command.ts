@@ -35,7 +35,11 @@ export interface FetchSetting extends NetworkAccess {
 export async function fetchCommand(request: FetchRequest, setting: FetchSetting): Promise<void> {
   const root = Root.open(request.folder, "write");
   // The workers start while the network is being asked.
-  const pool = new WorkerPool({ folder: root.path, identity: setting.identity });
+  const pool = new WorkerPool({
+    folder: root.path,
+    identity: setting.identity,
+    security: setting.context.security,
+  });
   try {
     const { patterns, from } = request;
     const { rows, peers } = await findFiles(setting, {

@@ -13,6 +13,7 @@ import { type FileLock, tryLock } from "../../storage/lock.ts";
 import type { Root } from "../../storage/root.ts";
 import { Scheduler } from "../../swarm/scheduler.ts";
 import type { Identity } from "../../transport/handshake.ts";
+import type { Security } from "../../transport/security.ts";
 import type { Watchdog } from "../../transport/watchdog.ts";
 import type { ReceiveNews } from "../receive_protocol.ts";
 import { PartFile } from "../../storage/part_file.ts";
@@ -40,6 +41,7 @@ export interface EngineOptions {
   clock: Clock;
   watchdog: Watchdog;
   log: Logger;
+  security?: Security | undefined;
   listener: FetchListener;
   signal: AbortSignal;
   /** Passes pieces on while they are coming in. */

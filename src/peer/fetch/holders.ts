@@ -11,8 +11,9 @@ import type { Holder } from "../../catalog/merge.ts";
 import { hashesOf } from "../../catalog/manifest.ts";
 import { sha256 } from "../../storage/hashing.ts";
 import type { Connection } from "../../transport/connection.ts";
-import { greet, type Identity } from "../../transport/handshake.ts";
-import { dialTcp } from "../../transport/tcp.ts";
+import { connect } from "../../transport/connect.ts";
+import type { Identity } from "../../transport/handshake.ts";
+import type { Security } from "../../transport/security.ts";
 import type { Watchdog } from "../../transport/watchdog.ts";
 import { contentFiles, type ContentPlan } from "./contents.ts";
 
@@ -30,7 +31,13 @@ export class Holders {
   #closed = false;
 
   constructor(
-    private options: { clock: Clock; watchdog: Watchdog; identity: Identity; signal: AbortSignal },
+    private options: {
+      clock: Clock;
+      watchdog: Watchdog;
+      identity: Identity;
+      signal: AbortSignal;
+      security?: Security | undefined;
+    },
   ) {}
 
   /**
@@ -74,10 +81,10 @@ export class Holders {
   }
 
   async #dial(holder: Holder): Promise<Connection> {
-    const { clock, watchdog, identity, signal } = this.options;
+    const { clock, watchdog, security, identity, signal } = this.options;
     if (this.#isOver) throw new LabError("interrupted", "Interrupted");
-    const stream = await dialTcp({ host: holder.address, port: holder.port }, { clock, signal });
-    const { connection } = await greet(stream, identity, { clock, watchdog });
+    const at = { host: holder.address, port: holder.port, id: holder.id };
+    const { connection } = await connect(at, identity, { clock, watchdog, security, signal });
     if (this.#isOver) {
       connection.close();
       throw new LabError("interrupted", "Interrupted");

@@ -106,6 +106,7 @@ export class Sources {
     const source = this.#next++;
     const worker = source % this.pool.size;
     this.#sources.set(source, { holder, worker, open: false });
-    this.pool.tell(worker, { kind: "dial", source, host: holder.address, port: holder.port });
+    const { address: host, port, id } = holder;
+    this.pool.tell(worker, { kind: "dial", source, host, port, ...(id === undefined ? {} : { id }) });
   }
 }

@@ -3,6 +3,7 @@
  * would be late by that. Whoever finds it taken gets workers of their own.
  */
 
+import type { LabSecurity } from "../../join/lab_security.ts";
 import type { Identity } from "../../transport/handshake.ts";
 import { WorkerPool } from "./worker_pool.ts";
 
@@ -19,18 +20,22 @@ export class WarmPool {
   #taken = false;
   #closed = false;
 
-  constructor(private folder: string, private identity: () => Identity) {}
+  constructor(
+    private folder: string,
+    private identity: () => Identity,
+    private security?: LabSecurity,
+  ) {}
 
   /** Starts the worker, if it isn't there. */
   warm(): void {
     if (this.#pool || this.#closed) return;
-    this.#pool = new WorkerPool({ folder: this.folder, identity: this.identity(), count: 1 });
+    this.#pool = new WorkerPool({ ...this.#options(), count: 1 });
   }
 
   /** The waiting worker, or new ones when it is at work. */
   borrow(): BorrowedPool {
     if (this.#taken || !this.#pool) {
-      const pool = new WorkerPool({ folder: this.folder, identity: this.identity() });
+      const pool = new WorkerPool(this.#options());
       return { pool, release: () => pool.close() };
     }
     const pool = this.#pool;
@@ -46,6 +51,10 @@ export class WarmPool {
         this.warm();
       },
     };
+  }
+
+  #options() {
+    return { folder: this.folder, identity: this.identity(), security: this.security };
   }
 
   close(): void {

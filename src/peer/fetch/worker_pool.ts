@@ -5,6 +5,7 @@
 
 import { codeOf, LabError, messageOf } from "../../base/errors.ts";
 import { TIMEOUTS } from "../../base/limits.ts";
+import type { LabSecurity } from "../../join/lab_security.ts";
 import type { Identity } from "../../transport/handshake.ts";
 import type { ReceiveNews, ReceiveOrder } from "../receive_protocol.ts";
 
@@ -17,14 +18,24 @@ export class WorkerPool {
   #hashing = new Map<string, (sha256: string | undefined) => void>();
   #fault: ReceiveNews | undefined;
   #listener: (news: ReceiveNews, worker: number) => void = () => {};
+  #stopHearing: (() => void) | undefined;
 
   /**
    * @param options.folder absolute path of the folder that they write to.
    * @param options.count how many; as many as there are cores unless told, four at most.
    * @param options.stall milliseconds without a byte after which a source that owes one is given up.
    */
-  constructor(options: { folder: string; identity: Identity; count?: number; stall?: number }) {
-    const { stall = TIMEOUTS.pieceStall } = options;
+  constructor(
+    options: {
+      folder: string;
+      identity: Identity;
+      security?: LabSecurity | undefined;
+      count?: number;
+      stall?: number;
+    },
+  ) {
+    const { stall = TIMEOUTS.pieceStall, security } = options;
+    const credentials = security && { ...security.credentials, revoked: security.revoked };
     const count = options.count ?? Math.min(MOST_WORKERS, Math.max(1, navigator.hardwareConcurrency));
     for (let i = 0; i < count; i++) {
       const worker = startWorker(options.folder);
@@ -40,8 +51,9 @@ export class WorkerPool {
         this.#listener(this.#fault, i);
       };
       this.#workers.push(worker);
-      this.tell(i, { kind: "start", root: options.folder, identity: options.identity, stall });
+      this.tell(i, { kind: "start", root: options.folder, identity: options.identity, stall, credentials });
     }
+    this.#stopHearing = security?.onRevoked((ids) => this.tellAll({ kind: "revoke", ids }));
   }
 
   get size(): number {
@@ -73,6 +85,7 @@ export class WorkerPool {
 
   /** Ends all workers at once, their connections with them. */
   close(): void {
+    this.#stopHearing?.();
     for (const worker of this.#workers) worker.terminate();
     this.#workers = [];
   }

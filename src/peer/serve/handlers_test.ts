@@ -39,7 +39,6 @@ async function world(rows: IndexRow[]) {
   });
   const server = serve({ host: "127.0.0.1", port: 0 }, {
     identity: { role: "peer", agent: "test" },
-    mode: "open",
     handlerFor: () => handler,
   }, context);
   const stream = await dialTcp(server.address, { clock: systemClock });

@@ -15,6 +15,7 @@ import type { Exchange } from "../../transport/exchange.ts";
 import type { Identity } from "../../transport/handshake.ts";
 import { type PeerContext, toolIdentity } from "../context.ts";
 import type { FetchedFile } from "../fetch/content_run.ts";
+import { toHolder } from "../rs_client.ts";
 import { type BroadcastJob, fetchFiles } from "../fetch/fetch.ts";
 import type { LocalHash } from "../fetch/place.ts";
 import type { WantedFile } from "../fetch/select.ts";
@@ -127,11 +128,17 @@ async function gather(
   offer: MessageOf<"Offer">,
   exchange: Exchange,
 ): Promise<Incoming> {
-  const from = receiver.senderOf?.(exchange, offer) ??
+  const from = exchange.connection.member?.name ?? receiver.senderOf?.(exchange, offer) ??
     (offer.peer === "rs" || !peerNameFault(offer.peer) ? offer.peer : cleanPeerName(offer.peer));
-  const source: Holder = { peer: from, address: exchange.connection.remote.host, port: offer.port };
+  const { remote, member } = exchange.connection;
+  const source: Holder = {
+    peer: from,
+    address: remote.host,
+    port: offer.port,
+    ...(member ? { id: member.id } : {}),
+  };
   const stripes = (offer.stripes ?? []).map((list) => [
-    ...list.map(({ name, address, port }) => ({ peer: name, address, port })),
+    ...list.map(toHolder),
     { ...source, peer: SOURCE },
   ]);
   const files = wanted(await allFiles(offer, exchange), source);
@@ -179,7 +186,7 @@ async function receive(
   const { context, broadcast } = receiver;
   const root = Root.open(receiver.folderFor(from), "write");
   const identity = toolIdentity(context, receiver.name());
-  const { pool, release } = receiver.pool?.() ?? newPool(root.path, identity);
+  const { pool, release } = receiver.pool?.() ?? newPool(root.path, identity, context);
   const localHash: LocalHash = (name, size, modified) => {
     const known = receiver.known?.(name, size, modified);
     return known ? Promise.resolve(known) : pool.hash(name);
@@ -218,8 +225,8 @@ async function receive(
   }
 }
 
-function newPool(folder: string, identity: Identity): BorrowedPool {
-  const pool = new WorkerPool({ folder, identity });
+function newPool(folder: string, identity: Identity, { security }: PeerContext): BorrowedPool {
+  const pool = new WorkerPool({ folder, identity, security });
   return { pool, release: () => pool.close() };
 }
 

@@ -49,7 +49,6 @@ class World implements AsyncDisposable {
     });
     this.#server = serve({ host: "127.0.0.1", port: 0 }, {
       identity: { role: "peer", agent: "test" },
-      mode: "open",
       handlerFor: () => handler,
     }, this.context);
   }

@@ -63,7 +63,6 @@ class World implements AsyncDisposable {
   listen(port: number): void {
     this.#server = serve({ host: "127.0.0.1", port }, {
       identity: { role: "rs", agent: "test" },
-      mode: "open",
       handlerFor: () => async (message, exchange) => {
         this.heard.push(message);
         await this.answer(message, exchange);

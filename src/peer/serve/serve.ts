@@ -101,6 +101,7 @@ export class PeerServe {
     this.#warm = new WarmPool(
       this.#root.path,
       () => ({ role: "peer", name: this.#name, agent: context.agent }),
+      context.security,
     );
     this.done = new Promise((resolve) => this.#markDone = resolve);
   }
@@ -197,7 +198,7 @@ export class PeerServe {
     const open = (wanted: number) =>
       listen({ host, port: wanted }, {
         identity: { role: "peer", name: this.#name, agent: context.agent },
-        mode: "open",
+        security: context.security,
         handlerFor: () => handler,
       }, context);
     if (port !== undefined) return open(port);

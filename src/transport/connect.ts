@@ -1,0 +1,69 @@
+/** Dialling somebody and greeting them, in one: plain in an open lab, TLS and a proof in a secured one. */
+
+import { LabError } from "../base/errors.ts";
+import { formatHostPort, type HostPort } from "../base/units.ts";
+import type { MessageOf } from "../protocol/messages.ts";
+import type { Connection, ConnectionOptions } from "./connection.ts";
+import { greet, type Identity, type Proving } from "./handshake.ts";
+import type { Security } from "./security.ts";
+import type { ByteStream } from "./stream.ts";
+import { dialTcp } from "./tcp.ts";
+
+/** Where somebody is, and in a secured lab who must be there: an id, or "rs". */
+export type Address = HostPort & { id?: string | undefined };
+
+/** What a dialler needs to know. */
+export interface DialOptions extends Pick<ConnectionOptions, "clock"> {
+  security?: Security | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Dials somebody.
+ *
+ * @returns the stream, and how to prove on it who we are.
+ * @throws {LabError} "unreachable", "interrupted"; "not_permitted" when somebody else is there than should be, or a member
+ *   no longer.
+ */
+export async function dial(
+  to: Address,
+  { clock, security, signal }: DialOptions,
+): Promise<{ stream: ByteStream; proving?: Proving }> {
+  const options = { clock, ...(signal ? { signal } : {}) };
+  if (!security) return { stream: await dialTcp(to, options) };
+  if (to.id === undefined) {
+    throw new LabError(
+      "not_permitted",
+      `Cannot reach ${formatHostPort(to)}: in a secured lab nobody is dialled who isn't known`,
+    );
+  }
+  if (security.isRevoked(to.id)) {
+    throw new LabError("not_permitted", `Cannot reach ${formatHostPort(to)}: its membership was revoked`);
+  }
+  const tls = { name: to.id, authority: security.credentials.authority };
+  return { stream: await dialTcp(to, { ...options, tls }), proving: { security, to: to.id } };
+}
+
+/** Dials somebody and greets them. */
+export async function connect(
+  to: Address,
+  identity: Identity,
+  options: DialOptions & Omit<ConnectionOptions, "side">,
+): Promise<{ connection: Connection; welcome: MessageOf<"Welcome"> }> {
+  const { clock, watchdog, handler, idle, security } = options;
+  const { stream, proving } = await dial(to, options);
+  const greeted = await greet(stream, identity, {
+    clock,
+    watchdog,
+    ...(handler ? { handler } : {}),
+    ...(idle === undefined ? {} : { idle }),
+    ...(proving ? { proving } : {}),
+  });
+  const { connection } = greeted;
+  const stop = security?.onRevoked((ids) => {
+    if (!ids.includes(to.id!)) return;
+    connection.close(new LabError("not_permitted", `${connection.title} is a member no longer`));
+  });
+  if (stop) connection.closed.then(stop);
+  return greeted;
+}
