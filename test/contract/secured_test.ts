@@ -1,19 +1,19 @@
 /** Secured connections over real sockets: who gets in, who doesn't, and what a stranger can do with what it hears. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { systemClock } from "../base/clock.ts";
-import { LabError } from "../base/errors.ts";
-import { makeLab, makeMember } from "../join/_testing.ts";
-import { createAuthority } from "../join/authority.ts";
-import type { LabSecurity } from "../join/lab_security.ts";
-import type { Fields, MessageOf } from "../protocol/messages.ts";
-import { type Address, connect, dial } from "./connect.ts";
-import type { Connection } from "./connection.ts";
-import { greet, helloOf, type Host, type Proving } from "./handshake.ts";
-import { PieceChannel } from "./piece_channel.ts";
-import { serve } from "./server.ts";
-import { dialTcp } from "./tcp.ts";
-import { Watchdog } from "./watchdog.ts";
+import { systemClock } from "../../src/base/clock.ts";
+import { LabError } from "../../src/base/errors.ts";
+import { makeLab, makeMember } from "../../src/join/_testing.ts";
+import { createAuthority } from "../../src/join/authority.ts";
+import type { LabSecurity } from "../../src/join/lab_security.ts";
+import type { Fields, MessageOf } from "../../src/protocol/messages.ts";
+import { type Address, connect, dial } from "../../src/transport/connect.ts";
+import { Connection } from "../../src/transport/connection.ts";
+import { greet, helloOf, type Host, type Proving } from "../../src/transport/handshake.ts";
+import { PieceChannel } from "../../src/transport/piece_channel.ts";
+import { serve } from "../../src/transport/server.ts";
+import { dialTcp } from "../../src/transport/tcp.ts";
+import { Watchdog } from "../../src/transport/watchdog.ts";
 
 const clock = systemClock;
 const HERE = { host: "127.0.0.1", port: 0 };
@@ -161,7 +161,6 @@ Deno.test("a newcomer is heard where there's somebody to let it in, and nowhere 
   const nonces: string[] = [];
   const ask = async (to: Address) => {
     const tls = { name: to.id!, authority: bob.credentials.authority };
-    const { Connection } = await import("./connection.ts");
     const connection = new Connection(await dialTcp(to, { clock, tls }), {
       clock,
       watchdog: new Watchdog(clock),
