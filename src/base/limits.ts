@@ -27,6 +27,8 @@ export const LIMITS = {
   filesPerContent: 2_000,
   /** Rows of one peer's index that the registration server keeps: 10 times the largest lab share we know. */
   rowsPerPeer: 200_000,
+  /** Longest time that a broadcast is kept for those who come late, seconds: 30 days, as long as registrations count. */
+  broadcastSeconds: 30 * 24 * 3600,
   /** Requests of one connection being worked on at once; one more is answered with the error "busy". */
   requestsInFlight: 64,
   /** Pieces asked for on one connection and not sent yet: 64 of 4 MiB is far beyond any bandwidth-delay product. */

@@ -1,6 +1,12 @@
 /** What `rs` can do. */
 
-import { RS_BROADCAST_FLAGS, RS_INDEX_FLAGS, RS_PEERS_FLAGS, RS_SERVE_FLAGS } from "./commands/rs_flags.ts";
+import {
+  RS_BROADCAST_FLAGS,
+  RS_BROADCASTS_FLAGS,
+  RS_INDEX_FLAGS,
+  RS_PEERS_FLAGS,
+  RS_SERVE_FLAGS,
+} from "./commands/rs_flags.ts";
 import { broadcastHelp } from "./broadcast_help.ts";
 import { command, type ProgramSpec } from "./spec.ts";
 import { wiresharkHelp } from "./wireshark_help.ts";
@@ -45,6 +51,17 @@ export const RS: ProgramSpec = {
       ...broadcastHelp("rs"),
       flags: RS_BROADCAST_FLAGS,
       run: () => import("./commands/rs_broadcast.ts"),
+    }),
+    command({
+      name: "broadcasts",
+      summary: "list the broadcasts that run, and those that wait for PCs that are off",
+      flags: RS_BROADCASTS_FLAGS,
+      examples: [
+        ["rs broadcasts", "how it stands with each"],
+        ["rs broadcasts --id 5f1d7c0a", "each PC of one"],
+        ["rs broadcasts --withdraw 5f1d7c0a", "nobody else is to get it"],
+      ],
+      run: () => import("./commands/rs_broadcasts.ts"),
     }),
     command({
       name: "index",

@@ -3,7 +3,7 @@
 import { LabError } from "../base/errors.ts";
 import { formatHostPort, type HostPort } from "../base/units.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { WireHolder, WirePeer } from "../protocol/messages.ts";
+import type { WireBroadcast, WireBroadcastPeer, WireHolder, WirePeer } from "../protocol/messages.ts";
 import { RS_NAME } from "../protocol/secured.ts";
 import type { Holder } from "../catalog/merge.ts";
 import type { Connection, Handler } from "../transport/connection.ts";
@@ -106,6 +106,33 @@ export async function queryIndex(connection: Connection, query: IndexQuery): Pro
     after = answer.next;
   }
   throw new LabError("protocol", "Cannot read the index: the list does not end");
+}
+
+/**
+ * The broadcasts that a registration server remembers.
+ *
+ * @param options.id that one alone, with its PCs.
+ * @param options.all those that are withdrawn or have expired, too.
+ */
+export async function queryBroadcasts(
+  rs: Connection,
+  options: { id?: string; all?: boolean } = {},
+): Promise<{ broadcasts: WireBroadcast[]; peers: WireBroadcastPeer[] }> {
+  const broadcasts: WireBroadcast[] = [];
+  const peers: WireBroadcastPeer[] = [];
+  let after: string | undefined;
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const answer = await rs.request(
+      { kind: "BQuery", ...options, ...(after === undefined ? {} : { after }) },
+      "Broadcasts",
+    );
+    // Each page of PCs begins with the broadcast that they are of.
+    if (options.id === undefined || page === 0) broadcasts.push(...answer.broadcasts);
+    peers.push(...answer.peers);
+    if (answer.next === undefined) return { broadcasts, peers };
+    after = answer.next;
+  }
+  throw new LabError("protocol", "Cannot list the broadcasts: the registration server's list does not end");
 }
 
 /** A holder, or a peer, as it came over the wire. */

@@ -24,7 +24,7 @@ import type { PeerContext } from "./context.ts";
 import { connectRs, queryPeers } from "./rs_client.ts";
 import { ContentStore, type LocalFile } from "./serve/content_store.ts";
 import { peerHandler } from "./serve/handlers.ts";
-import { inPages } from "./serve/registration.ts";
+import { inPages } from "../base/pages.ts";
 
 /** A file to be sent. */
 export interface SendFile extends LocalFile {

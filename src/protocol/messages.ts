@@ -67,6 +67,48 @@ export const card = v.object({
   signature: text(100),
 });
 
+/** Names an offer, and with it a broadcast. */
+const offerId = text(64);
+
+/** How it stands with one PC of a broadcast, as the command that sends it says. */
+const receipt = v.object({
+  name: peerName,
+  state: v.picklist(["waiting", "done", "failed"]),
+  /** From the broadcast's beginning until it was done. */
+  seconds: v.optional(v.pipe(v.number(), v.minValue(0))),
+  /** Why it failed. */
+  code: v.optional(text(32)),
+  reason: v.optional(text(500)),
+});
+
+/** A broadcast in a list. */
+const broadcast = v.object({
+  id: offerId,
+  name,
+  peer: peerName,
+  bytes: count,
+  files: count,
+  /** ISO 8601 UTC. */
+  began: text(32),
+  /** ISO 8601 UTC. */
+  expires: text(32),
+  state: v.picklist(["running", "waiting", "done", "withdrawn", "expired"]),
+  done: count,
+  /** PCs that don't have it yet. */
+  waiting: count,
+  failed: count,
+});
+
+/** One PC of a broadcast in a list. */
+const broadcastPeer = v.object({
+  name: peerName,
+  active: v.boolean(),
+  state: v.picklist(["waiting", "receiving", "done", "failed"]),
+  /** When it was done or failed, ISO 8601 UTC. */
+  at: v.optional(text(32)),
+  reason: v.optional(text(500)),
+});
+
 const SMALL = LIMITS.smallMessage;
 const LIST = LIMITS.listMessage;
 
@@ -253,6 +295,8 @@ export const CONTROL = {
       bytes: count,
       /** Broadcast: whom to ask for every n-th piece, the planned parent first; the offering side comes after all of them. */
       stripes: v.optional(list(list(holder, 64), 8)),
+      /** Broadcast that is delivered late: whom to fetch from, like any file; the offering side comes last. */
+      holders: v.optional(list(holder, 64)),
     }),
   },
   OfferProgress: {
@@ -274,6 +318,60 @@ export const CONTROL = {
     }),
   },
   OfferNext: { type: 0x43, cap: SMALL, schema: v.object({}) },
+  // Broadcasts that the registration server remembers
+  Withdraw: { type: 0x45, cap: SMALL, schema: v.object({ id: offerId, cookie: v.optional(cookie) }) },
+  Broadcast: {
+    type: 0x46,
+    cap: LIST,
+    schema: v.object({
+      id: offerId,
+      /** What people call it: a file's name, or how many files. */
+      name,
+      /** Who sends it. */
+      peer: peerName,
+      cookie: v.optional(cookie),
+      /** How many of its files were told in messages before this one. */
+      at: count,
+      files: list(file, LIMITS.filesPerContent),
+      /** More files follow in another message. */
+      more: v.optional(v.boolean()),
+      /** Names of the receivers; everybody when absent. */
+      to: v.optional(list(peerName, 2_000)),
+      /** How long it is kept for those who come late, seconds from now. */
+      lasts: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(LIMITS.broadcastSeconds)),
+    }),
+  },
+  Receipts: {
+    type: 0x47,
+    cap: LIST,
+    schema: v.object({ id: offerId, peers: list(receipt, 1_000), over: v.optional(v.boolean()) }),
+  },
+  Noted: {
+    type: 0x48,
+    cap: SMALL,
+    schema: v.object({ whole: v.optional(v.boolean()), withdrawn: v.optional(v.boolean()) }),
+  },
+  Retry: { type: 0x49, cap: SMALL, schema: v.object({ id: offerId, cookie: v.optional(cookie) }) },
+  BQuery: {
+    type: 0x4a,
+    cap: SMALL,
+    schema: v.object({
+      /** Of one broadcast, each of its PCs. */
+      id: v.optional(offerId),
+      /** Those that are withdrawn or have expired, too. */
+      all: v.optional(v.boolean()),
+      after: v.optional(text(64)),
+    }),
+  },
+  Broadcasts: {
+    type: 0x4b,
+    cap: LIST,
+    schema: v.object({
+      broadcasts: list(broadcast, 1_000),
+      peers: list(broadcastPeer, 2_000),
+      next: v.optional(text(64)),
+    }),
+  },
   // Loopback control port
   Command: {
     type: 0x60,
@@ -295,7 +393,6 @@ export const RESERVED = {
   Have: 0x34,
   Choke: 0x35,
   Unchoke: 0x36,
-  Withdraw: 0x45,
 } as const;
 
 /** Name of a control message. */
@@ -318,3 +415,9 @@ export type WireRow = v.InferOutput<typeof row>;
 export type WirePeer = v.InferOutput<typeof peerRecord>;
 /** Somebody who holds a file. */
 export type WireHolder = v.InferOutput<typeof holder>;
+/** A receipt of a broadcast as it travels. */
+export type WireReceipt = v.InferOutput<typeof receipt>;
+/** A broadcast in a list as it travels. */
+export type WireBroadcast = v.InferOutput<typeof broadcast>;
+/** One PC of a broadcast in a list as it travels. */
+export type WireBroadcastPeer = v.InferOutput<typeof broadcastPeer>;

@@ -4,7 +4,7 @@ import { FakeClock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import { seededRandom } from "../base/random.ts";
 import type { Message, MessageOf, WireRow } from "../protocol/messages.ts";
-import type { Connection } from "../transport/connection.ts";
+import type { Connection, Handler } from "../transport/connection.ts";
 import { greet, type Identity } from "../transport/handshake.ts";
 import { dialTcp } from "../transport/tcp.ts";
 import { Watchdog } from "../transport/watchdog.ts";
@@ -57,11 +57,15 @@ export class Lab implements AsyncDisposable {
   }
 
   /** A connection that has greeted. */
-  async dial(role: Identity["role"] = "peer", name?: string): Promise<Connection> {
+  async dial(role: Identity["role"] = "peer", name?: string, handler?: Handler): Promise<Connection> {
     const { clock, watchdog } = this;
     const stream = await dialTcp(this.server.address, { clock });
     const identity = { role, agent: "test", ...(name === undefined ? {} : { name }) };
-    const { connection } = await greet(stream, identity, { clock, watchdog });
+    const { connection } = await greet(stream, identity, {
+      clock,
+      watchdog,
+      ...(handler ? { handler } : {}),
+    });
     this.clients.add(connection);
     return connection;
   }
@@ -71,8 +75,9 @@ export class Lab implements AsyncDisposable {
     name: string,
     cookie?: string,
     port = 23476,
+    handler?: Handler,
   ): Promise<{ link: Connection } & MessageOf<"Registered">> {
-    const link = await this.dial("peer", name);
+    const link = await this.dial("peer", name, handler);
     return { link, ...await register(link, name, cookie, port) };
   }
 

@@ -2,6 +2,7 @@
 
 import type { Message } from "../protocol/messages.ts";
 import { announce } from "./handlers/announce.ts";
+import { bquery, broadcast, receipts, retry, withdraw } from "./handlers/broadcasts.ts";
 import { keepAlive } from "./handlers/keep_alive.ts";
 import { leave } from "./handlers/leave.ts";
 import { pquery } from "./handlers/pquery.ts";
@@ -16,6 +17,11 @@ const HANDLERS = {
   PQuery: pquery,
   Announce: announce,
   RFCQuery: rfcQuery,
+  Broadcast: broadcast,
+  Receipts: receipts,
+  Withdraw: withdraw,
+  Retry: retry,
+  BQuery: bquery,
 } satisfies { [K in Message["kind"]]?: Handle<K> };
 
 /** A message that the registry answers. */

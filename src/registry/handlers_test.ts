@@ -7,6 +7,7 @@ import { seededRandom } from "../base/random.ts";
 import { encodeMessage } from "../protocol/codec.ts";
 import type { Message, MessageOf } from "../protocol/messages.ts";
 import { row } from "./_testing.ts";
+import { Broadcasts } from "./broadcasts.ts";
 import { dispatch, type RegistryMessage } from "./dispatch.ts";
 import { Holdings } from "./holdings.ts";
 import { Members } from "./members.ts";
@@ -19,6 +20,8 @@ function emptyRegistry(): Registry {
     ...{
       members: new Members(7_200_000),
       holdings: new Holdings(),
+      broadcasts: new Broadcasts(),
+      atWork: { isClaimed: () => false, isReceiving: () => false },
       store: new MemoryStore(),
       random: seededRandom(1),
     },

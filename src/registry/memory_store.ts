@@ -1,11 +1,13 @@
 /** A store that lives as long as its object: for tests, and for a registration server without a data folder. */
 
 import type { WireRow } from "../protocol/messages.ts";
+import { MemoryBroadcasts } from "./broadcast_store.ts";
 import type { KeptRecord } from "./rules.ts";
 import type { HoldingsChange, Store, StoredHolding } from "./store.ts";
 
 /** Keeps members and holdings in memory. */
 export class MemoryStore implements Store {
+  readonly broadcasts = new MemoryBroadcasts();
   #peers = new Map<string, KeptRecord>();
   #holdings = new Map<string, Map<string, WireRow>>();
 

@@ -18,6 +18,8 @@ import type { Connection, Handler } from "../transport/connection.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import { serve, type Server } from "../transport/server.ts";
 import type { Watchdog } from "../transport/watchdog.ts";
+import { Broadcasts } from "./broadcasts.ts";
+import { Deliveries } from "./deliveries.ts";
 import { dispatch, isOurs, type RegistryMessage } from "./dispatch.ts";
 import { Holdings } from "./holdings.ts";
 import { Members, type MembersView } from "./members.ts";
@@ -97,7 +99,12 @@ export async function startRegistry(options: RegistryOptions): Promise<RegistryS
     const holdings = new Holdings();
     members.load(await store.loadPeers(), now());
     for (const { cookie, row } of await store.loadHoldings()) holdings.load(cookie, row);
-    return new RunningRegistry(options, { members, holdings, store, random: options.random, now });
+    const broadcasts = new Broadcasts();
+    const { heads, receipts } = await store.broadcasts.load();
+    broadcasts.load(heads, receipts);
+    return new RunningRegistry(options, {
+      ...{ members, holdings, broadcasts, store, random: options.random, now },
+    });
   } catch (thrown) {
     await store.close();
     throw thrown;
@@ -141,17 +148,29 @@ class RunningRegistry implements RegistryServer {
   #byCookie = new Map<string, Session>();
   #messages: Record<string, number> = {};
   #errors = 0;
-  #stopTimer: () => void;
+  #deliveries: Deliveries;
+  #stopTimers: (() => void)[];
   #closing = false;
+  private registry: Registry;
 
-  constructor(private options: RegistryOptions, private registry: Registry) {
+  constructor(private options: RegistryOptions, registry: Omit<Registry, "atWork">) {
     const { host, port, agent, clock, watchdog, log } = options;
+    this.#deliveries = new Deliveries({
+      ...{ registry, clock, log },
+      connectionOf: (cookie) => this.#byCookie.get(cookie)?.connection,
+      port: () => this.address.port,
+    });
+    this.registry = { ...registry, atWork: this.#deliveries };
     this.name = options.name ?? "rs";
     this.#server = serve({ host, port }, {
       identity: { role: "rs", name: this.name, agent },
       handlerFor: (connection, hello) => this.#greeted(connection, hello),
     }, { clock, watchdog, log });
-    this.#stopTimer = clock.every(1_000, () => this.#expire());
+    this.#stopTimers = [
+      clock.every(1_000, () => this.#expire()),
+      clock.every(3600_000, () => this.#forgetBroadcasts()),
+    ];
+    this.#forgetBroadcasts();
   }
 
   get address(): HostPort {
@@ -180,7 +199,8 @@ class RunningRegistry implements RegistryServer {
   async close(): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
-    this.#stopTimer();
+    for (const stop of this.#stopTimers) stop();
+    this.#deliveries.close();
     const connections = [...this.#server.connections];
     this.#server.close();
     await Promise.all(connections.map((connection) => connection.closed));
@@ -227,9 +247,31 @@ class RunningRegistry implements RegistryServer {
     if (outcome.warning !== undefined) log.warn(`${verb} ${outcome.warning}`, { message: message.kind });
     if (outcome.effect) this.#apply(session, outcome.effect);
     await exchange.send(outcome.reply);
+    if (outcome.effect) this.#deliver(session, outcome.effect);
+  }
+
+  /** What a message means for those who are to get a broadcast; after the reply, which the peer awaits. */
+  #deliver({ connection }: Session, effect: Effect): void {
+    if (effect.kind === "bind") return this.#deliveries.registered(effect.record);
+    if (effect.kind !== "broadcast") return;
+    const { id, what } = effect;
+    if (what === "claimed") this.#deliveries.claimed(id, connection);
+    else if (what === "news") this.#deliveries.news();
+    else this.#deliveries[what](id);
+  }
+
+  #forgetBroadcasts(): void {
+    const { broadcasts, store, now } = this.registry;
+    for (const id of broadcasts.old(now().wall)) {
+      broadcasts.forget(id);
+      store.broadcasts.forget(id).catch((thrown) =>
+        this.options.log.error(`Cannot forget an old broadcast: ${messageOf(thrown)}`)
+      );
+    }
   }
 
   #apply(caller: Session, effect: Effect): void {
+    if (effect.kind === "broadcast") return;
     const { record } = effect;
     if (effect.kind === "bind") this.#bind(caller, record);
     else this.#release(record.cookie, caller, effect.why);

@@ -14,6 +14,7 @@ import type { Logger } from "../base/log.ts";
 import { basename, join } from "../deps/std_path.ts";
 import type { WireRow } from "../protocol/messages.ts";
 import type { KeptRecord } from "./rules.ts";
+import { SqliteBroadcasts } from "./sqlite_broadcasts.ts";
 import type { HoldingsChange, Store, StoredHolding } from "./store.ts";
 
 /** The file's name in the data folder. */
@@ -91,6 +92,7 @@ export async function openSqliteStore(
 }
 
 class SqliteStore implements Store {
+  readonly broadcasts: SqliteBroadcasts;
   #db: DatabaseSync;
   #statements;
   #ids = new Map<string, number>();
@@ -100,6 +102,10 @@ class SqliteStore implements Store {
     try {
       prepareFile(this.#db);
       this.#statements = prepareStatements(this.#db);
+      this.broadcasts = new SqliteBroadcasts(this.#db, {
+        read: (work) => this.#do("read", work),
+        write: (work) => this.#transaction(work),
+      });
     } catch (thrown) {
       this.#db.close();
       throw thrown;

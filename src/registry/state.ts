@@ -8,6 +8,7 @@ import type { HostPort } from "../base/units.ts";
 import { printable } from "../catalog/names.ts";
 import type { Message, MessageOf } from "../protocol/messages.ts";
 import { addressFor } from "./address.ts";
+import type { Broadcasts } from "./broadcasts.ts";
 import type { Holdings } from "./holdings.ts";
 import type { Members } from "./members.ts";
 import type { Moment, PeerRecord } from "./rules.ts";
@@ -17,9 +18,20 @@ import type { Store } from "./store.ts";
 export interface Registry {
   readonly members: Members;
   readonly holdings: Holdings;
+  readonly broadcasts: Broadcasts;
+  /** What is being done about broadcasts at this moment. */
+  readonly atWork: AtWork;
   readonly store: Store;
   readonly random: Random;
   now(): Moment;
+}
+
+/** Which broadcasts are being sent, and who is receiving from whom this server offered it. */
+export interface AtWork {
+  /** The command that sends it is running. */
+  isClaimed(id: string): boolean;
+  /** This server has offered it to that PC, which is at it. */
+  isReceiving(id: string, peer: string): boolean;
 }
 
 /** The connection that a message came on. */
@@ -41,7 +53,9 @@ export type Effect =
   /** The caller's connection is this peer's from now on; the one it had before is told and closed. */
   | { kind: "bind"; record: PeerRecord; cameBack: boolean }
   /** The peer has left: its connection is nobody's; closed, unless it's the caller's. */
-  | { kind: "release"; record: PeerRecord; why: Departure };
+  | { kind: "release"; record: PeerRecord; why: Departure }
+  /** Something happened to a broadcast; "claimed": by the caller's connection. */
+  | { kind: "broadcast"; id: string; what: "claimed" | "news" | "over" | "withdrawn" | "retry" };
 
 /** What a handler comes to. */
 export interface Outcome {

@@ -8,6 +8,7 @@
  */
 
 import type { WireRow } from "../protocol/messages.ts";
+import type { BroadcastStore } from "./broadcast_store.ts";
 import type { KeptRecord } from "./rules.ts";
 
 /** A change to what one peer holds. */
@@ -30,6 +31,8 @@ export interface StoredHolding {
 
 /** Where members and holdings are kept. */
 export interface Store {
+  /** Broadcasts, and who has them. */
+  readonly broadcasts: BroadcastStore;
   /** Everything about the members, in any order. */
   loadPeers(): Promise<Iterable<KeptRecord>>;
   /** Everything that is held, in any order; to be read at once, before the next call. */

@@ -9,6 +9,7 @@ import type { WireRow } from "../protocol/messages.ts";
 import { MemoryStore } from "./memory_store.ts";
 import type { KeptRecord } from "./rules.ts";
 import { openSqliteStore, STORE_FILE } from "./sqlite_store.ts";
+import type { BroadcastHead, Receipt } from "./broadcast_store.ts";
 import type { Store } from "./store.ts";
 
 const peer = (n: number, more: Partial<KeptRecord> = {}): KeptRecord => ({
@@ -23,6 +24,17 @@ const peer = (n: number, more: Partial<KeptRecord> = {}): KeptRecord => ({
 
 const row = (name: string, more: Partial<WireRow> = {}): WireRow => ({
   ...{ name, title: "", size: 5, sha256: "a".repeat(64), modified: "2026-01-02T03:04:05Z", flag: 1 as const },
+  ...more,
+});
+
+const head = (id: string, more: Partial<BroadcastHead> = {}): BroadcastHead => ({
+  ...{ id, name: "é 😀.iso", peer: "rs", cookie: undefined, bytes: 5, files: 1, to: undefined },
+  ...{ began: 1_700_000_000_000, expires: 1_700_000_086_400, whole: true, withdrawn: false },
+  ...more,
+});
+
+const receipt = (id: string, peer: string, more: Partial<Receipt> = {}): Receipt => ({
+  ...{ id, peer, state: "waiting", at: 1_700_000_000_001 },
   ...more,
 });
 
@@ -106,6 +118,49 @@ const contract: Record<string, (place: Place) => Promise<void>> = {
     assertEquals(await heldIn(store), ["c2 a 5"]);
     await store.savePeers([peer(1)]);
     assertEquals(await heldIn(store), ["c2 a 5"]);
+    await store.close();
+  },
+  async "broadcasts, their files and receipts are kept over a restart, and changed in place"(place) {
+    let store = await place.open();
+    const { broadcasts } = store;
+    await broadcasts.save(head("b1"));
+    await broadcasts.save(head("b2", { to: ["pc1"], cookie: "c1" }));
+    await broadcasts.save(head("b1", { withdrawn: true, files: 3 }));
+    const files = ["a", "b", "c"].map((name) => ({ name, size: 2 ** 40, sha256: "0f".repeat(32) }));
+    await broadcasts.saveFiles("b1", 0, files);
+    await broadcasts.saveFiles("b1", 1, files.slice(2));
+    const here = { name: "folder/b", modified: "2026-01-02T03:04:05.000Z" };
+    await broadcasts.saveFiles("b2", 0, [{ ...files[1]!, here }]);
+    await broadcasts.saveReceipts([receipt("b1", "pc1"), receipt("b1", "pc2", { state: "done" })]);
+    await broadcasts.saveReceipts([
+      receipt("b1", "pc1", { state: "failed", code: "disk_full", reason: "no room" }),
+    ]);
+    store = await place.reopen(store);
+    const { heads, receipts } = await store.broadcasts.load();
+    assertEquals(heads.toSorted((a, b) => a.id < b.id ? -1 : 1), [
+      head("b1", { withdrawn: true, files: 3 }),
+      head("b2", { to: ["pc1"], cookie: "c1" }),
+    ]);
+    assertEquals(receipts.toSorted((a, b) => a.peer < b.peer ? -1 : 1), [
+      receipt("b1", "pc1", { state: "failed", code: "disk_full", reason: "no room" }),
+      receipt("b1", "pc2", { state: "done" }),
+    ]);
+    assertEquals((await store.broadcasts.files("b1")).map(({ name }) => name), ["a", "c"]);
+    assertEquals(await store.broadcasts.files("b2"), [{ ...files[1]!, here }]);
+    assertEquals(await store.broadcasts.files("b3"), []);
+    await store.close();
+  },
+  async "a forgotten broadcast takes its files and receipts along"(place) {
+    let store = await place.open();
+    for (const id of ["b1", "b2"]) {
+      await store.broadcasts.save(head(id));
+      await store.broadcasts.saveFiles(id, 0, [{ name: "a", size: 1, sha256: "0f".repeat(32) }]);
+      await store.broadcasts.saveReceipts([receipt(id, "pc1")]);
+    }
+    await store.broadcasts.forget("b1");
+    store = await place.reopen(store);
+    assertEquals(await store.broadcasts.load(), { heads: [head("b2")], receipts: [receipt("b2", "pc1")] });
+    assertEquals(await store.broadcasts.files("b1"), []);
     await store.close();
   },
   async "calls take effect in their order without being waited for"(place) {

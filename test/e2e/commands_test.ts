@@ -33,7 +33,7 @@ labTest("version, help, wrong usage", async (lab) => {
       assertStringIncludes(about, `${program} ${command}`);
     }
     // What isn't there yet isn't listed.
-    assert(!/invite|members|revoke|doctor|experiment|wireshark/.test(help), help);
+    assert(!/invite|members|revoke|doctor|experiment/.test(help), help);
     for (const args of [[], ["nonsense"], ["serve", "--nonsense"], ["serve", "--port", "many"]]) {
       assertCode(await lab.run(program, "pc", args), 2);
     }

@@ -3,13 +3,14 @@
 import { EXIT } from "../../base/errors.ts";
 import { formatBytes, formatCount, formatRate, formatSeconds, type HostPort } from "../../base/units.ts";
 import { printable } from "../../catalog/names.ts";
-import { Broadcast, reasonOf } from "../../peer/broadcast/broadcast.ts";
+import { type Broadcast, reasonOf } from "../../peer/broadcast/broadcast.ts";
 import { toolIdentity } from "../../peer/context.ts";
 import { contentsOf, filesToSend, offerServer } from "../../peer/send.ts";
 import { RateLimiter } from "../../transport/rate.ts";
 import { BroadcastWatch } from "../broadcast/watch.ts";
 import type { CommandContext } from "../context.ts";
 import type { BROADCAST_FLAGS } from "./common_flags.ts";
+import { KeptBroadcast } from "./remember.ts";
 import { peerContext } from "./setting.ts";
 
 type Ctx = CommandContext<typeof BROADCAST_FLAGS>;
@@ -27,6 +28,10 @@ const MOST_CONNECTIONS = 1_200;
 /** Puts files on every PC, and tells how it went. */
 export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
   const { flags, clock, signal } = ctx;
+  if (flags.retryFailed !== undefined) {
+    const { retryBroadcast } = await import("./retry_broadcast.ts");
+    return await retryBroadcast(ctx, who.rs, flags.retryFailed);
+  }
   const began = clock.monotonic();
   const report = flags.report === undefined
     ? undefined
@@ -41,7 +46,7 @@ export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
   const watch = new BroadcastWatch({ ctx, began, title, from: who.name, files, limiter, report });
   const server = offerServer(contents, { context, name: who.name, limiter }, MOST_CONNECTIONS);
   const tidy = clock.every(5_000, () => contents.tidy());
-  const run = new Broadcast(files, {
+  const run = new KeptBroadcast(files, {
     ...who,
     identity: toolIdentity(context, who.name),
     context,
@@ -51,7 +56,7 @@ export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
     home: ownAddresses(),
     changed: (targets) => watch.changed(targets),
     signal,
-  });
+  }, { title, expires: flags.expires });
   try {
     await run.run();
   } catch (cause) {
@@ -86,6 +91,7 @@ function tellEnd(ctx: Ctx, run: Broadcast, name: string, watch: BroadcastWatch, 
     peers: run.targets.length,
     done: done.length,
     failed: failed.length,
+    waiting: run.away,
     seconds: Math.round(seconds * 1000) / 1000,
     receipts: run.targets.map((target) => ({
       peer: target.name,
@@ -118,6 +124,11 @@ function tellEnd(ctx: Ctx, run: Broadcast, name: string, watch: BroadcastWatch, 
     } done in ` +
       `${formatSeconds(seconds)}${rate}`,
   );
+  if (run.away > 0) {
+    output.line(
+      `${formatCount(run.away, "PC")} off now: the registration server sees to it when they register`,
+    );
+  }
   watch.tellEnd(run.id);
   return failed.length === 0 ? EXIT.done : EXIT.failed;
 }

@@ -46,4 +46,16 @@ export const BROADCAST_FLAGS = {
   rate: { type: "rate", value: "RATE", shownDefault: "no limit", help: "send at most so fast" },
   timeout: { type: "duration", value: "TIME", default: "10m", help: "who isn't done by then has failed" },
   report: { type: "string", value: "FILE.html", help: "write a page that tells how it went" },
+  "retry-failed": {
+    type: "string",
+    value: "ID",
+    help: "offer this broadcast again to those who don't have it",
+    excludes: ["to", "rate", "expires"],
+  },
+  expires: {
+    type: "duration",
+    value: "TIME",
+    default: "24h",
+    help: "PCs that are off now get it when they register, for so long",
+  },
 } as const satisfies Flags;

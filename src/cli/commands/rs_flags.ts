@@ -33,4 +33,17 @@ export const RS_PEERS_FLAGS = {
 
 export const RS_INDEX_FLAGS = { ...LIST_FLAGS, ...ASK_FLAGS } as const satisfies Flags;
 
+export const RS_BROADCASTS_FLAGS = {
+  id: { type: "string", value: "ID", help: "the PCs of this one; the beginning of the id will do" },
+  withdraw: {
+    type: "string",
+    value: "ID",
+    help: "nobody else is to get this one",
+    excludes: ["id", "csv", "all"],
+  },
+  all: { type: "boolean", help: "those that are withdrawn or have expired, too" },
+  ...LIST_FLAGS,
+  ...ASK_FLAGS,
+} as const satisfies Flags;
+
 export const RS_BROADCAST_FLAGS = { ...BROADCAST_FLAGS, ...ASK_FLAGS } as const satisfies Flags;

@@ -15,7 +15,7 @@ import type { Identity } from "../../transport/handshake.ts";
 import type { PeerContext } from "../context.ts";
 import { connectRs, queryPeers } from "../rs_client.ts";
 import type { SendFile } from "../send.ts";
-import { inPages } from "../serve/registration.ts";
+import { inPages } from "../../base/pages.ts";
 
 /** How it stands with one PC. */
 export interface Target {
@@ -27,6 +27,10 @@ export interface Target {
   limit?: number;
   /** Why it failed, or why it waits. */
   reason?: string;
+  /** The kind of fault, when it failed. */
+  code?: string;
+  /** It is not there now: the registration server sees to it when it comes. */
+  off?: true;
   /** Seconds from the beginning until it was done. */
   seconds?: number;
 }
@@ -66,6 +70,7 @@ export class Broadcast {
   #o: BroadcastSetting;
   #bytes: number;
   #peers = new Map<string, WirePeer>();
+  #away = new Set<string>();
   #stripes = new Map<string, WireHolder[][]>();
   #began: number;
 
@@ -82,6 +87,11 @@ export class Broadcast {
     return this.#bytes;
   }
 
+  /** PCs that are off now, and get it when they register. */
+  get away(): number {
+    return this.#o.to ? this.targets.filter(({ off }) => off).length : this.#away.size;
+  }
+
   /**
    * Runs until every PC is done or has failed.
    *
@@ -89,15 +99,17 @@ export class Broadcast {
    */
   async run(): Promise<void> {
     const { context, timeout } = this.#o;
-    const peers = await this.#lookUp();
+    const peers = await this.#lookUp({ all: true });
     const wanted = this.#o.to ?? peers.map((peer) => peer.name);
     if (wanted.length === 0) throw new LabError("not_found", "Cannot broadcast: no other peer is active now");
     const order = this.#plan(peers.filter((peer) => wanted.includes(peer.name)));
     for (const name of order) this.targets.push({ name, state: "waiting", bytes: 0 });
     for (const name of new Set(wanted)) {
       if (order.includes(name)) continue;
-      const reason = "no active peer has that name; see rs peers";
-      this.targets.push({ name, state: "failed", bytes: 0, reason });
+      const [state, reason] = this.#away.has(name)
+        ? ["waiting" as const, "off now; it gets it when it registers"]
+        : ["failed" as const, "no active peer has that name, see rs peers; it gets it if it registers"];
+      this.targets.push({ name, state, bytes: 0, reason, off: true });
     }
     this.#tell();
     const stop = new AbortController();
@@ -107,7 +119,7 @@ export class Broadcast {
     );
     const signal = AbortSignal.any([this.#o.signal, stop.signal]);
     try {
-      await Promise.all(this.targets.map((target) => this.#serve(target, signal)));
+      await Promise.all(this.targets.filter(({ off }) => !off).map((each) => this.#serve(each, signal)));
     } finally {
       deadline();
     }
@@ -126,12 +138,18 @@ export class Broadcast {
     return order;
   }
 
-  async #lookUp(): Promise<WirePeer[]> {
+  /** @returns those who are active. */
+  async #lookUp(options: { all?: boolean } = {}): Promise<WirePeer[]> {
     const { rs, identity, context, cookie } = this.#o;
     const connection = await connectRs(rs, identity, context);
     try {
-      const peers = await queryPeers(connection, cookie === undefined ? {} : { cookie });
+      const known = await queryPeers(connection, { ...options, ...(cookie === undefined ? {} : { cookie }) });
+      const peers = known.filter(({ active }) => active);
       for (const peer of peers) this.#peers.set(peer.name, peer);
+      for (const { name, active, registrations30d } of known) {
+        // Nobody waits for a PC that has not been there for a month, unless it is named.
+        if (!active && (this.#o.to || registrations30d > 0)) this.#away.add(name);
+      }
       return peers;
     } finally {
       connection.close();
@@ -150,6 +168,7 @@ export class Broadcast {
       } catch (cause) {
         target.reason = signal.aborted ? messageOf(signal.reason) : messageOf(cause);
         target.state = signal.aborted || !PASSING.has(codeOf(cause)) ? "failed" : "waiting";
+        if (target.state === "failed") target.code = codeOf(signal.aborted ? signal.reason : cause);
       }
       this.#tell();
       if (target.state !== "waiting") return;

@@ -33,7 +33,7 @@ export interface FetchJob {
 
 /** What a broadcast adds to a fetch. */
 export interface BroadcastJob {
-  /** For each stripe those who may be asked for it, the planned parent first. */
+  /** For each stripe those who may be asked for it, the planned parent first; none where it is delivered late. */
   stripes: Holder[][];
   relay: Relay;
   /** These files are here already, and make up a content that others may ask for. */
@@ -87,7 +87,7 @@ export async function fetchFiles(job: FetchJob): Promise<FetchOutcome> {
       from: [],
     });
   }
-  const { plans, whole } = broadcast
+  const { plans, whole } = broadcast && broadcast.stripes.length > 0
     ? planBroadcastContents(placed, broadcast.stripes)
     : { plans: planContents(placed, (key) => existsSync(PartFile.pathFor(root, key))), whole: [] };
   const ready = whole.map((plan) => broadcast?.whole(contentFiles(plan)));

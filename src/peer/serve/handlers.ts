@@ -9,7 +9,7 @@ import type { Exchange } from "../../transport/exchange.ts";
 import type { RateLimiter } from "../../transport/rate.ts";
 import type { Relay } from "../broadcast/relay.ts";
 import type { ContentStore } from "./content_store.ts";
-import { inPages } from "./registration.ts";
+import { inPages } from "../../base/pages.ts";
 
 /** What a peer answers from. */
 export interface PeerAnswers {

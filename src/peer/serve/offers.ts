@@ -53,6 +53,8 @@ interface Incoming {
   files: WantedFile[];
   total: number;
   stripes: Holder[][];
+  /** It comes late: from holders, like any file. */
+  isLate: boolean;
 }
 
 /** How far the receiving of an offer is; heard by all who offered it. */
@@ -64,12 +66,13 @@ interface Progress {
   done: Promise<FetchedFile[]>;
 }
 
-/** Makes the handler of Offers. */
+/** Makes the handler of Offers, and of the Withdraw that ends a broadcast. */
 export function offerHandler(
   receiver: OfferReceiver,
 ): (message: Message, exchange: Exchange) => Promise<void> {
   const running = new Map<string, Progress>();
   return async (message, exchange) => {
+    if (message.kind === "Withdraw") return withdraw(running, message.id);
     if (message.kind !== "Offer") throw new LabError("unsupported", `${message.kind} is not known here`);
     const isBroadcast = message.purpose === "broadcast";
     if (isBroadcast && !receiver.broadcast) {
@@ -90,6 +93,12 @@ export function offerHandler(
       progress.listeners.delete(exchange);
     }
   };
+}
+
+function withdraw(running: ReadonlyMap<string, Progress>, id: string): void {
+  for (const progress of running.values()) {
+    if (progress.id === id) progress.stop.abort(new LabError("interrupted", "It was withdrawn"));
+  }
 }
 
 function admit(running: Map<string, Progress>, key: string, start: () => Progress): Progress {
@@ -141,8 +150,11 @@ async function gather(
     ...list.map(toHolder),
     { ...source, peer: SOURCE },
   ]);
-  const files = wanted(await allFiles(offer, exchange), source);
-  return { from, source, files, stripes, total: files.reduce((sum, file) => sum + file.size, 0) };
+  const holders = (offer.holders ?? []).map(toHolder);
+  const isLate = offer.holders !== undefined;
+  const sources = isLate ? [...holders, { ...source, peer: SOURCE }] : [source];
+  const files = wanted(await allFiles(offer, exchange), sources);
+  return { from, source, files, stripes, isLate, total: files.reduce((sum, file) => sum + file.size, 0) };
 }
 
 /** The source of a broadcast may be a peer that receives others; under this name it is told apart. */
@@ -179,7 +191,7 @@ function begin(
 
 async function receive(
   receiver: OfferReceiver,
-  { from, files, stripes }: Incoming,
+  { from, files, stripes, isLate }: Incoming,
   tell: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<FetchedFile[]> {
@@ -191,7 +203,7 @@ async function receive(
     const known = receiver.known?.(name, size, modified);
     return known ? Promise.resolve(known) : pool.hash(name);
   };
-  const isBroadcast = broadcast !== undefined && stripes.length > 0;
+  const isBroadcast = broadcast !== undefined && (stripes.length > 0 || isLate);
   let clean = false;
   const stopExpecting = isBroadcast ? broadcast.relay.expect() : () => {};
   try {
@@ -245,11 +257,11 @@ async function allFiles(offer: MessageOf<"Offer">, exchange: Exchange): Promise<
   return files;
 }
 
-function wanted(files: readonly WireFile[], holder: WantedFile["holders"][number]): WantedFile[] {
+function wanted(files: readonly WireFile[], holders: Holder[]): WantedFile[] {
   return files.map(([name, size, sha256]) => {
     const fault = nameFault(name);
     if (fault) throw new LabError("name_refused", `Cannot accept the name ${printable(name)}: ${fault}`);
-    return { name, size, sha256, modified: 0, holders: [holder] };
+    return { name, size, sha256, modified: 0, holders };
   });
 }
 

@@ -4,7 +4,8 @@
  */
 
 import { codeOf, LabError, messageOf, RemoteError } from "../../base/errors.ts";
-import { LIMITS, TIMEOUTS } from "../../base/limits.ts";
+import { TIMEOUTS } from "../../base/limits.ts";
+import { inPages } from "../../base/pages.ts";
 import { formatHostPort, type HostPort } from "../../base/units.ts";
 import type { IndexRow } from "../../catalog/row.ts";
 import type { WireRow } from "../../protocol/messages.ts";
@@ -215,21 +216,4 @@ async function announceAll(
   }
   for (const part of inPages(gone, (name) => 10 + 3 * name.length)) await send([], [...part]);
   if (first) await send([], []);
-}
-
-/** Cuts a list so that each part stays within a page's rows and bytes. */
-export function* inPages<T>(items: readonly T[], bytesOf: (item: T) => number): Generator<T[]> {
-  let page: T[] = [];
-  let bytes = 0;
-  for (const item of items) {
-    const size = bytesOf(item);
-    if (page.length >= LIMITS.pageRows || (page.length > 0 && bytes + size > LIMITS.pageBytes)) {
-      yield page;
-      page = [];
-      bytes = 0;
-    }
-    page.push(item);
-    bytes += size;
-  }
-  if (page.length > 0) yield page;
 }

@@ -3,13 +3,14 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
 import { FakeClock } from "../../base/clock.ts";
 import { LabError } from "../../base/errors.ts";
+import { inPages } from "../../base/pages.ts";
 import { LIMITS, TIMEOUTS } from "../../base/limits.ts";
 import type { IndexRow } from "../../catalog/row.ts";
 import type { Message, MessageOf } from "../../protocol/messages.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 import { serve, type Server } from "../../transport/server.ts";
 import { contextOf } from "../_testing.ts";
-import { inPages, RegistrationKeeper } from "./registration.ts";
+import { RegistrationKeeper } from "./registration.ts";
 
 const row = (name: string): IndexRow => ({
   name,

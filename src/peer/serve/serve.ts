@@ -9,6 +9,7 @@ import { formatHostPort } from "../../base/units.ts";
 import { cleanPeerName, printable } from "../../catalog/names.ts";
 import { Root } from "../../storage/root.ts";
 import { RateLimiter } from "../../transport/rate.ts";
+import type { Handler } from "../../transport/connection.ts";
 import { serve as listen, type Server } from "../../transport/server.ts";
 import { type ControlServer, lockDataFolder, openControl, type Tell } from "../control.ts";
 import type { PeerContext } from "../context.ts";
@@ -64,6 +65,9 @@ export class PeerServe {
   #relay: Relay;
   #warm: WarmPool;
   #rate: RateLimiter;
+  /** One for all connections: what is offered twice is received once. */
+  #offers!: Handler;
+  #handler!: Handler;
   #server!: Server;
   #control: ControlServer | undefined;
   #keeper!: RegistrationKeeper;
@@ -130,6 +134,8 @@ export class PeerServe {
     const { context, rs, event } = this.#o;
     this.#state = { ...await loadPeerState(this.#o.data), rs: formatHostPort(rs) };
     await savePeerState(this.#o.data, this.#state, context.clock);
+    this.#offers = this.#offerHandler();
+    this.#handler = this.#answers();
     this.#server = this.#listen();
     const { host, port } = this.#server.address;
     event({ event: "listening", role: "peer", host, port });
@@ -155,7 +161,9 @@ export class PeerServe {
       hostName: this.#o.hostName,
       port,
       rows: () => this.#index.present(),
-      handler: this.#handler(),
+      // Only the registration server may say that a broadcast no longer holds.
+      handler: (message, exchange) =>
+        message.kind === "Withdraw" ? this.#offers(message, exchange) : this.#handler(message, exchange),
       cookieTaken: () => this.#cookieTaken(),
       registered: (registration) => this.#registered(registration),
     });
@@ -194,12 +202,11 @@ export class PeerServe {
 
   #listen(): Server {
     const { context, host, port } = this.#o;
-    const handler = this.#handler();
     const open = (wanted: number) =>
       listen({ host, port: wanted }, {
         identity: { role: "peer", name: this.#name, agent: context.agent },
         security: context.security,
-        handlerFor: () => handler,
+        handlerFor: () => this.#handler,
       }, context);
     if (port !== undefined) return open(port);
     try {
@@ -209,8 +216,7 @@ export class PeerServe {
     }
   }
 
-  #handler() {
-    const { context } = this.#o;
+  #answers(): Handler {
     return peerHandler({
       rows: () => this.#index.rows,
       contents: this.#contents,
@@ -218,21 +224,25 @@ export class PeerServe {
       rate: this.#rate,
       self: () => ({ name: this.#name, port: this.#server.address.port }),
       sent: (bytes) => this.#sent += bytes,
-      offer: offerHandler({
-        context,
-        name: () => this.#name,
-        folderFor: () => this.#root.path,
-        known: (name, size, modified) => this.#index.known(name, size, modified),
-        received: (file, from) => this.#receivedFile(file, from),
-        signal: this.#ending.signal,
-        pool: () => this.#warm.borrow(),
-        sendLimit: this.#rate.rate,
-        broadcast: {
-          relay: this.#relay,
-          whole: (files) => this.#contents.manifest(files).then(() => {}, () => {}),
-          beforeFinish: (plan) => this.#makeRoom(plan),
-        },
-      }),
+      offer: this.#offers,
+    });
+  }
+
+  #offerHandler(): Handler {
+    return offerHandler({
+      context: this.#o.context,
+      name: () => this.#name,
+      folderFor: () => this.#root.path,
+      known: (name, size, modified) => this.#index.known(name, size, modified),
+      received: (file, from) => this.#receivedFile(file, from),
+      signal: this.#ending.signal,
+      pool: () => this.#warm.borrow(),
+      sendLimit: this.#rate.rate,
+      broadcast: {
+        relay: this.#relay,
+        whole: (files) => this.#contents.manifest(files).then(() => {}, () => {}),
+        beforeFinish: (plan) => this.#makeRoom(plan),
+      },
     });
   }
 

@@ -37,6 +37,9 @@ export interface Menu {
 /** Who isn't done by then has failed, milliseconds; as the command has it. */
 const BROADCAST_TIME = 600_000;
 
+/** How long those who come late get it, milliseconds; as the command has it. */
+const BROADCAST_KEPT = 24 * 3600_000;
+
 /** Lines of the log that `status` shows. */
 const STATUS_LINES = 6;
 
@@ -261,7 +264,11 @@ async function broadcast(menu: Menu): Promise<void> {
   if (peers.length === 0) return prompts.tell("info", "No other peer is here at the moment");
   const command = await import("../peer_broadcast.ts");
   await prompts.busy((signal) =>
-    session.run(command, "broadcast", { args: [path], flags: { timeout: BROADCAST_TIME }, signal })
+    session.run(command, "broadcast", {
+      args: [path],
+      flags: { timeout: BROADCAST_TIME, expires: BROADCAST_KEPT },
+      signal,
+    })
   );
 }
 

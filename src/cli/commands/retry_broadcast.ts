@@ -1,0 +1,92 @@
+/** `rs broadcast --retry-failed ID`: the registration server offers a broadcast again to those who don't have it. */
+
+import { EXIT, LabError } from "../../base/errors.ts";
+import { formatBytes, formatCount, formatSeconds, type HostPort } from "../../base/units.ts";
+import { printable } from "../../catalog/names.ts";
+import { toolIdentity } from "../../peer/context.ts";
+import { connectRs, queryBroadcasts } from "../../peer/rs_client.ts";
+import type { WireBroadcast, WireBroadcastPeer } from "../../protocol/messages.ts";
+import type { Connection } from "../../transport/connection.ts";
+import type { CommandContext } from "../context.ts";
+import type { BROADCAST_FLAGS } from "./common_flags.ts";
+import { wholeId } from "./rs_broadcasts.ts";
+import { peerContext } from "./setting.ts";
+
+type Ctx = CommandContext<typeof BROADCAST_FLAGS>;
+
+/** Pause between two looks at how it stands, milliseconds. */
+const LOOK = 500;
+
+/** How it ended. */
+interface End {
+  broadcast: WireBroadcast;
+  peers: WireBroadcastPeer[];
+  /** Names of those who were to get it this time: there, and not done when it began. */
+  tried: Set<string>;
+}
+
+/** Has a broadcast offered again, waits for those who are there, and tells how it stands. */
+export async function retryBroadcast(ctx: Ctx, rs: HostPort, wanted: string): Promise<number> {
+  const context = peerContext(ctx);
+  const began = ctx.clock.monotonic();
+  const connection = await connectRs(rs, toolIdentity(context), context, { signal: ctx.signal });
+  try {
+    const id = await wholeId(connection, wanted);
+    const before = await queryBroadcasts(connection, { id });
+    await connection.request({ kind: "Retry", id }, "Noted");
+    const missing = before.peers.filter(({ active, state }) => active && state !== "done");
+    const tried = new Set(missing.map(({ name }) => name));
+    const end = await watch(ctx, connection, id, tried, began);
+    return tell(ctx, end, (ctx.clock.monotonic() - began) / 1000);
+  } finally {
+    connection.close();
+  }
+}
+
+async function watch(
+  ctx: Ctx,
+  rs: Connection,
+  id: string,
+  tried: Set<string>,
+  began: number,
+): Promise<End> {
+  const { clock, signal, flags } = ctx;
+  while (true) {
+    const { broadcasts: [broadcast], peers } = await queryBroadcasts(rs, { id });
+    if (!broadcast) throw new LabError("not_found", "The broadcast was forgotten");
+    const isOpen = ({ name, state, active }: WireBroadcastPeer) =>
+      tried.has(name) && active && (state === "waiting" || state === "receiving");
+    const isOver = broadcast.state === "withdrawn" || clock.monotonic() - began > flags.timeout;
+    if (isOver || !peers.some(isOpen)) return { broadcast, peers, tried };
+    await clock.sleep(LOOK, signal);
+  }
+}
+
+function tell(ctx: Ctx, { broadcast, peers, tried }: End, seconds: number): number {
+  const { output } = ctx;
+  const shown = peers.filter(({ name }) => tried.has(name));
+  const done = shown.filter(({ state }) => state === "done").length;
+  const waiting = peers.filter(({ active, state }) => !active && state !== "done").length;
+  output.json({
+    event: "broadcast",
+    ...{ id: broadcast.id, name: broadcast.name, peers: shown.length, done, failed: shown.length - done },
+    ...{ waiting, seconds: Math.round(seconds * 1000) / 1000 },
+    receipts: shown.map(({ name, state, reason }) => ({
+      ...{ peer: name, state },
+      ...(reason === undefined ? {} : { reason }),
+    })),
+  });
+  if (shown.length > 0) {
+    output.table(shown, [{ key: "name", title: "peer", fixed: true }, { key: "state" }, {
+      key: "reason",
+      title: "why",
+    }]);
+  }
+  const off = waiting > 0 ? `; ${formatCount(waiting, "PC")} off now, to get it when they register` : "";
+  output.line(
+    `${printable(broadcast.name)}, ${formatBytes(broadcast.bytes)}: ${done} of ${
+      formatCount(shown.length, "PC")
+    } done in ${formatSeconds(seconds)}${off}`,
+  );
+  return done === shown.length ? EXIT.done : EXIT.failed;
+}

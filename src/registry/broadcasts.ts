@@ -1,0 +1,137 @@
+/**
+ * The broadcasts that the registration server remembers, and who has them. Pure: time is handed in, nothing is stored or
+ * sent here; the lists of files, which may be long, are the store's alone.
+ *
+ * Rules: a broadcast holds from its first message until it is withdrawn or expires; it is listed for a week longer. A PC's
+ * receipt changes from waiting or failed to done and never back. Names of PCs are compared whatever their case.
+ */
+
+import { LabError } from "../base/errors.ts";
+import { nameKey } from "../catalog/names.ts";
+import type { BroadcastHead, Receipt } from "./broadcast_store.ts";
+import { type PeerRecord, REGISTRATION_WINDOW } from "./rules.ts";
+
+/** Broadcasts kept at once: a school year's, one each lesson; each costs about 1 KiB and its receipts. */
+export const BROADCASTS_MAX = 1_000;
+
+/** How long a broadcast that holds no longer is listed, milliseconds. */
+export const LISTED_AFTER = 7 * 24 * 3600 * 1000;
+
+/** How it stands with a broadcast as a whole. */
+export interface Tally {
+  done: number;
+  waiting: number;
+  failed: number;
+}
+
+/** All broadcasts that the registration server knows. */
+export class Broadcasts {
+  #heads = new Map<string, BroadcastHead>();
+  #receipts = new Map<string, Map<string, Receipt>>();
+
+  get size(): number {
+    return this.#heads.size;
+  }
+
+  /** Takes over what was stored, at start. */
+  load(heads: Iterable<BroadcastHead>, receipts: Iterable<Receipt>): void {
+    for (const head of [...heads].sort((a, b) => a.began - b.began)) this.put(head);
+    this.note(receipts);
+  }
+
+  get(id: string): BroadcastHead | undefined {
+    return this.#heads.get(id);
+  }
+
+  /**
+   * The broadcast of an id.
+   *
+   * @throws {LabError} "not_found".
+   */
+  demand(id: string): BroadcastHead {
+    const head = this.#heads.get(id);
+    if (head) return head;
+    throw new LabError("not_found", "No broadcast has that id; see rs broadcasts");
+  }
+
+  /** All of them, the oldest first. */
+  list(): Iterable<BroadcastHead> {
+    return this.#heads.values();
+  }
+
+  /** Those that hold, the oldest first. */
+  *holding(wall: number): Generator<BroadcastHead> {
+    for (const head of this.#heads.values()) if (holds(head, wall)) yield head;
+  }
+
+  /** Keeps a broadcast, new or changed. */
+  put(head: BroadcastHead): void {
+    this.#heads.set(head.id, head);
+  }
+
+  forget(id: string): void {
+    this.#heads.delete(id);
+    this.#receipts.delete(id);
+  }
+
+  /** Keeps receipts; those of broadcasts that aren't known are passed over. */
+  note(receipts: Iterable<Receipt>): void {
+    for (const receipt of receipts) {
+      if (!this.#heads.has(receipt.id)) continue;
+      const of = this.#receipts.get(receipt.id) ?? new Map<string, Receipt>();
+      this.#receipts.set(receipt.id, of);
+      of.set(nameKey(receipt.peer), receipt);
+    }
+  }
+
+  receipt(id: string, peer: string): Receipt | undefined {
+    return this.#receipts.get(id)?.get(nameKey(peer));
+  }
+
+  receipts(id: string): Iterable<Receipt> {
+    return this.#receipts.get(id)?.values() ?? [];
+  }
+
+  /** Ids of those that are no longer listed. */
+  old(wall: number): string[] {
+    return [...this.#heads.values()].filter((head) => wall > head.expires + LISTED_AFTER).map(({ id }) => id);
+  }
+
+  /**
+   * The PCs of a broadcast and how it stands with each, in no order: those of whom there is a receipt, those that it names,
+   * and where it names none, all that registered lately.
+   *
+   * @param members everybody who is registered.
+   */
+  *pcs(head: BroadcastHead, members: Iterable<PeerRecord>, wall: number): Generator<Receipt> {
+    const told = this.#receipts.get(head.id) ?? new Map<string, Receipt>();
+    yield* told.values();
+    const waiting = (peer: string): Receipt => ({ id: head.id, peer, state: "waiting", at: head.began });
+    if (head.to) {
+      for (const peer of new Set(head.to)) if (!told.has(nameKey(peer))) yield waiting(peer);
+      return;
+    }
+    for (const record of members) {
+      const isLate = record.active || record.lastRegistered > wall - REGISTRATION_WINDOW;
+      if (isLate && isFor(head, record) && !told.has(nameKey(record.name))) yield waiting(record.name);
+    }
+  }
+
+  /** Counts the PCs of a broadcast. */
+  tally(head: BroadcastHead, members: Iterable<PeerRecord>, wall: number): Tally {
+    const tally = { done: 0, waiting: 0, failed: 0 };
+    for (const { state } of this.pcs(head, members, wall)) tally[state]++;
+    return tally;
+  }
+}
+
+/** Tells whether a broadcast is still to be delivered to those who come. */
+export function holds(head: BroadcastHead, wall: number): boolean {
+  return head.whole && !head.withdrawn && wall < head.expires;
+}
+
+/** Tells whether a PC is one of those that a broadcast is for. */
+export function isFor(head: BroadcastHead, record: { name: string; cookie: string }): boolean {
+  if (head.cookie === record.cookie) return false;
+  return !head.to || head.to.some((name) => nameKey(name) === nameKey(record.name));
+}

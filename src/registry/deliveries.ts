@@ -1,0 +1,333 @@
+/**
+ * Delivering what was broadcast to those who were off, came late, or fell out: the registration server offers it to them
+ * on their registration connection, and names who has it; they fetch it like any file.
+ *
+ * Rules: to one PC one broadcast at a time, the oldest first; a name that a newer broadcast has too is left to that one.
+ * Of one broadcast not more at once than a few for each that has it already, so that a whole lab that is switched on
+ * doesn't fetch everything from one: those who are done serve the next. While the command that sends it is running, the
+ * PCs that it says it is at are left to it. What may pass is tried again with growing pauses, anything else when the PC
+ * registers again, or somebody asks for it.
+ */
+
+import { codeOf, LabError, messageOf } from "../base/errors.ts";
+import { TIMEOUTS } from "../base/limits.ts";
+import { inPages } from "../base/pages.ts";
+import { nameKey, printable } from "../catalog/names.ts";
+import type { MessageOf, WireHolder } from "../protocol/messages.ts";
+import type { Connection } from "../transport/connection.ts";
+import { addressFor } from "./address.ts";
+import type { BroadcastFile, BroadcastHead, Receipt } from "./broadcast_store.ts";
+import { holds, isFor } from "./broadcasts.ts";
+import type { PeerRecord } from "./rules.ts";
+import type { AtWork, Registry } from "./state.ts";
+
+/** Holders named in one offer: more are of no use to one fetch, which asks 8 at once. */
+const HOLDERS_TOLD = 16;
+/** Deliveries of one broadcast at once for each that has it: then the number that has it triples. */
+const FOR_EACH_HOLDER = 2;
+/** Deliveries of all broadcasts at once: each holds a connection that is there anyway, and a list of files. */
+const AT_ONCE = 64;
+/** Pauses before a PC is offered the same again after a fault that may pass, milliseconds. */
+const PAUSE = { first: 1_000, most: 5 * 60_000 };
+
+/** Faults that may pass by themselves; after any other it is the PC's turn, or a person's. */
+const PASSING = new Set([
+  ...["unreachable", "timeout", "busy", "protocol", "interrupted", "not_found", "integrity", "changed"],
+]);
+
+/** What deliveries need of the server. */
+export interface DeliverySetting {
+  registry: Omit<Registry, "atWork">;
+  clock: Connection["clock"];
+  log: { info(line: string): void; warn(line: string): void; error(line: string): void };
+  /** The registration connection of a peer. */
+  connectionOf: (cookie: string) => Connection | undefined;
+  /** Our own port: what lies in our share can be fetched there. */
+  port: () => number;
+}
+
+/** A broadcast on its way to one PC. */
+interface Delivery {
+  id: string;
+  cookie: string;
+  stop: AbortController;
+}
+
+/** Deliveries under way, and those to come. */
+export class Deliveries implements AtWork {
+  #o: DeliverySetting;
+  /** Cookies of those who wait for their turn, by broadcast. */
+  #due = new Map<string, Set<string>>();
+  /** By the receiver's cookie. */
+  #running = new Map<string, Delivery>();
+  #pauses = new Map<string, { ms: number; cancel: () => void }>();
+  /** The connections of the commands that are sending. */
+  #claims = new Map<string, Connection>();
+  /** Ends the waits for commands that may come back. */
+  #graces = new Set<() => void>();
+  #closed = false;
+
+  constructor(setting: DeliverySetting) {
+    this.#o = setting;
+  }
+
+  isClaimed(id: string): boolean {
+    return this.#claims.has(id);
+  }
+
+  isReceiving(id: string, peer: string): boolean {
+    const cookie = this.#o.registry.members.byName(peer)?.cookie;
+    return cookie !== undefined && this.#running.get(cookie)?.id === id;
+  }
+
+  /** A peer is there: what it missed is its due. */
+  registered(record: PeerRecord): void {
+    for (const head of this.#o.registry.broadcasts.holding(this.#o.clock.now())) {
+      this.#forgetPause(head.id, record.cookie);
+      this.#add(head, record);
+    }
+    this.#pump();
+  }
+
+  /** A command sends this broadcast, and says so on this connection. */
+  claimed(id: string, connection: Connection): void {
+    if (this.#claims.get(id) === connection) return;
+    this.#claims.set(id, connection);
+    connection.closed.then(() => {
+      if (this.#closed || this.#claims.get(id) !== connection) return;
+      // It may have lost the connection only, and come back.
+      const cancel = this.#o.clock.after(TIMEOUTS.grace, () => {
+        this.#graces.delete(cancel);
+        if (this.#claims.get(id) === connection) this.over(id);
+      });
+      this.#graces.add(cancel);
+    });
+  }
+
+  /** The command has ended: those it didn't reach are ours. */
+  over(id: string): void {
+    this.#claims.delete(id);
+    if (!this.#closed) this.#addAll(id, ({ state, code }) => state === "waiting" || PASSING.has(code ?? ""));
+  }
+
+  /** Somebody wants those who are not done to get it now. */
+  retry(id: string): void {
+    this.#addAll(id, () => true);
+  }
+
+  /** More have it now than before. */
+  news(): void {
+    this.#pump();
+  }
+
+  /** It no longer holds: nobody is to get it, nor to go on getting it. */
+  withdrawn(id: string): void {
+    this.#due.delete(id);
+    tellWithdrawn(this.#claims.get(id), id);
+    this.#claims.delete(id);
+    for (const delivery of this.#running.values()) {
+      if (delivery.id === id) delivery.stop.abort(new LabError("interrupted", "It was withdrawn"));
+    }
+    for (const { cookie } of this.#o.registry.members.list()) tellWithdrawn(this.#o.connectionOf(cookie), id);
+  }
+
+  /** Ends what is under way. */
+  close(): void {
+    this.#closed = true;
+    for (const { cancel } of this.#pauses.values()) cancel();
+    for (const cancel of this.#graces) cancel();
+    for (const { stop } of this.#running.values()) stop.abort(new LabError("interrupted", "Closed"));
+  }
+
+  #addAll(id: string, fits: (receipt: Receipt) => boolean): void {
+    const { broadcasts, members } = this.#o.registry;
+    const head = broadcasts.get(id);
+    if (!head || !holds(head, this.#o.clock.now())) return;
+    for (const record of members.list()) {
+      const receipt = broadcasts.receipt(id, record.name);
+      if (receipt && !fits(receipt)) continue;
+      this.#forgetPause(id, record.cookie);
+      this.#add(head, record);
+    }
+    this.#pump();
+  }
+
+  #add(head: BroadcastHead, record: PeerRecord): void {
+    if (!this.#isDue(head, record)) return;
+    const due = this.#due.get(head.id) ?? new Set();
+    this.#due.set(head.id, due.add(record.cookie));
+  }
+
+  #isDue(head: BroadcastHead, record: PeerRecord): boolean {
+    if (!record.active || !isFor(head, record)) return false;
+    const receipt = this.#o.registry.broadcasts.receipt(head.id, record.name);
+    if (receipt?.state === "done") return false;
+    return !(receipt?.state === "waiting" && this.#claims.has(head.id));
+  }
+
+  /** Begins what can be begun. */
+  #pump(): void {
+    const { broadcasts, members } = this.#o.registry;
+    if (this.#closed) return;
+    // In the order of the broadcasts' age: so that the newest of one name is the last to come.
+    for (const head of broadcasts.holding(this.#o.clock.now())) {
+      const due = this.#due.get(head.id);
+      if (!due) continue;
+      const holders = this.#holders(head);
+      let room = this.#room(head, holders.length);
+      for (const cookie of due) {
+        if (room <= 0) break;
+        if (this.#running.has(cookie)) continue;
+        due.delete(cookie);
+        const record = members.byCookie(cookie);
+        const connection = this.#o.connectionOf(cookie);
+        if (!record || !connection || connection.isClosed || !this.#isDue(head, record)) continue;
+        room--;
+        this.#begin(head, record, connection, this.#told(holders, record, connection));
+      }
+      if (due.size === 0) this.#due.delete(head.id);
+    }
+  }
+
+  #room(head: BroadcastHead, holders: number): number {
+    const running = [...this.#running.values()].filter(({ id }) => id === head.id).length;
+    return Math.min(FOR_EACH_HOLDER * holders - running, AT_ONCE - this.#running.size);
+  }
+
+  /** Who is there and has it, or may have it: the sender, if it is a peer, comes last. */
+  #holders(head: BroadcastHead): PeerRecord[] {
+    const { broadcasts, members } = this.#o.registry;
+    const done = [...broadcasts.receipts(head.id)].filter(({ state }) => state === "done");
+    const records = done.map(({ peer }) => members.byName(peer));
+    if (head.cookie !== undefined) records.push(members.byCookie(head.cookie));
+    return records.filter((record) => record !== undefined).filter(({ active }) => active);
+  }
+
+  /** Some of the holders, for each receiver others in front: the load is spread. */
+  #told(holders: readonly PeerRecord[], receiver: PeerRecord, connection: Connection): WireHolder[] {
+    const ends = { remote: connection.remote.host, local: connection.local.host };
+    const first = Math.floor(this.#o.registry.random.next() * holders.length);
+    return [...holders.slice(first), ...holders.slice(0, first)]
+      .filter(({ cookie }) => cookie !== receiver.cookie)
+      .slice(0, HOLDERS_TOLD)
+      .map(({ name, address, port }) => ({ name, address: addressFor(address, ends), port }));
+  }
+
+  #begin(head: BroadcastHead, record: PeerRecord, connection: Connection, holders: WireHolder[]): void {
+    const delivery = { id: head.id, cookie: record.cookie, stop: new AbortController() };
+    this.#running.set(record.cookie, delivery);
+    this.#deliver(head, record, connection, holders, delivery.stop.signal)
+      .then(() => this.#note(head, record, { state: "done" }), (cause) => this.#failed(head, record, cause))
+      .catch((cause) => this.#o.log.error(`Cannot keep a receipt of ${record.name}: ${messageOf(cause)}`))
+      .finally(() => {
+        this.#running.delete(record.cookie);
+        this.#pump();
+      });
+  }
+
+  async #deliver(
+    head: BroadcastHead,
+    record: PeerRecord,
+    connection: Connection,
+    holders: WireHolder[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const files = await this.#filesFor(head, record);
+    if (files.length === 0) return;
+    this.#o.log.info(
+      `Offer     ${record.name}: ${printable(head.name, 80)}, from ${holders.length} that have it`,
+    );
+    const bytes = files.reduce((sum, { size }) => sum + size, 0);
+    const pages = [...inPages(files, ({ name }) => 120 + 3 * name.length)];
+    const offer = (i: number): MessageOf<"Offer"> => ({
+      ...{ kind: "Offer", purpose: "broadcast", id: head.id, peer: head.peer, port: this.#o.port(), bytes },
+      files: pages[i]!.map(({ name, size, sha256 }) => [name, size, sha256]),
+      holders,
+      ...(i < pages.length - 1 ? { more: true } : {}),
+    });
+    signal.throwIfAborted();
+    const exchange = connection.open(offer(0));
+    const end = () => exchange.end(signal.reason);
+    signal.addEventListener("abort", end, { once: true });
+    try {
+      for (let i = 1; i < pages.length; i++) {
+        await exchange.expect("OfferNext");
+        await exchange.send(offer(i));
+      }
+      while (true) {
+        const incoming = await exchange.next(TIMEOUTS.manifest);
+        if (incoming.kind === "Receipt" && !incoming.more) return;
+      }
+    } finally {
+      signal.removeEventListener("abort", end);
+      connection.forget(exchange);
+    }
+  }
+
+  /** Without those whose names a newer broadcast has taken: else an old file would come after a new one. */
+  async #filesFor(head: BroadcastHead, record: PeerRecord): Promise<BroadcastFile[]> {
+    const { broadcasts, store } = this.#o.registry;
+    const files = await store.broadcasts.files(head.id);
+    const taken = new Set<string>();
+    for (const newer of broadcasts.holding(this.#o.clock.now())) {
+      if (newer.began <= head.began || newer.id === head.id || !isFor(newer, record)) continue;
+      for (const { name } of await store.broadcasts.files(newer.id)) taken.add(nameKey(name));
+    }
+    return files.filter(({ name }) => !taken.has(nameKey(name)));
+  }
+
+  async #failed(head: BroadcastHead, record: PeerRecord, cause: unknown): Promise<void> {
+    const { broadcasts, members } = this.#o.registry;
+    if (this.#closed || broadcasts.get(head.id)?.withdrawn) return;
+    const code = codeOf(cause);
+    const reason = messageOf(cause);
+    const isThere = members.byCookie(record.cookie)?.active &&
+      this.#o.connectionOf(record.cookie) !== undefined;
+    if (PASSING.has(code)) {
+      if (isThere) this.#pause(head, record);
+      return;
+    }
+    this.#o.log.warn(
+      `Offer     ${record.name}: ${printable(head.name, 80)} failed: ${printable(reason, 400)}`,
+    );
+    await this.#note(head, record, { state: "failed", code, reason: printable(reason, 500) });
+  }
+
+  async #note(
+    head: BroadcastHead,
+    record: PeerRecord,
+    state: Pick<Receipt, "state" | "code" | "reason">,
+  ): Promise<void> {
+    const { broadcasts, store } = this.#o.registry;
+    const receipt = { id: head.id, peer: record.name, at: this.#o.clock.now(), ...state };
+    this.#forgetPause(head.id, record.cookie);
+    if (state.state === "done") {
+      this.#o.log.info(`Offer     ${record.name}: ${printable(head.name, 80)} has arrived`);
+    }
+    broadcasts.note([receipt]);
+    await store.broadcasts.saveReceipts([receipt]);
+  }
+
+  #pause(head: BroadcastHead, record: PeerRecord): void {
+    const key = `${head.id} ${record.cookie}`;
+    const before = this.#pauses.get(key)?.ms;
+    const ms = before === undefined ? PAUSE.first : Math.min(2 * before, PAUSE.most);
+    const cancel = this.#o.clock.after(ms, () => {
+      this.#add(head, this.#o.registry.members.byCookie(record.cookie) ?? record);
+      this.#pump();
+    });
+    this.#pauses.set(key, { ms, cancel });
+  }
+
+  #forgetPause(id: string, cookie: string): void {
+    const key = `${id} ${cookie}`;
+    this.#pauses.get(key)?.cancel();
+    this.#pauses.delete(key);
+  }
+}
+
+/** Nobody answers to that. */
+function tellWithdrawn(connection: Connection | undefined, id: string): void {
+  if (!connection || connection.isClosed) return;
+  connection.forget(connection.open({ kind: "Withdraw", id }));
+}

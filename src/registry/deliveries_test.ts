@@ -1,0 +1,365 @@
+/** Broadcasts that the registration server remembers, and delivers to those who come late; peers answer as they are told. */
+
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { codeOf, LabError } from "../base/errors.ts";
+import { TIMEOUTS } from "../base/limits.ts";
+import type { MessageOf, WireBroadcastPeer, WireFile } from "../protocol/messages.ts";
+import type { Connection, Handler } from "../transport/connection.ts";
+import { Lab } from "./_testing.ts";
+import { MemoryStore } from "./memory_store.ts";
+
+const ID = "b0";
+const file = (name: string): WireFile => [name, 1000, "ab".repeat(32)];
+
+type Told = Partial<MessageOf<"Broadcast">>;
+
+const page = (more: Told = {}): MessageOf<"Broadcast"> => ({
+  ...{ kind: "Broadcast", id: ID, name: "a.iso", peer: "rs", at: 0, files: [file("a.iso")], lasts: 3600 },
+  ...more,
+});
+
+/** A broadcaster that tells of a broadcast, and of who has it. */
+async function tell(lab: Lab, more: Told = {}): Promise<Connection> {
+  const link = await lab.dial("tool", "rs");
+  await link.request(page(more), "Noted");
+  return link;
+}
+
+type Peers = MessageOf<"Receipts">["peers"];
+
+function receipts(link: Connection, peers: Peers, more: { id?: string; over?: boolean } = {}) {
+  return link.request({ kind: "Receipts", id: ID, peers, ...more }, "Noted");
+}
+
+const done = (name: string) => ({ name, state: "done" as const });
+
+async function pcs(lab: Lab, id = ID): Promise<WireBroadcastPeer[]> {
+  const link = await lab.dial("tool");
+  return (await link.request({ kind: "BQuery", id }, "Broadcasts")).peers;
+}
+
+async function states(lab: Lab, id = ID): Promise<string[]> {
+  return (await pcs(lab, id)).map(({ name, state }) => `${name} ${state}`);
+}
+
+/** What a peer hears, and how it answers offers. */
+class Ear {
+  readonly offers: MessageOf<"Offer">[] = [];
+  readonly withdrawn: string[] = [];
+  #heard = () => {};
+  constructor(private answer: (offer: MessageOf<"Offer">, time: number) => void | Promise<void> = () => {}) {}
+
+  readonly handler: Handler = async (message, exchange) => {
+    try {
+      if (message.kind === "Withdraw") return void this.withdrawn.push(message.id);
+      assert(message.kind === "Offer");
+      this.offers.push(message);
+      await this.answer(message, this.offers.length);
+      await exchange.send({ kind: "Receipt", files: [] });
+    } finally {
+      this.#heard();
+    }
+  };
+
+  /** Waits until something is so that becomes so when something is heard. */
+  async until(isSo: () => boolean): Promise<void> {
+    while (!isSo()) await new Promise<void>((resolve) => this.#heard = resolve);
+  }
+}
+
+const hangs = () => new Promise<void>(() => {});
+
+Deno.test("who comes late gets it from those who have it, and its receipt is kept", async () => {
+  await using lab = await Lab.start();
+  await lab.join("pc1", undefined, 1001);
+  const link = await tell(lab);
+  await receipts(link, [done("pc1")], { over: true });
+  const ear = new Ear();
+  const arrived = lab.log.next(/Offer +pc2: a\.iso has arrived/);
+  await lab.join("pc2", undefined, 1002, ear.handler);
+  await arrived;
+  const [offer] = ear.offers;
+  assertEquals([offer!.purpose, offer!.id, offer!.peer, offer!.files], ["broadcast", ID, "rs", [
+    file("a.iso"),
+  ]]);
+  assertEquals(offer!.holders, [{ name: "pc1", address: "127.0.0.1", port: 1001 }]);
+  assertEquals(await states(lab), ["pc1 done", "pc2 done"]);
+  assertEquals(ear.offers.length, 1);
+});
+
+Deno.test("while the command runs, those it is at are left to it; when it ends they are the server's", async () => {
+  await using lab = await Lab.start();
+  const ear = new Ear();
+  const pc2 = await lab.join("pc2", undefined, 1002, ear.handler);
+  await lab.join("pc1", undefined, 1001);
+  const link = await tell(lab);
+  await receipts(link, [{ name: "pc1", state: "waiting" }, { name: "pc2", state: "waiting" }]);
+  await receipts(link, [done("pc1")]);
+  pc2.link.close();
+  await lab.log.next(/Lost/);
+  await lab.join("pc2", pc2.cookie, 1002, ear.handler);
+  const late = new Ear();
+  const arrived = lab.log.next(/Offer +pc3: a\.iso has arrived/);
+  await lab.join("pc3", undefined, 1003, late.handler);
+  await arrived;
+  assertEquals(await states(lab), ["pc1 done", "pc2 waiting", "pc3 done"]);
+  assertEquals(ear.offers.length, 0);
+  const then = lab.log.next(/Offer +pc2: a\.iso has arrived/);
+  await receipts(link, [], { over: true });
+  await then;
+  assertEquals(ear.offers[0]!.holders!.map(({ name }) => name).sort(), ["pc1", "pc3"]);
+});
+
+Deno.test("a command that died has ended, unless it comes back in time", async () => {
+  await using lab = await Lab.start();
+  const ear = new Ear();
+  await lab.join("pc1", undefined, 1001);
+  await lab.join("pc2", undefined, 1002, ear.handler);
+  const link = await tell(lab);
+  await receipts(link, [done("pc1"), { name: "pc2", state: "waiting" }]);
+  link.close();
+  const again = await tell(lab);
+  lab.clock.advance(TIMEOUTS.grace + 1);
+  assertEquals(ear.offers.length, 0);
+  const state = async () => {
+    const tool = await lab.dial("tool");
+    return (await tool.request({ kind: "BQuery" }, "Broadcasts")).broadcasts[0]!.state;
+  };
+  assertEquals(await state(), "running");
+  again.close();
+  const arrived = lab.log.next(/Offer +pc2: a\.iso has arrived/);
+  // The server sees the end of a connection when the system tells it.
+  while (ear.offers.length === 0) {
+    await lab.dial("tool");
+    lab.clock.advance(TIMEOUTS.grace + 1);
+  }
+  await arrived;
+  assertEquals(await state(), "done");
+});
+
+Deno.test("--to: nobody else gets it; the sender isn't one of its receivers", async () => {
+  await using lab = await Lab.start();
+  const sender = await lab.join("pc0", undefined, 1000, new Ear(() => assert(false)).handler);
+  await lab.join("pc1", undefined, 1001);
+  const link = await tell(lab, { to: ["pc1", "PC3"], cookie: sender.cookie });
+  await receipts(link, [done("pc1")], { over: true });
+  const no = new Ear();
+  const yes = new Ear();
+  await lab.join("pc2", undefined, 1002, no.handler);
+  const arrived = lab.log.next(/Offer +pc3: a\.iso has arrived/);
+  await lab.join("pc3", undefined, 1003, yes.handler);
+  await arrived;
+  assertEquals(no.offers.length, 0);
+  assertEquals(yes.offers[0]!.holders!.map(({ name }) => name).sort(), ["pc0", "pc1"]);
+});
+
+Deno.test("a fault that may pass is tried again, another one waits for the PC or a person", async () => {
+  await using lab = await Lab.start();
+  await lab.join("pc1", undefined, 1001);
+  const link = await tell(lab);
+  await receipts(link, [done("pc1")], { over: true });
+  const ear = new Ear((_, time) => {
+    if (time === 1) throw new LabError("busy", "later");
+    if (time <= 3) throw new LabError("disk_full", "no room\x1b[2J");
+  });
+  const failed = lab.log.next(/Offer +pc2: a\.iso failed: no room\\u/);
+  const pc2 = await lab.join("pc2", undefined, 1002, ear.handler);
+  while (ear.offers.length < 2) {
+    await lab.dial("tool");
+    lab.clock.advance(1_001);
+  }
+  await failed;
+  lab.clock.advance(50_000);
+  assertEquals(ear.offers.length, 2);
+  const [, told] = await pcs(lab);
+  assertEquals([told!.state, told!.reason], ["failed", "no room\\u{1b}[2J"]);
+  const again = lab.log.next(/Offer +pc2: a\.iso failed/);
+  pc2.link.close();
+  await lab.log.next(/Lost/);
+  await lab.join("pc2", pc2.cookie, 1002, ear.handler);
+  await again;
+  const arrived = lab.log.next(/Offer +pc2: a\.iso has arrived/);
+  await link.request({ kind: "Retry", id: ID }, "Noted");
+  await arrived;
+  assertEquals(await states(lab), ["pc1 done", "pc2 done"]);
+});
+
+Deno.test("a whole lab at once: a few from each that has it, those who are done serve the next", async () => {
+  await using lab = await Lab.start();
+  await lab.join("pc00", undefined, 1001);
+  const link = await tell(lab);
+  await receipts(link, [done("pc00")], { over: true });
+  let open = 0;
+  let most = 0;
+  const holders: number[] = [];
+  const ears = Array.from({ length: 20 }, () =>
+    new Ear(async ({ holders: told }) => {
+      most = Math.max(most, ++open);
+      holders.push(told!.length);
+      assert(open <= 2 * told!.length, `${open} at once from ${told!.length}`);
+      await lab.dial("tool");
+      open--;
+    }));
+  const last = Promise.all(
+    ears.map((_, i) => lab.log.next(new RegExp(`Offer +pc${i + 10}: a\\.iso has arrived`))),
+  );
+  await Promise.all(ears.map((ear, i) => lab.join(`pc${i + 10}`, undefined, 2000 + i, ear.handler)));
+  await last;
+  assert(most > 2, `${most} at once`);
+  assert(Math.max(...holders) > 4 && Math.max(...holders) <= 16);
+});
+
+Deno.test("withdrawn: who is at it is told to stop, who comes late gets nothing, the command is told", async () => {
+  await using lab = await Lab.start();
+  await lab.join("pc1", undefined, 1001);
+  let heard: (id: string) => void = () => {};
+  const told = new Promise<string>((resolve) => heard = resolve);
+  const link = await lab.dial(
+    "tool",
+    "rs",
+    (message) => void (message.kind === "Withdraw" && heard(message.id)),
+  );
+  await link.request(page(), "Noted");
+  await receipts(link, [done("pc1")]);
+  const ear = new Ear(hangs);
+  await lab.join("pc2", undefined, 1002, ear.handler);
+  const tool = await lab.dial("tool");
+  while (ear.offers.length === 0) await lab.dial("tool");
+  assertEquals((await pcs(lab))[1]!.state, "receiving");
+  assertEquals((await tool.request({ kind: "Withdraw", id: ID }, "Noted")).withdrawn, true);
+  assertEquals(await told, ID);
+  await ear.until(() => ear.withdrawn.length > 0);
+  assertEquals((await link.request(page(), "Noted")).withdrawn, true);
+  const late = new Ear();
+  await lab.join("pc3", undefined, 1003, late.handler);
+  await lab.dial("tool");
+  assertEquals(late.offers.length, 0);
+  assertEquals((await tool.request({ kind: "BQuery" }, "Broadcasts")).broadcasts, []);
+  const all = await tool.request({ kind: "BQuery", all: true }, "Broadcasts");
+  assertEquals(all.broadcasts.map(({ state }) => state), ["withdrawn"]);
+  assertEquals(
+    codeOf(await assertRejects(() => tool.request({ kind: "Retry", id: ID }, "Noted"))),
+    "not_found",
+  );
+});
+
+Deno.test("an expired one is delivered no more, listed for a week, then forgotten", async () => {
+  const store = new MemoryStore();
+  await using lab = await Lab.start({ data: { store } });
+  await lab.join("pc1", undefined, 1001);
+  await receipts(await tell(lab, { lasts: 60 }), [done("pc1")], { over: true });
+  lab.clock.advance(60_000);
+  const ear = new Ear();
+  await lab.join("pc2", undefined, 1002, ear.handler);
+  const tool = await lab.dial("tool");
+  const list = async () => {
+    const link = await lab.dial("tool");
+    return (await link.request({ kind: "BQuery", all: true }, "Broadcasts")).broadcasts;
+  };
+  assertEquals((await list()).map(({ state }) => state), ["expired"]);
+  assertEquals(ear.offers.length, 0);
+  assertEquals(
+    codeOf(await assertRejects(() => tool.request({ kind: "Retry", id: ID }, "Noted"))),
+    "not_found",
+  );
+  lab.clock.advance(8 * 24 * 3600_000);
+  assertEquals(await list(), []);
+  assertEquals((await store.broadcasts.load()).heads, []);
+});
+
+Deno.test("a restarted server knows the broadcast, who has it, and who is to get it", async () => {
+  const store = new MemoryStore();
+  const options = { data: { store } };
+  let cookie = "";
+  {
+    await using lab = await Lab.start(options);
+    const pc1 = await lab.join("pc1", undefined, 1001);
+    cookie = pc1.cookie;
+    await receipts(await tell(lab), [done("pc1")]);
+    await pc1.link.request({ kind: "Leave", cookie }, "Left");
+  }
+  await using lab = await Lab.start(options);
+  const ear = new Ear();
+  await lab.join("pc2", undefined, 1002, ear.handler);
+  assertEquals(ear.offers.length, 0, "nobody who has it is there yet");
+  const arrived = lab.log.next(/Offer +pc2: a\.iso has arrived/);
+  await lab.join("pc1", cookie, 1001);
+  await arrived;
+  assertEquals(await states(lab), ["pc1 done", "pc2 done"]);
+});
+
+Deno.test("a newer broadcast of the same name is never undone by an older one", async () => {
+  await using lab = await Lab.start();
+  await lab.join("pc1", undefined, 1001);
+  const first = await tell(lab, { id: "b1", files: [file("A.iso"), file("b.txt")] });
+  await receipts(first, [done("pc1")], { id: "b1", over: true });
+  lab.clock.advance(1_000);
+  const second = await tell(lab, { id: "b2" });
+  await receipts(second, [done("pc1")], { id: "b2", over: true });
+  const ear = new Ear();
+  const arrived = lab.log.next(/has arrived/).then(() => lab.log.next(/has arrived/));
+  await lab.join("pc2", undefined, 1002, ear.handler);
+  await arrived;
+  const seen = ear.offers.map(({ id, files }) => `${id} ${files.map(([name]) => name)}`);
+  assertEquals(seen, ["b1 b.txt", "b2 a.iso"]);
+});
+
+Deno.test("pages of a broadcast: in order, each once; what is not one is refused", async () => {
+  await using lab = await Lab.start();
+  await lab.join("pc1", undefined, 1001);
+  const link = await tell(lab, { files: [file("a"), file("b")], more: true });
+  const refused = async (more: Told) => codeOf(await assertRejects(() => link.request(page(more), "Noted")));
+  assertEquals(await refused({ at: 3, files: [file("c")] }), "not_found");
+  assertEquals(await refused({ at: 2, files: [file("../c")] }), "name_refused");
+  assertEquals(await refused({ at: 2, files: [], more: true }), "usage");
+  assertEquals(await refused({ at: 199_999, files: [file("c"), file("d")] }), "not_found");
+  assertEquals(await refused({ at: 0, files: [file("c")], cookie: "nobody's" }), "unknown_cookie");
+  const tool = await lab.dial("tool");
+  assertEquals(
+    (await tool.request({ kind: "BQuery" }, "Broadcasts")).broadcasts,
+    [],
+    "not before it is whole",
+  );
+  assertEquals((await link.request(page({ at: 2, files: [file("c")] }), "Noted")).whole, true);
+  const [only] = (await tool.request({ kind: "BQuery" }, "Broadcasts")).broadcasts;
+  assertEquals([only!.files, only!.bytes, only!.state, only!.waiting], [3, 3000, "running", 1]);
+  assertEquals((await link.request(page({ files: [file("zzz")] }), "Noted")).whole, true);
+  assertEquals((await tool.request({ kind: "BQuery", id: ID }, "Broadcasts")).broadcasts[0]!.files, 3);
+  assertEquals(codeOf(await assertRejects(() => receipts(link, [], { id: "zzz" }))), "not_found");
+});
+
+Deno.test("names that nobody has are not kept; what a PC has it doesn't lose", async () => {
+  await using lab = await Lab.start();
+  await lab.join("pc1", undefined, 1001);
+  const link = await tell(lab);
+  await receipts(link, [done("pc1"), done("nobody"), done("x\x1b")]);
+  await receipts(link, [{ name: "pc1", state: "failed", code: "busy", reason: "later" }]);
+  assertEquals(await states(lab), ["pc1 done"]);
+});
+
+Deno.test("a long list comes in pages", async () => {
+  const store = new MemoryStore();
+  await using lab = await Lab.start({ data: { store } });
+  const to = Array.from({ length: 2_000 }, (_, i) => `pc${i}`);
+  await tell(lab, { to });
+  const pcs = Array.from(
+    { length: 2_000 },
+    (_, i) => ({ name: `pc${i}`, state: "failed" as const, reason: "r".repeat(500) }),
+  );
+  const link = await lab.dial("tool");
+  for (const at of [0, 1_000]) await receipts(link, pcs.slice(at, at + 1_000));
+  const names: string[] = [];
+  let pages = 0;
+  let next: string | undefined;
+  do {
+    const page: MessageOf<"Broadcasts"> = await link.request(
+      { kind: "BQuery", id: ID, ...(next === undefined ? {} : { after: next }) },
+      "Broadcasts",
+    );
+    names.push(...page.peers.map(({ name }) => name));
+    next = page.next;
+    pages++;
+  } while (next !== undefined);
+  assertEquals(names, to.toSorted());
+  assertMatch(String(pages), /^[2-9]$/);
+});

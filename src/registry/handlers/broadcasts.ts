@@ -1,0 +1,267 @@
+/**
+ * What broadcasters and askers tell and ask of the broadcasts that are remembered: Broadcast, Receipts, Withdraw, Retry,
+ * BQuery.
+ */
+
+import { LabError } from "../../base/errors.ts";
+import { LIMITS } from "../../base/limits.ts";
+import { formatBytes } from "../../base/units.ts";
+import { nameFault, nameKey, printable, utf8Length } from "../../catalog/names.ts";
+import type { MessageOf, WireBroadcast, WireBroadcastPeer, WireReceipt } from "../../protocol/messages.ts";
+import type { BroadcastHead, Receipt } from "../broadcast_store.ts";
+import { BROADCASTS_MAX, holds } from "../broadcasts.ts";
+import { type Caller, counted, type Handle, type Registry } from "../state.ts";
+import { unknownCookie } from "./own.ts";
+
+/**
+ * The one place that says who may broadcast, withdraw and offer again: in open mode anybody, under a cookie only its own
+ * peer.
+ *
+ * @param cookie what the message shows, if anything.
+ * @throws {LabError} "unknown_cookie" when nobody has it.
+ */
+function demandBroadcaster({ members }: Registry, cookie: string | undefined, _caller: Caller): void {
+  if (cookie !== undefined && !members.byCookie(cookie)) throw unknownCookie();
+}
+
+/**
+ * Answers a Broadcast: keeps it with the files of this page.
+ *
+ * @throws {LabError} "busy" when there is no room for it, "not_found" when pages are missing, "name_refused".
+ */
+export const broadcast: Handle<"Broadcast"> = async (registry, message, caller) => {
+  demandBroadcaster(registry, message.cookie, caller);
+  const { broadcasts, store } = registry;
+  const known = broadcasts.get(message.id);
+  const effect = { kind: "broadcast", id: message.id, what: "claimed" } as const;
+  if (known?.whole && message.at === 0) {
+    return { reply: noted(known), line: `${printable(known.name, 80)} goes on`, effect };
+  }
+  demandInOrder(known, message);
+  await makeRoom(registry);
+  const files = message.files.map(([name, size, sha256]) => ({ name, size, sha256 }));
+  for (const { name } of files) {
+    const fault = nameFault(name);
+    if (fault) throw new LabError("name_refused", `Cannot broadcast ${printable(name)}: ${fault}`);
+  }
+  const before = message.at > 0 ? known! : headOf(registry, message);
+  const head: BroadcastHead = {
+    ...before,
+    files: message.at + files.length,
+    bytes: (message.at > 0 ? before.bytes : 0) + files.reduce((sum, { size }) => sum + size, 0),
+    whole: message.more !== true,
+  };
+  await store.broadcasts.saveFiles(head.id, message.at, files);
+  await store.broadcasts.save(head);
+  broadcasts.put(head);
+  const line = `${printable(head.name, 80)} from ${printable(head.peer)}: ${counted(head.files, "file")}, ${
+    formatBytes(head.bytes)
+  }${head.whole ? "" : ", more to come"}`;
+  return { reply: noted(head), line, effect };
+};
+
+function headOf(registry: Registry, message: MessageOf<"Broadcast">): BroadcastHead {
+  const { wall } = registry.now();
+  const { id, name, peer, cookie, to, lasts } = message;
+  const own = registry.members.byCookie(cookie ?? "")?.name;
+  return {
+    ...{ id, name: printable(name, 200), peer: own ?? printable(peer, 64), cookie, to },
+    ...{ bytes: 0, files: 0, began: wall, expires: wall + lasts * 1000, whole: false, withdrawn: false },
+  };
+}
+
+function demandInOrder(known: BroadcastHead | undefined, { at, files, more }: MessageOf<"Broadcast">): void {
+  if (at > 0 && known?.files !== at) {
+    throw new LabError("not_found", "Cannot keep this page of a broadcast: the one before it is missing");
+  }
+  if (at + files.length > LIMITS.rowsPerPeer) {
+    throw new LabError("busy", `Cannot broadcast more than ${LIMITS.rowsPerPeer} files at once`);
+  }
+  if (files.length === 0 && more) {
+    throw new LabError("usage", "A page of a broadcast without a file says nothing");
+  }
+}
+
+/** Forgets the oldest of those that hold no longer, where there are too many. */
+async function makeRoom({ broadcasts, store, now }: Registry): Promise<void> {
+  if (broadcasts.size < BROADCASTS_MAX) return;
+  const over = [...broadcasts.list()].find((head) => !holds(head, now().wall));
+  if (!over) {
+    throw new LabError(
+      "busy",
+      `Cannot broadcast: ${BROADCASTS_MAX} broadcasts wait already; withdraw some with rs broadcasts --withdraw ID`,
+    );
+  }
+  await store.broadcasts.forget(over.id);
+  broadcasts.forget(over.id);
+}
+
+function noted({ whole, withdrawn }: BroadcastHead): MessageOf<"Noted"> {
+  return { kind: "Noted", ...(whole ? { whole } : {}), ...(withdrawn ? { withdrawn } : {}) };
+}
+
+/**
+ * Answers Receipts: who has it, who failed, and whether the command has ended.
+ *
+ * @throws {LabError} "not_found".
+ */
+export const receipts: Handle<"Receipts"> = async (registry, message, caller) => {
+  const head = registry.broadcasts.demand(message.id);
+  demandBroadcaster(registry, undefined, caller);
+  const { wall } = registry.now();
+  const news = message.peers
+    .filter(({ name }) => isItsPc(registry, head, name))
+    .filter(({ name }) => registry.broadcasts.receipt(head.id, name)?.state !== "done")
+    .map((told) => receiptOf(registry, head, told, wall));
+  await registry.store.broadcasts.saveReceipts(news);
+  registry.broadcasts.note(news);
+  const done = news.filter(({ state }) => state === "done").length;
+  const failed = news.filter(({ state }) => state === "failed").length;
+  const line = `${printable(head.name, 80)}: ${done} done, ${failed} failed${
+    message.over ? "; the command has ended" : ""
+  }`;
+  const what = message.over ? "over" as const : "news" as const;
+  return { reply: noted(head), line, effect: { kind: "broadcast", id: head.id, what } };
+};
+
+/** Names that nobody ever had are not kept: they would be without number. */
+function isItsPc({ members }: Registry, { to }: BroadcastHead, name: string): boolean {
+  return members.byName(name) !== undefined || to?.includes(name) === true;
+}
+
+/** Under the name that its record has, if it has one: it is found by that. */
+function receiptOf(registry: Registry, { id }: BroadcastHead, told: WireReceipt, at: number): Receipt {
+  const { name, state, code, reason } = told;
+  const why = state !== "failed" ? {} : {
+    ...(code === undefined ? {} : { code }),
+    ...(reason === undefined ? {} : { reason: printable(reason, 500) }),
+  };
+  return { id, peer: registry.members.byName(name)?.name ?? printable(name, 64), state, at, ...why };
+}
+
+/**
+ * Answers a Withdraw; a second one like the first.
+ *
+ * @throws {LabError} "not_found".
+ */
+export const withdraw: Handle<"Withdraw"> = async (registry, message, caller) => {
+  demandBroadcaster(registry, message.cookie, caller);
+  const head = { ...registry.broadcasts.demand(message.id), withdrawn: true };
+  await registry.store.broadcasts.save(head);
+  registry.broadcasts.put(head);
+  return {
+    reply: noted(head),
+    line: printable(head.name, 80),
+    effect: { kind: "broadcast", id: head.id, what: "withdrawn" },
+  };
+};
+
+/**
+ * Answers a Retry.
+ *
+ * @throws {LabError} "not_found" also when it holds no longer.
+ */
+export const retry: Handle<"Retry"> = async (registry, message, caller) => {
+  demandBroadcaster(registry, message.cookie, caller);
+  const { broadcasts, store } = registry;
+  const head = broadcasts.demand(message.id);
+  const { wall } = registry.now();
+  if (!holds(head, wall)) {
+    const why = head.withdrawn
+      ? "it was withdrawn"
+      : head.whole
+      ? "it has expired"
+      : "it was never told whole";
+    throw new LabError("not_found", `Cannot offer ${printable(head.name, 80)} again: ${why}`);
+  }
+  const again = [...broadcasts.receipts(head.id)].filter(({ state }) => state === "failed")
+    .map(({ id, peer }): Receipt => ({ id, peer, state: "waiting", at: wall }));
+  await store.broadcasts.saveReceipts(again);
+  broadcasts.note(again);
+  return {
+    reply: noted(head),
+    line: `${printable(head.name, 80)}: ${again.length} that had failed`,
+    effect: { kind: "broadcast", id: head.id, what: "retry" },
+  };
+};
+
+/**
+ * Answers a BQuery with a page of broadcasts, or of one broadcast's PCs.
+ *
+ * @throws {LabError} "not_found".
+ */
+export const bquery: Handle<"BQuery"> = (registry, message) => {
+  const { id } = message;
+  const reply = id === undefined ? listPage(registry, message) : pcsPage(registry, id, message.after);
+  const what = id === undefined
+    ? counted(reply.broadcasts.length, "broadcast")
+    : counted(reply.peers.length, "PC");
+  return { reply, line: what };
+};
+
+function listPage(registry: Registry, { all, after }: MessageOf<"BQuery">): MessageOf<"Broadcasts"> {
+  const { wall } = registry.now();
+  const heads = [...registry.broadcasts.list()].filter((head) => head.whole && (all || holds(head, wall)));
+  const from = after === undefined ? 0 : heads.findIndex(({ id }) => id === after) + 1;
+  const { page, next } = fitting(
+    heads.slice(from).map((head) => asWire(registry, head)),
+    1_000,
+    ({ id }) => id,
+  );
+  return { kind: "Broadcasts", broadcasts: page, peers: [], ...next };
+}
+
+function pcsPage(registry: Registry, id: string, after: string | undefined): MessageOf<"Broadcasts"> {
+  const { broadcasts, members, atWork, now } = registry;
+  const head = broadcasts.demand(id);
+  const all = [...broadcasts.pcs(head, members.list({ all: true }), now().wall)]
+    .map((receipt) => ({ key: nameKey(receipt.peer), receipt }))
+    .filter(({ key }) => after === undefined || key > nameKey(after))
+    .sort((a, b) => a.key < b.key ? -1 : 1);
+  const rows = all.map(({ receipt: { peer, state, at, reason } }): WireBroadcastPeer => ({
+    name: peer,
+    active: members.byName(peer)?.active ?? false,
+    state: state !== "done" && atWork.isReceiving(id, peer) ? "receiving" : state,
+    ...(state === "waiting" ? {} : { at: new Date(at).toISOString() }),
+    ...(reason === undefined ? {} : { reason }),
+  }));
+  const { page, next } = fitting(rows, LIMITS.pageRows, ({ name }) => name);
+  return { kind: "Broadcasts", broadcasts: [asWire(registry, head)], peers: page, ...next };
+}
+
+function asWire({ broadcasts, members, atWork, now }: Registry, head: BroadcastHead): WireBroadcast {
+  const { wall } = now();
+  const { id, name, peer, bytes, files, began, expires } = head;
+  const tally = broadcasts.tally(head, members.list({ all: true }), wall);
+  const state = head.withdrawn
+    ? "withdrawn"
+    : wall >= expires
+    ? "expired"
+    : atWork.isClaimed(id)
+    ? "running"
+    : tally.waiting + tally.failed > 0
+    ? "waiting"
+    : "done";
+  return {
+    ...{ id, name, peer, bytes, files, state, ...tally },
+    began: new Date(began).toISOString(),
+    expires: new Date(expires).toISOString(),
+  };
+}
+
+/** As many as one page takes. */
+function fitting<T>(rows: readonly T[], most: number, keyOf: (row: T) => string): {
+  page: T[];
+  next: { next?: string };
+} {
+  const page: T[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    bytes += utf8Length(JSON.stringify(row)) + 1;
+    if (page.length > 0 && (page.length >= most || bytes > LIMITS.pageBytes)) {
+      return { page, next: { next: keyOf(page.at(-1)!) } };
+    }
+    page.push(row);
+  }
+  return { page, next: {} };
+}
