@@ -68,7 +68,8 @@ export async function writeRandom(path: string, size: number): Promise<void> {
   }
 }
 
-async function makeSmall(folder: string, files: number): Promise<string[]> {
+/** Random small files in subfolders; gives their names from the folder's own on. */
+export async function makeSmall(folder: string, files: number): Promise<string[]> {
   const names: string[] = [];
   const bytes = new Uint8Array(SMALL_SIZE);
   for (let i = 0; i < files; i++) {

@@ -12,8 +12,20 @@ export interface Attempt {
    * @throws {SwarmFailed} when it won't.
    */
   finished(host: number): number | boolean | undefined;
-  /** The file that a receiver has named when it was done: its time of change is the exact time. */
-  mark?(host: number): string;
+  /** Files that a receiver has named when it was done: their latest time of change is the exact time. */
+  marks?(host: number): string;
+  /** Called at each look, for what happens on the way. */
+  step?(): void | Promise<void>;
+  /** Receivers that need not finish. */
+  excused?: readonly number[];
+  /**
+   * More figures of this run, once all are done and the programs still run.
+   *
+   * @throws {SwarmFailed} when what was to happen on the way hasn't.
+   */
+  notes?(): Promise<Record<string, number>>;
+  /** Compares a receiver's copy with the source, where it is more than the one file. @throws when they differ. */
+  compare?(host: number): Promise<void>;
 }
 
 /** A participant. */

@@ -87,7 +87,7 @@ export class Lan {
 
   /** Bytes that have gone from the first lab to the second. */
   async acrossUplink(): Promise<number> {
-    return (await queue(switchOf(0), "up")).bytes;
+    return (await queue(switchOf(0), "next")).bytes;
   }
 
   /** Packets that all hosts' queues and all switches' ports have dropped. */

@@ -130,7 +130,7 @@ function hostBatches({ namespace, lab, address, rate }: Host, routed: boolean): 
   ];
 }
 
-/** The routers in a row, each joined to the next: `up` leads to the next one, `down` to the one before. */
+/** The routers in a row, each joined to the next: `next` leads to the next one, `prev` to the one before. */
 function uplinkBatches(labs: number, rate: number): Batch[] {
   const batches: Batch[] = [];
   for (let lab = 0; lab + 1 < labs; lab++) {
@@ -149,12 +149,12 @@ function uplinkBatches(labs: number, rate: number): Batch[] {
     batches.push({
       program: "ip",
       namespace: near,
-      lines: [`link add up type veth peer name down netns ${far}`],
+      lines: [`link add next type veth peer name prev netns ${far}`],
     });
     const beyond = Array.from({ length: labs }, (_, i) => i);
     const base = `10.78.${lab}`;
-    end(near, "up", `${base}.1`, { via: `${base}.2`, to: beyond.filter((i) => i > lab) });
-    end(far, "down", `${base}.2`, { via: `${base}.1`, to: beyond.filter((i) => i <= lab) });
+    end(near, "next", `${base}.1`, { via: `${base}.2`, to: beyond.filter((i) => i > lab) });
+    end(far, "prev", `${base}.2`, { via: `${base}.1`, to: beyond.filter((i) => i <= lab) });
   }
   return batches;
 }

@@ -23,8 +23,8 @@ Deno.test("two labs: hosts reach the other one through their router, and the upl
   assert(linesOf("lsb-h3").includes("route add default via 10.77.1.254"));
   assert(linesOf("lsb-sw0").includes("route add 10.77.1.0/24 via 10.78.0.2"));
   assert(linesOf("lsb-sw1").includes("route add 10.77.0.0/24 via 10.78.0.1"));
-  assert(linesOf("lsb-sw0").includes(`qdisc add dev up ${tbf(20e6)}`));
-  assert(linesOf("lsb-sw1").includes(`qdisc add dev down ${tbf(20e6)}`));
+  assert(linesOf("lsb-sw0").includes(`qdisc add dev next ${tbf(20e6)}`));
+  assert(linesOf("lsb-sw1").includes(`qdisc add dev prev ${tbf(20e6)}`));
 });
 
 Deno.test("what makes no LAN is refused", () => {

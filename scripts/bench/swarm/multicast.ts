@@ -31,7 +31,7 @@ export const UFTP: Contender = {
     let sender: Program | undefined;
     return {
       start: () => void (sender = stage.start(SOURCE, "uftp", ...flags, ...session, stage.file(SOURCE))),
-      mark: (host) => stage.file(host),
+      marks: (host) => stage.file(host),
       finished: (host) => {
         const isThere = isNamed(stage.file(host), stage.size);
         if (!isThere && sender?.end && sender.end.code !== 0) {

@@ -28,6 +28,8 @@ export interface SwarmRun {
   sourceSent: number;
   /** Packets dropped in any queue. */
   drops: number;
+  /** What else this contender tells. */
+  notes: Readonly<Record<string, number>>;
 }
 
 /** What a run is judged by. */
@@ -55,9 +57,12 @@ export async function runOnce(contender: Contender, stage: Stage, options: RunOp
     const watched = await watch(attempt, stage, began, options);
     const seconds = (Date.now() - began) / 1000;
     const after = await counters(stage, before);
+    const notes = await attempt.notes?.() ?? {};
     await stage.kill();
-    await checkCopies(stage, options.sha256);
-    const ended = attempt.mark ? await exact(watched.at, attempt.mark) : [...watched.at.values()];
+    const done = [...watched.at.keys()];
+    if (attempt.compare) { for (const host of done) await attempt.compare(host); }
+    else await checkCopies(stage, done, options.sha256);
+    const ended = attempt.marks ? await exact(watched.at, attempt.marks) : [...watched.at.values()];
     const times = ended.map((at) => (at - began) / 1000);
     const cores = navigator.hardwareConcurrency;
     return {
@@ -69,6 +74,7 @@ export async function runOnce(contender: Contender, stage: Stage, options: RunOp
       peak: watched.peak,
       sourceSent: after.sent - before.sent,
       drops: after.drops - before.drops,
+      notes,
     };
   } finally {
     await stage.kill();
@@ -102,18 +108,28 @@ async function watch(
   { limit, signal }: RunOptions,
 ): Promise<{ at: Map<number, number>; peak: number }> {
   const at = new Map<number, number>();
+  const awaited = stage.receivers.filter((host) => !attempt.excused?.includes(host));
   let peak = 0;
+  let step: Promise<unknown> = Promise.resolve();
+  let isStepping = false;
   for (let look = 1;; look++) {
     signal.throwIfAborted();
-    for (const host of stage.receivers) {
+    if (!isStepping) {
+      isStepping = true;
+      step = Promise.resolve(attempt.step?.()).finally(() => isStepping = false);
+    }
+    for (const host of awaited) {
       const time = at.has(host) ? undefined : attempt.finished(host);
       if (time) at.set(host, time === true ? Date.now() : time);
     }
-    const isOver = at.size === stage.receivers.length;
+    const isOver = at.size === awaited.length;
     if (isOver || look % PEAK_EVERY === 0) peak = Math.max(peak, stage.peak());
-    if (isOver) return { at, peak };
+    if (isOver) {
+      await step;
+      return { at, peak };
+    }
     if (Date.now() - began > limit * 1000) {
-      const late = stage.receivers.filter((host) => !at.has(host));
+      const late = awaited.filter((host) => !at.has(host));
       throw new SwarmFailed(
         `Not done after ${limit.toFixed(0)} s: ${late.join(", ")}; ${stage.said(late[0]!)}`,
       );
@@ -123,11 +139,21 @@ async function watch(
 }
 
 /** Times of change, as far as they are before the times at which one saw that they had happened. */
-async function exact(seen: ReadonlyMap<number, number>, mark: (host: number) => string): Promise<number[]> {
-  // Not Deno's stat, which gives whole seconds.
-  const text = await run("stat", "-c", "%.3Z", ...[...seen.keys()].map(mark));
-  const changed = text.trim().split("\n").map((line) => Number(line) * 1000);
-  return [...seen.values()].map((at, i) => Math.min(at, changed[i]!));
+async function exact(
+  seen: ReadonlyMap<number, number>,
+  marks: (host: number) => string,
+): Promise<number[]> {
+  const times: number[] = [];
+  for (const [host, at] of seen) {
+    // Not Deno's stat, which gives whole seconds.
+    const text = await run("find", marks(host), "-type", "f", "-printf", "%C@\\n");
+    const changed = text.trim().split("\n").reduce(
+      (latest, line) => Math.max(latest, Number(line) * 1000),
+      0,
+    );
+    times.push(Math.min(at, changed));
+  }
+  return times;
 }
 
 /** Hex SHA-256 of files. */
@@ -136,8 +162,8 @@ export async function digests(paths: readonly string[]): Promise<string[]> {
   return lines.trim().split("\n").map((line) => line.slice(0, 64));
 }
 
-async function checkCopies(stage: Stage, sha256: string): Promise<void> {
-  const found = await digests(stage.receivers.map((host) => stage.file(host)));
-  const wrong = stage.receivers.filter((_, i) => found[i] !== sha256);
+async function checkCopies(stage: Stage, hosts: readonly number[], sha256: string): Promise<void> {
+  const found = await digests(hosts.map((host) => stage.file(host)));
+  const wrong = hosts.filter((_, i) => found[i] !== sha256);
   if (wrong.length > 0) throw new SwarmFailed(`Wrong bytes on host ${wrong.join(", ")}`);
 }

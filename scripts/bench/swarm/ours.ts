@@ -8,6 +8,9 @@ import { FILE, isNamed, type Program, SOURCE, type Stage, SwarmFailed } from "./
 /** The name of our own. */
 export const OURS = "ours";
 
+/** What `bad_peer.ts` says each time that it sends one. */
+export const BAD_PIECE = "a bad piece";
+
 const RS_PORT = 23475;
 /** Longest wait for programs to come up, milliseconds. */
 const UP_LIMIT_MS = 30_000;
@@ -16,6 +19,8 @@ const UP_LIMIT_MS = 30_000;
 export interface OurAttempt extends Attempt {
   readonly server: Program;
   readonly broadcast: () => Program;
+  /** The peer on each host. */
+  readonly peers: ReadonlyMap<number, Program>;
   /** Starts a host's peer again. */
   peer(host: number): Promise<Program>;
 }
@@ -24,8 +29,6 @@ export interface OurAttempt extends Attempt {
 export interface OurOptions {
   /** Of `rs broadcast`. */
   flags?: readonly string[];
-  /** Of `peer serve`. */
-  peerFlags?: readonly string[];
   /** What is broadcast, below host 1's share. */
   name?: string;
   /** Another program than `peer`, on some hosts. */
@@ -35,8 +38,7 @@ export interface OurOptions {
 /** Waits until a host's programs have said something in their log. */
 async function heard(stage: Stage, program: Program, text: string, from = 0): Promise<void> {
   const deadline = performance.now() + UP_LIMIT_MS;
-  const log = join(stage.home(program.host), "log");
-  while (!Deno.readTextFileSync(log).slice(from).includes(text)) {
+  while (!stage.log(program.host).slice(from).includes(text)) {
     if (program.end || performance.now() > deadline) {
       throw new SwarmFailed(`Host ${program.host} said no ${text}: ${stage.said(program.host)}`);
     }
@@ -44,39 +46,66 @@ async function heard(stage: Stage, program: Program, text: string, from = 0): Pr
   }
 }
 
+/** Starts a registration server on host 1 and waits until it listens. */
+export async function startServer(stage: Stage): Promise<Program> {
+  const flags = [
+    "--open",
+    "--json",
+    "--log-level",
+    "warn",
+    "--host",
+    stage.address(SOURCE),
+    "--port",
+    String(RS_PORT),
+  ];
+  const server = stage.start(SOURCE, PROGRAMS.rs[0], "serve", ...flags);
+  await heard(stage, server, `"listening"`);
+  return server;
+}
+
+/** Starts a peer, or another program with a peer's arguments, and waits until it is registered. */
+export async function startPeer(
+  stage: Stage,
+  host: number,
+  flags: readonly string[],
+  command: readonly string[] = [PROGRAMS.peer[0]],
+): Promise<Program> {
+  const from = stage.log(host).length;
+  const own = ["--rs", rsOf(stage), "--name", `h${host}`, "--host", stage.address(host)];
+  const program = stage.start(host, ...command, "serve", "--json", ...own, ...flags);
+  await heard(stage, program, `"registered"`, from);
+  return program;
+}
+
+/** Address of our registration server. */
+export function rsOf(stage: Stage): string {
+  return `${stage.address(SOURCE)}:${RS_PORT}`;
+}
+
 /** Starts everything but the broadcast. */
 export async function prepareOurs(stage: Stage, options: OurOptions = {}): Promise<OurAttempt> {
-  const { flags = [], peerFlags = [], name = FILE, programs = new Map() } = options;
-  const rs = `${stage.address(SOURCE)}:${RS_PORT}`;
-  const serve = ["serve", "--open", "--json", "--host", stage.address(SOURCE), "--port", String(RS_PORT)];
-  const server = stage.start(SOURCE, PROGRAMS.rs[0], ...serve);
-  await Deno.writeTextFile(join(stage.home(SOURCE), "log"), "", { append: true });
-  await heard(stage, server, `"listening"`);
+  const { flags = [], name = FILE, programs } = options;
+  const server = await startServer(stage);
+  const peers = new Map<number, Program>();
   const peer = async (host: number): Promise<Program> => {
-    const log = join(stage.home(host), "log");
-    await Deno.writeTextFile(log, "", { append: true });
-    const from = Deno.readTextFileSync(log).length;
-    const program = stage.start(
-      host,
-      ...programs.get(host) ?? [PROGRAMS.peer[0]],
-      ...["serve", "--json", "--rs", rs, "--name", `h${host}`, "--host", stage.address(host), ...peerFlags],
-    );
-    await heard(stage, program, `"registered"`, from);
+    const program = await startPeer(stage, host, ["--accept-open-broadcasts"], programs?.get(host));
+    peers.set(host, program);
     return program;
   };
   await Promise.all(stage.receivers.map(peer));
   let broadcast: Program | undefined;
   return {
     server,
+    peers,
     peer,
     broadcast: () => broadcast!,
     start: () => {
       broadcast = stage.start(
         SOURCE,
-        ...[PROGRAMS.rs[0], "broadcast", join("share", name), "--json", "--rs", rs, ...flags],
+        ...[PROGRAMS.rs[0], "broadcast", join("share", name), "--json", "--rs", rsOf(stage), ...flags],
       );
     },
-    mark: (host) => stage.file(host),
+    marks: (host) => stage.file(host),
     finished: (host) => {
       const isThere = isNamed(stage.file(host), stage.size);
       if (!isThere && broadcast?.end && broadcast.end.code !== 0 && !isKilled(broadcast.end.code)) {

@@ -30,6 +30,7 @@ export interface SwarmFigures {
   /** Bytes on the source's wire by the size. */
   copies: number;
   drops: number;
+  notes: Record<string, number>;
 }
 
 /**
@@ -60,6 +61,9 @@ export function summarizeSwarm(
     peakMb: of((run) => run.peak / 1e6),
     copies: of((run) => run.sourceSent / size),
     drops: of((run) => run.drops),
+    notes: Object.fromEntries(
+      Object.keys(runs[0]!.notes).map((name) => [name, of((run) => run.notes[name]!)]),
+    ),
   };
   return result;
 }

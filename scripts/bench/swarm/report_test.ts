@@ -11,6 +11,7 @@ const run = (makespan: number): SwarmRun => ({
   peak: 100e6,
   sourceSent: 21e6,
   drops: 0,
+  notes: {},
 });
 const WORK = { ideal: 2, size: 20e6 };
 

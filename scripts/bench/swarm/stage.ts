@@ -10,6 +10,11 @@ export const SOURCE = 1;
 /** The name of the file. */
 export const FILE = "data.bin";
 
+/** The numbers of the receivers when all but the source receive. */
+export function receiversOf(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i + SOURCE + 1);
+}
+
 /** A program that was started on a host. */
 export interface Program {
   readonly host: number;
@@ -99,13 +104,18 @@ export class Stage {
     return program;
   }
 
-  /** The end of what a host's programs have said. */
-  said(host: number): string {
+  /** What a host's programs have said so far. */
+  log(host: number): string {
     try {
-      return Deno.readTextFileSync(join(this.home(host), "log")).trim().slice(-400);
+      return Deno.readTextFileSync(join(this.home(host), "log"));
     } catch {
       return "";
     }
+  }
+
+  /** The end of it. */
+  said(host: number): string {
+    return this.log(host).trim().slice(-400);
   }
 
   /** The highest resident size that one of the running programs has reached, bytes. */

@@ -34,7 +34,7 @@ async function prepare(stage: Stage, client: Client): Promise<Attempt> {
         programs.set(host, stage.start(host, ...client.receiver(stage, torrent, host)));
       }
     },
-    mark: (host) => doneFile(stage, host),
+    marks: (host) => doneFile(stage, host),
     finished: (host) => {
       const isThere = isNamed(doneFile(stage, host), 0);
       const end = programs.get(host)?.end;
