@@ -37,6 +37,16 @@ export const LIMITS = {
   connections: 12_000,
   /** Connections that have not finished their handshake: each costs about 6 KiB and a timer. */
   handshakesInFlight: 2_000,
+  /** A request of the course's own programs, bytes: a file's name of 1,024 and a few headers. */
+  classicRequest: 8 * KiB,
+  /** Connections of such programs at once: a class of 64, each with a few. */
+  classicConnections: 256,
+  /** Requests of such a program that wait for their answers: they ask one after the other. */
+  classicPipelined: 16,
+  /** Such programs registered from one address: an exercise on one PC; more would only push others out. */
+  classicPerAddress: 64,
+  /** Rows of the index that such a program is told: about 1 MB of text. */
+  classicRows: 10_000,
   /** Bytes waiting to be written on one connection before it counts as stuck and is closed. */
   writeQueue: 8 * MiB,
 } as const;
@@ -66,6 +76,9 @@ export const TIMEOUTS = {
   /** First and longest pause before a peer dials its RS again; jitter spreads a whole lab's attempts. */
   backoffMin: 500,
   backoffMax: 15_000,
+  /** A program of the course's own: its first request whole; afterwards we hang up, for some wait for that to happen. */
+  classicRequest: 30_000,
+  classicLinger: 5_000,
   /** Sending is given up when a receiver takes no byte for this long. */
   writeStall: 30_000,
 } as const;

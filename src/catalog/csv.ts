@@ -29,7 +29,8 @@ const RISKY = "=+\\-@\\t\\r'\uff1d\uff0b\uff0d\uff20"; // the last four are thei
 const RISKY_START = new RegExp(`(^|;[ "]*)(?=[${RISKY}])`, "g");
 const GUARDED_START = new RegExp(`(^|;[ "]*)'(?=[${RISKY}])`, "g");
 
-function guard(cell: string): string {
+/** A cell that Excel would run as a formula, with an apostrophe before it. */
+export function guardCell(cell: string): string {
   return cell.replace(RISKY_START, "$1'");
 }
 
@@ -50,8 +51,8 @@ function unguard(cell: string): string {
  */
 export function encodeIndex(rows: readonly IndexRow[]): string {
   const lines = rows.toSorted(byName).map((row) => [
-    guard(row.name),
-    guard(row.title),
+    guardCell(row.name),
+    guardCell(row.title),
     String(row.size),
     row.sha256,
     row.modified,

@@ -34,6 +34,7 @@ export const RS: ProgramSpec = {
       examples: [
         ["rs serve --open", "for a demonstration: anybody may register"],
         ["rs serve --open --port 4000 --ttl 600", "another port, and registrations that last 10 minutes"],
+        ["rs serve --open --classic 23485", "students' own clients may register on port 23485"],
       ],
       run: () => import("./commands/rs_serve.ts"),
     }),

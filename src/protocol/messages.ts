@@ -50,6 +50,8 @@ const peerRecord = v.object({
   /** ISO 8601 UTC. */
   lastRegistered: text(32),
   id: v.optional(memberId),
+  /** Where it answers the course's own programs; the same as `port` for one that speaks nothing else. */
+  classic: v.optional(port),
 });
 
 /** 32 random bytes, hexadecimal. */
@@ -189,7 +191,14 @@ export const CONTROL = {
   Register: {
     type: 0x10,
     cap: SMALL,
-    schema: v.object({ name: peerName, host: text(255), port, cookie: v.optional(cookie) }),
+    schema: v.object({
+      name: peerName,
+      host: text(255),
+      port,
+      cookie: v.optional(cookie),
+      /** Where it answers the course's own programs. */
+      classic: v.optional(port),
+    }),
   },
   Registered: {
     type: 0x11,

@@ -192,5 +192,6 @@ export function toWire(record: PeerRecord, address: string, now: Moment): WirePe
     ttl: rules.ttlLeft(record, now),
     registrations30d: rules.registrationsLately(record, now),
     lastRegistered: new Date(record.lastRegistered).toISOString(),
+    ...(record.classic === undefined ? {} : { classic: record.classic }),
   };
 }

@@ -36,6 +36,8 @@ export interface Claim {
   readonly address: string;
   /** Its server's port. */
   readonly port: number;
+  /** Where it answers the course's own programs, if it does; not stored. */
+  readonly classic?: number;
 }
 
 /** What the registration server keeps of a peer. */
@@ -74,12 +76,18 @@ export function register(
  */
 export function comeBack(record: KeptRecord, claim: Claim, ttl: number, now: Moment): PeerRecord {
   const { name, cookie } = record;
-  const { host, address, port } = claim;
+  const { host, address, port, classic } = claim;
   const registrations = [...countable(record.registrations, now.wall), now.wall].slice(-REGISTRATIONS_KEPT);
   return {
     ...{ name, cookie, host, address, port, registrations },
     ...{ active: true, expires: now.mono + ttl, comeBackBy: undefined, lastRegistered: now.wall },
+    ...(classic === undefined ? {} : { classic }),
   };
+}
+
+/** Tells whether a peer speaks nothing but the course's protocols: then that is what listens on its port. */
+export function isClassicOnly({ port, classic }: KeptRecord): boolean {
+  return classic === port;
 }
 
 /** A KeepAlive gives the whole TTL again; what is inactive stays so and has to register. */

@@ -14,16 +14,18 @@ import type { Random } from "../base/random.ts";
 import type { HostPort } from "../base/units.ts";
 import { printable } from "../catalog/names.ts";
 import type { Message, MessageOf } from "../protocol/messages.ts";
+import { type ClassicServer, serveClassic } from "../transport/classic.ts";
 import type { Connection, Handler } from "../transport/connection.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import { serve, type Server } from "../transport/server.ts";
 import type { Watchdog } from "../transport/watchdog.ts";
 import { Broadcasts } from "./broadcasts.ts";
 import { Deliveries } from "./deliveries.ts";
+import { ClassicDesk } from "./classic.ts";
 import { dispatch, isOurs, type RegistryMessage } from "./dispatch.ts";
 import { Holdings } from "./holdings.ts";
 import { Members, type MembersView } from "./members.ts";
-import type { Moment, PeerRecord } from "./rules.ts";
+import { isClassicOnly, type Moment, type PeerRecord } from "./rules.ts";
 import { openSqliteStore } from "./sqlite_store.ts";
 import type { Caller, Departure, Effect, Outcome, Registry } from "./state.ts";
 import type { Store } from "./store.ts";
@@ -38,6 +40,8 @@ export interface RegistryOptions {
   /** Where to listen; port 0 takes a free one. */
   host: string;
   port: number;
+  /** A second port, for the course's own programs; 0 takes a free one. Only where everybody may take part. */
+  classic?: number;
   /** The data folder, made if missing, or a store; which is closed with the server. */
   data: { dir: string } | { store: Store };
   /** Time that a registration lasts without KeepAlive, seconds. */
@@ -75,6 +79,8 @@ export interface RegistryStats {
 /** A registration server that runs. */
 export interface RegistryServer {
   readonly address: HostPort;
+  /** The port for the course's own programs, where there is one. */
+  readonly classicPort: number | undefined;
   readonly name: string;
   readonly members: MembersView;
   stats(): RegistryStats;
@@ -144,6 +150,7 @@ interface Session {
 class RunningRegistry implements RegistryServer {
   readonly name: string;
   #server: Server;
+  #classic: ClassicServer | undefined;
   #sessions = new WeakMap<Connection, Session>();
   #byCookie = new Map<string, Session>();
   #messages: Record<string, number> = {};
@@ -166,6 +173,7 @@ class RunningRegistry implements RegistryServer {
       identity: { role: "rs", name: this.name, agent },
       handlerFor: (connection, hello) => this.#greeted(connection, hello),
     }, { clock, watchdog, log });
+    this.#classic = this.#openClassic();
     this.#stopTimers = [
       clock.every(1_000, () => this.#expire()),
       clock.every(3600_000, () => this.#forgetBroadcasts()),
@@ -173,8 +181,26 @@ class RunningRegistry implements RegistryServer {
     this.#forgetBroadcasts();
   }
 
+  #openClassic(): ClassicServer | undefined {
+    const { host, classic, clock, log } = this.options;
+    if (classic === undefined) return undefined;
+    const desk = new ClassicDesk(this.registry, log);
+    try {
+      return serveClassic({ host, port: classic }, {
+        ...{ clock, log, name: this.name },
+        answer: async (ask, ends) => ({ answer: await desk.answer(ask, ends) }),
+      });
+    } catch (thrown) {
+      this.#server.close();
+      throw thrown;
+    }
+  }
+
   get address(): HostPort {
     return this.#server.address;
+  }
+  get classicPort(): number | undefined {
+    return this.#classic?.address.port;
   }
   get members(): MembersView {
     return this.registry.members;
@@ -203,6 +229,7 @@ class RunningRegistry implements RegistryServer {
     this.#deliveries.close();
     const connections = [...this.#server.connections];
     this.#server.close();
+    this.#classic?.close();
     await Promise.all(connections.map((connection) => connection.closed));
     await this.registry.store.close();
   }
@@ -318,7 +345,8 @@ class RunningRegistry implements RegistryServer {
     const { log, onEvent } = this.options;
     const over = this.registry.members.expire(this.registry.now());
     if (over.length === 0) return;
-    this.registry.store.savePeers(over.map(({ record }) => record)).catch((thrown) => {
+    const stored = over.map(({ record }) => record).filter((record) => !isClassicOnly(record));
+    this.registry.store.savePeers(stored).catch((thrown) => {
       log.error(`Cannot keep that peers became inactive: ${messageOf(thrown)}`);
     });
     for (const { record, why } of over) {

@@ -41,7 +41,7 @@ function waysToArrive(bytes: Uint8Array): Uint8Array[][] {
 }
 
 /** Messages of which one example doesn't show all. */
-const MORE = ["Offer-broadcast", "Offer-late", "OfferProgress-limit"];
+const MORE = ["Offer-broadcast", "Offer-late", "OfferProgress-limit", "Register-classic"];
 
 for (const name of [...Object.keys(CONTROL), ...MORE]) {
   Deno.test(`vector ${name}`, async () => {

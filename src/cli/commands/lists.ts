@@ -22,18 +22,36 @@ const PEER_COLUMNS: Column<WirePeer>[] = [
   },
 ];
 
+/** Shown where there's somebody who answers the course's own programs. */
+const CLASSIC: Column<WirePeer> = {
+  key: "classic",
+  format: (port) => port === undefined ? "-" : String(port),
+};
+
 /** Lists peers. */
 export function listPeers(
   peers: readonly WirePeer[],
   output: Output,
   options: { csv: boolean; none: string },
 ): void {
-  for (const { name, address, port, active, ttl, registrations30d, lastRegistered, host } of peers) {
-    output.json({ event: "peer", name, address, port, active, ttl, registrations30d, lastRegistered, host });
+  for (const { name, address, port, active, ttl, registrations30d, lastRegistered, host, classic } of peers) {
+    const more = { host, ...(classic === undefined ? {} : { classic }) };
+    output.json({
+      event: "peer",
+      name,
+      address,
+      port,
+      active,
+      ttl,
+      registrations30d,
+      lastRegistered,
+      ...more,
+    });
   }
   if (options.csv) return output.csv(peers, PEER_COLUMNS);
   if (peers.length === 0) return output.line(options.none);
-  output.table(peers, PEER_COLUMNS);
+  const anyClassic = peers.some(({ classic }) => classic !== undefined);
+  output.table(peers, anyClassic ? [...PEER_COLUMNS, CLASSIC] : PEER_COLUMNS);
 }
 
 interface FileLine extends IndexRow {

@@ -8,6 +8,7 @@ export const SERVE_FLAGS = {
   name: { type: "string", value: "NAME", shownDefault: "the host name", help: "name to register under" },
   host: { type: "string", value: "ADDR", default: "0.0.0.0", help: "address to listen on" },
   port: { type: "port", value: "PORT", shownDefault: "23476, else a free one", help: "port to listen on" },
+  classic: { type: "port", value: "PORT", help: "answer the course's own programs there; in open labs only" },
   "index-interval": {
     type: "number",
     value: "SECONDS",

@@ -27,6 +27,12 @@ export async function run(ctx: Ctx): Promise<void> {
  */
 export async function startPeer(ctx: Ctx, event: Tell): Promise<PeerServe> {
   const { flags, folders } = ctx;
+  if (flags.classic !== undefined && flags.join !== undefined) {
+    throw new LabError(
+      "usage",
+      "Cannot serve --classic with --join: the course's own programs can't join, so they need an open lab",
+    );
+  }
   if (flags.join !== undefined) {
     throw new LabError(
       "usage",
@@ -45,6 +51,7 @@ export async function startPeer(ctx: Ctx, event: Tell): Promise<PeerServe> {
     hostName: hostName(),
     host: flags.host,
     port: flags.port,
+    classic: flags.classic,
     share,
     data,
     indexInterval: flags.indexInterval * 1000,

@@ -7,6 +7,7 @@ export const RS_SERVE_FLAGS = {
   open: { type: "boolean", help: "anybody on the network may register: for demonstrations" },
   host: { type: "string", value: "ADDR", default: "0.0.0.0", help: "address to listen on" },
   port: { type: "port", value: "PORT", default: "23475", help: "port to listen on" },
+  classic: { type: "port", value: "PORT", help: "answer the course's own programs there; with --open only" },
   data: {
     type: "string",
     value: "DIR",

@@ -17,6 +17,12 @@ type Ctx = CommandContext<typeof RS_SERVE_FLAGS>;
 /** Serves until it is interrupted. */
 export async function run(ctx: Ctx): Promise<void> {
   const { flags, folders, output, log } = ctx;
+  if (flags.classic !== undefined && !flags.open) {
+    throw new LabError(
+      "usage",
+      "Cannot serve --classic without --open: the course's own programs can't join with a code, so they need an open lab",
+    );
+  }
   if (!flags.open) {
     throw new LabError(
       "usage",
@@ -32,11 +38,19 @@ export async function run(ctx: Ctx): Promise<void> {
     const { host, port } = server.address;
     const serves = { host, port };
     const control = await openControl({ data, role: "rs", serves, context, commands: {} });
-    output.json({ event: "listening", role: "rs", host, port });
+    const { classicPort } = server;
+    output.json({
+      event: "listening",
+      role: "rs",
+      host,
+      port,
+      ...(classicPort === undefined ? {} : { classicPort }),
+    });
     log.warn(
       "Open mode: anybody on this network may register, fetch and send; use it for demonstrations only",
     );
     log.info(`Listening on ${formatHostPort(serves)}, data in ${data}`);
+    if (classicPort !== undefined) log.info(`Answers the course's own programs on port ${classicPort}`);
     await new Promise<void>((resolve) => {
       if (ctx.signal.aborted) resolve();
       ctx.signal.addEventListener("abort", () => resolve(), { once: true });
@@ -68,6 +82,7 @@ async function start(ctx: Ctx, data: string): Promise<RegistryServer> {
     ...context,
     host: flags.host,
     port: flags.port,
+    ...(flags.classic === undefined ? {} : { classic: flags.classic }),
     data: { dir: data },
     ttlSeconds: flags.ttl,
     onOffer,

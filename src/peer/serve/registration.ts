@@ -30,6 +30,8 @@ export interface RegistrationOptions {
   hostName: string;
   /** The port that our server listens on. */
   port: number;
+  /** The port on which we answer the course's own programs, if we do. */
+  classic?: number | undefined;
   /** Files that we hold now. */
   rows: () => IndexRow[];
   /** Answers what the registration server asks. */
@@ -132,7 +134,7 @@ export class RegistrationKeeper {
 
   /** One connection, from dialling to its end. */
   async #once(signal: AbortSignal): Promise<void> {
-    const { context, rs, handler, port, hostName } = this.#o;
+    const { context, rs, handler, port, classic, hostName } = this.#o;
     const { name, cookie } = this.#o.self();
     const identity = { role: "peer" as const, name, agent: context.agent };
     const connection = await connectRs(rs, identity, context, { signal, handler });
@@ -140,7 +142,11 @@ export class RegistrationKeeper {
     signal.addEventListener("abort", end, { once: true });
     try {
       const answer = await connection.request(
-        { kind: "Register", name, host: hostName, port, ...(cookie === undefined ? {} : { cookie }) },
+        {
+          ...{ kind: "Register", name, host: hostName, port },
+          ...(cookie === undefined ? {} : { cookie }),
+          ...(classic === undefined ? {} : { classic }),
+        },
         "Registered",
       );
       const told = this.#o.rows();

@@ -23,6 +23,8 @@ import type { FetchListener } from "../fetch/engine.ts";
 import { loadPeerState, type PeerState, savePeerState } from "../peer_state.ts";
 import { type IndexNews, ShareIndex } from "../share_index.ts";
 import { removeOldParts } from "../../storage/old_parts.ts";
+import { type ClassicServer, serveClassic } from "../../transport/classic.ts";
+import { answerClassic } from "./classic.ts";
 import { ContentStore } from "./content_store.ts";
 import { peerHandler } from "./handlers.ts";
 import { offerHandler } from "./offers.ts";
@@ -38,6 +40,8 @@ export interface ServeOptions {
   host: string;
   /** A fixed port, or undefined for 23476 or else a free one. */
   port: number | undefined;
+  /** A second port, for the course's own programs; 0 takes a free one. */
+  classic?: number | undefined;
   share: string;
   data: string;
   /** Milliseconds between two scans. */
@@ -69,6 +73,7 @@ export class PeerServe {
   #offers!: Handler;
   #handler!: Handler;
   #server!: Server;
+  #classic: ClassicServer | undefined;
   #control: ControlServer | undefined;
   #keeper!: RegistrationKeeper;
   #lock: { release(): void };
@@ -138,7 +143,15 @@ export class PeerServe {
     this.#handler = this.#answers();
     this.#server = this.#listen();
     const { host, port } = this.#server.address;
-    event({ event: "listening", role: "peer", host, port });
+    this.#classic = this.#openClassic();
+    const classicPort = this.#classic?.address.port;
+    event({
+      event: "listening",
+      role: "peer",
+      host,
+      port,
+      ...(classicPort === undefined ? {} : { classicPort }),
+    });
     context.log.info(`Listening on ${formatHostPort({ host, port })}, sharing ${this.#root.path}`);
     removeOldParts(this.#root, context.clock.now());
     this.#control = await openControl({
@@ -160,6 +173,7 @@ export class PeerServe {
       self: () => ({ name: this.#name, cookie: this.#state.cookie }),
       hostName: this.#o.hostName,
       port,
+      classic: classicPort,
       rows: () => this.#index.present(),
       // Only the registration server may say that a broadcast no longer holds.
       handler: (message, exchange) =>
@@ -188,6 +202,7 @@ export class PeerServe {
     await this.#index.close();
     await this.#control?.close();
     this.#server?.close();
+    this.#classic?.close();
     this.#contents.close();
     this.#relay.close();
     this.#warm.close();
@@ -214,6 +229,25 @@ export class PeerServe {
     } catch {
       return open(0);
     }
+  }
+
+  /** The course's own programs are answered on a port of their own: they know no handshake. */
+  #openClassic(): ClassicServer | undefined {
+    const { classic, context, host } = this.#o;
+    if (classic === undefined) return undefined;
+    const { clock, log } = context;
+    const share = {
+      root: this.#root,
+      rows: () => this.#index.present(),
+      port: () => this.#classic!.address.port,
+    };
+    const server = serveClassic({ host, port: classic }, {
+      ...{ clock, log, name: this.#name, rate: this.#rate },
+      answer: (ask, ends) => answerClassic(share, ask, ends),
+      sent: (bytes) => this.#sent += bytes,
+    });
+    log.info(`Answers the course's own programs on port ${server.address.port}`);
+    return server;
   }
 
   #answers(): Handler {

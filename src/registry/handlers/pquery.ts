@@ -4,6 +4,7 @@ import { LIMITS } from "../../base/limits.ts";
 import { utf8Length } from "../../catalog/names.ts";
 import type { MessageOf, WirePeer } from "../../protocol/messages.ts";
 import { toWire } from "../members.ts";
+import { isClassicOnly } from "../rules.ts";
 import { addressOf, askerOf, type Caller, counted, type Handle, type Registry } from "../state.ts";
 
 /** Answers a PQuery; the asker's own cookie renews its TTL, and leaves it out. */
@@ -29,7 +30,8 @@ function pageOf(
   const peers: WirePeer[] = [];
   let bytes = 0;
   for (const record of registry.members.list(after === undefined ? { all } : { all, after })) {
-    if (record.name === leftOut) continue;
+    // Who asks for the active ones means to dial them.
+    if (record.name === leftOut || (!all && isClassicOnly(record))) continue;
     const peer = toWire(record, addressOf(record, caller), now);
     bytes += utf8Length(JSON.stringify(peer)) + 1;
     if (peers.length > 0 && (bytes > LIMITS.pageBytes || peers.length >= LIMITS.pageRows)) {

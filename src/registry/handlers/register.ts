@@ -31,6 +31,7 @@ export const register: Handle<"Register"> = async (registry, message, caller) =>
     host: printable(message.host, 255),
     address: normalAddress(caller.remote.host),
     port: message.port,
+    ...(message.classic === undefined ? {} : { classic: message.classic }),
   };
   const registration = members.register(claim, message.cookie, freshCookie(registry), registry.now());
   await keep(registry, registration);
@@ -51,7 +52,7 @@ export const register: Handle<"Register"> = async (registry, message, caller) =>
 };
 
 /** One that nobody has: chance alone makes it so, unless it's seeded and starts anew after a restart. */
-function freshCookie({ members, random }: Registry): string {
+export function freshCookie({ members, random }: Registry): string {
   let cookie = random.id(COOKIE_BYTES);
   while (members.byCookie(cookie)) cookie = random.id(COOKIE_BYTES);
   return cookie;
