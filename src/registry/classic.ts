@@ -23,6 +23,9 @@ import { queryPage } from "./holdings_query.ts";
 import { isClassicOnly, type PeerRecord, ttlLeft } from "./rules.ts";
 import { counted, type Registry } from "./state.ts";
 
+/** Pages of the index that one question may cost, 20 ms each: a million names. What lies beyond isn't told. */
+const MOST_PAGES = 20;
+
 type AboutPeer = Extract<ClassicAsk, { kind: "register" | "keepAlive" | "peers" | "leave" }>;
 
 /** A file that somebody has whom these programs can ask. */
@@ -159,16 +162,17 @@ export class ClassicDesk {
       const peer = record?.active ? toldOf(record, ends) : undefined;
       return peer && { name: String(told.push(peer) - 1), address: peer.address, port: peer.port };
     };
-    for (let after: string | undefined; rows.length < LIMITS.classicRows;) {
+    let after: string | undefined;
+    let pages = 0;
+    do {
       const page: MessageOf<"RFCIndex"> = queryPage(holdings, { ...asked, after }, holderOf);
       for (const { name, title, size, holders } of page.rows) {
         for (const place of holders) {
           rows.push({ name, title, size, ...told[Number(page.holders[place]!.name)]! });
         }
       }
-      if (page.next === undefined) break;
       after = page.next;
-    }
+    } while (after !== undefined && rows.length < LIMITS.classicRows && ++pages < MOST_PAGES);
     return rows.slice(0, LIMITS.classicRows);
   }
 

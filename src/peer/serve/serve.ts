@@ -235,6 +235,12 @@ export class PeerServe {
   #openClassic(): ClassicServer | undefined {
     const { classic, context, host } = this.#o;
     if (classic === undefined) return undefined;
+    if (context.security) {
+      throw new LabError(
+        "usage",
+        "Cannot serve --classic in a lab that one joins with a code: the course's own programs can't join",
+      );
+    }
     const { clock, log } = context;
     const share = {
       root: this.#root,
