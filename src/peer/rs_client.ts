@@ -53,10 +53,11 @@ export async function connectRs(
  *
  * @param options.cookie the asker's, which leaves it out of the list.
  * @param options.all inactive ones too.
+ * @param options.classic the course's own programs too.
  */
 export async function queryPeers(
   rs: Connection,
-  options: { cookie?: string; all?: boolean } = {},
+  options: { cookie?: string; all?: boolean; classic?: boolean } = {},
 ): Promise<WirePeer[]> {
   const peers: WirePeer[] = [];
   let after: string | undefined;

@@ -225,6 +225,8 @@ export const CONTROL = {
       cookie: v.optional(cookie),
       /** Inactive peers too. */
       all: v.optional(v.boolean()),
+      /** The course's own programs too: they can't be dialled. */
+      classic: v.optional(v.boolean()),
       after: v.optional(peerName),
     }),
   },

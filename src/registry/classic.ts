@@ -117,7 +117,7 @@ export class ClassicDesk {
     const own = this.#find(ask, ends);
     if (own?.active) members.renew(own.cookie, this.registry.now());
     const peers: ClassicPeer[] = [];
-    for (const record of members.list()) {
+    for (const record of members.list({ classic: true })) {
       const peer = record.cookie === own?.cookie ? undefined : toldOf(record, ends);
       if (peer && peers.push(peer) >= LIMITS.classicRows) break;
     }

@@ -51,8 +51,8 @@ Deno.test("their records are like others', in the database only", async () => {
   await using lab = await Lab.start({ classic: 0 });
   await joins(lab, 4001);
   const tool = await lab.dial("tool");
-  assertEquals(await peers(tool), []);
-  const { peers: [record] } = await tool.request({ kind: "PQuery", all: true }, "Peers");
+  assertEquals([await peers(tool), await peers(tool, { all: true })], [[], []]);
+  const { peers: [record] } = await tool.request({ kind: "PQuery", classic: true }, "Peers");
   assertEquals(
     [record?.name, record?.port, record?.classic, record?.active, record?.ttl, record?.registrations30d],
     ["pc4001", 4001, 4001, true, 7200, 1],

@@ -35,8 +35,11 @@ export interface MembersView {
   byCookie(cookie: string): PeerRecord | undefined;
   /** The record of a name, whatever its case. */
   byName(name: string): PeerRecord | undefined;
-  /** Records in the order of their names, those after a name; `all` for inactive ones too. */
-  list(options?: { all?: boolean; after?: string }): Iterable<PeerRecord>;
+  /**
+   * Records in the order of their names, those after a name; `all` for inactive ones too. The course's own programs, which
+   * can't be dialled by ours, are left out unless `classic`.
+   */
+  list(options?: { all?: boolean; after?: string; classic?: boolean }): Iterable<PeerRecord>;
 }
 
 /** All peers that the registration server knows. */
@@ -69,12 +72,17 @@ export class Members implements MembersView {
     return cookie === undefined ? undefined : this.#records.get(cookie);
   }
 
-  *list({ all = false, after }: { all?: boolean; after?: string } = {}): Generator<PeerRecord> {
+  *list(
+    { all = false, after, classic = false }: { all?: boolean; after?: string; classic?: boolean } = {},
+  ): Generator<PeerRecord> {
     const keys = (all ? this.#all : this.#actives).list();
     const key = after === undefined ? undefined : nameKey(after);
     let at = key === undefined ? 0 : lowerBound(keys, key);
     if (key !== undefined && keys[at] === key) at++;
-    for (; at < keys.length; at++) yield this.#records.get(this.#cookies.get(keys[at]!)!)!;
+    for (; at < keys.length; at++) {
+      const record = this.#records.get(this.#cookies.get(keys[at]!)!)!;
+      if (classic || !rules.isClassicOnly(record)) yield record;
+    }
   }
 
   /** Takes over what was stored, at start: what was active gets time to come back. */

@@ -11,9 +11,7 @@ import { askRs } from "./rs_setting.ts";
 export async function run(ctx: CommandContext<typeof RS_PEERS_FLAGS>): Promise<void> {
   const rs = await askRs(ctx as unknown as CommandContext<typeof ASK_FLAGS>);
   try {
-    // All of them, for the active ones alone are those that can be dialled: without the course's own programs.
-    const all = await queryPeers(rs, { all: true });
-    const peers = ctx.flags.active ? all.filter(({ active }) => active) : all;
+    const peers = await queryPeers(rs, { all: !ctx.flags.active, classic: true });
     listPeers(peers, ctx.output, { csv: ctx.flags.csv, none: "No peers" });
   } finally {
     rs.close();

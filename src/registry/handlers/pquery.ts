@@ -4,7 +4,6 @@ import { LIMITS } from "../../base/limits.ts";
 import { utf8Length } from "../../catalog/names.ts";
 import type { MessageOf, WirePeer } from "../../protocol/messages.ts";
 import { toWire } from "../members.ts";
-import { isClassicOnly } from "../rules.ts";
 import { addressOf, askerOf, type Caller, counted, type Handle, type Registry } from "../state.ts";
 
 /** Answers a PQuery; the asker's own cookie renews its TTL, and leaves it out. */
@@ -22,16 +21,15 @@ export const pquery: Handle<"PQuery"> = (registry, message, caller) => {
 
 function pageOf(
   registry: Registry,
-  { all = false, after }: MessageOf<"PQuery">,
+  { all = false, classic = false, after }: MessageOf<"PQuery">,
   caller: Caller,
   leftOut: string | undefined,
 ): MessageOf<"Peers"> {
   const now = registry.now();
   const peers: WirePeer[] = [];
   let bytes = 0;
-  for (const record of registry.members.list(after === undefined ? { all } : { all, after })) {
-    // Who asks for the active ones means to dial them.
-    if (record.name === leftOut || (!all && isClassicOnly(record))) continue;
+  for (const record of registry.members.list({ all, classic, ...(after === undefined ? {} : { after }) })) {
+    if (record.name === leftOut) continue;
     const peer = toWire(record, addressOf(record, caller), now);
     bytes += utf8Length(JSON.stringify(peer)) + 1;
     if (peers.length > 0 && (bytes > LIMITS.pageBytes || peers.length >= LIMITS.pageRows)) {
