@@ -101,6 +101,27 @@ export function childrenCpu(): number {
   return cpuOf([Deno.pid]).total - parseOwn(read("/proc/self/stat"));
 }
 
+/**
+ * CPU time, user and system, of the processes that are neither this one nor its descendants, seconds. The kernel's own
+ * threads aren't counted: they work for everybody.
+ */
+export function othersCpu(): number {
+  const ours = new Set(treeOf(Deno.pid).map(String));
+  let sum = 0;
+  for (const { name } of Deno.readDirSync("/proc")) {
+    if (!/^\d+$/.test(name) || ours.has(name)) continue;
+    const text = read(`/proc/${name}/stat`);
+    if (text !== "" && !isKernelThread(text)) sum += parseStat(text).total;
+  }
+  return sum;
+}
+
+/** From the text of /proc/PID/stat: all of them are children of process 2. */
+function isKernelThread(text: string): boolean {
+  const parent = text.slice(text.lastIndexOf(")") + 2).split(" ")[1];
+  return parent === "2" || (parent === "0" && text.startsWith("2 "));
+}
+
 /** Ends a process and its descendants at once. */
 export function killTree(pid: number): void {
   for (const one of treeOf(pid)) {

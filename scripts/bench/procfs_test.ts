@@ -3,6 +3,7 @@ import {
   childrenCpu,
   cpuOf,
   machineBusy,
+  othersCpu,
   parseMachineBusy,
   parseMachineUser,
   parseOwn,
@@ -35,6 +36,7 @@ Deno.test({
     assert(peakOf([Deno.pid]) > 10e6);
     assert(cpuOf([Deno.pid]).total > childrenCpu());
     assert(machineBusy() > 0);
+    assert(othersCpu() >= 0);
     child.kill();
     await child.status;
     assertEquals(peakOf([child.pid]), 0);

@@ -8,7 +8,7 @@ import { type Bench, compile, PROGRAMS } from "./bench.ts";
 import { type Cleanup, withCleanup } from "./cleanup.ts";
 import { describe, type Machine, thisMachine, versions } from "./machine.ts";
 import { RunFailed } from "./measure.ts";
-import { machineUser } from "./procfs.ts";
+import { othersCpu } from "./procfs.ts";
 import { record } from "./results.ts";
 import { mountTmpfs } from "./space.ts";
 import { isThere, needTools } from "./tools.ts";
@@ -49,9 +49,9 @@ async function present(contenders: readonly Contender[]): Promise<Contender[]> {
 /** Waits until nobody else uses the machine much, for nothing of ours runs yet. */
 async function quiet(signal: AbortSignal): Promise<void> {
   for (let second = 0; second < QUIET_SECONDS; second++) {
-    const before = machineUser();
+    const before = othersCpu();
     await new Promise((resolve) => setTimeout(resolve, 1000));
-    if (machineUser() - before <= QUIET || signal.aborted) return;
+    if (othersCpu() - before <= QUIET || signal.aborted) return;
   }
 }
 
@@ -71,9 +71,9 @@ async function oneRun(
 
 /** The hosts with their folders, and the content on host 1. */
 async function setStage(experiment: Experiment, cleanup: Cleanup): Promise<Stage> {
-  const { plan, size, receivers, fill = fillOne } = experiment;
+  const { plan, size, receivers, fill = fillOne, room = size } = experiment;
   const lan = await Lan.build(plan, cleanup);
-  const folder = await mountTmpfs((plan.hosts.length + 1) * (size + ROOM_PER_HOST), cleanup);
+  const folder = await mountTmpfs((plan.hosts.length + 1) * (room + ROOM_PER_HOST), cleanup);
   const stage = new Stage(lan, folder, size, receivers);
   cleanup.add(() => stage.kill());
   await Deno.mkdir(stage.share(SOURCE), { recursive: true });

@@ -33,6 +33,8 @@ export interface Experiment {
   flow?: readonly [from: number, to: number];
   /** Makes the content on host 1; by default one file of random bytes. */
   fill?(stage: Stage): Promise<void>;
+  /** Bytes that each host's folder takes at most; by default the size. */
+  room?: number;
   /** Bits per second of the link by whose share one judges. */
   link?: number;
 }

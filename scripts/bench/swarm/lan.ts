@@ -181,9 +181,11 @@ async function makeNamespace(name: string, routed: boolean): Promise<void> {
     "net.ipv6.conf.default.disable_ipv6=1",
     `net.ipv4.tcp_congestion_control=${CONGESTION_CONTROL}`,
     "net.ipv4.tcp_no_metrics_save=1",
+    // The firewall need not look at what a switch passes on; -e: not every kernel has it.
+    "net.bridge.bridge-nf-call-iptables=0",
     ...routed ? ["net.ipv4.ip_forward=1"] : [],
   ];
-  await run("ip", "netns", "exec", name, "sysctl", "-qw", ...settings);
+  await run("ip", "netns", "exec", name, "sysctl", "-e", "-qw", ...settings);
 }
 
 async function carryOut({ program, namespace, lines }: Batch): Promise<void> {

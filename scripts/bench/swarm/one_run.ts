@@ -1,7 +1,7 @@
 /** One run of a contender: made ready, timed, checked, cleared away. */
 
 import { run } from "../measure.ts";
-import { childrenCpu, cpuOf, machineBusy, machineUser } from "../procfs.ts";
+import { childrenCpu, machineBusy, othersCpu } from "../procfs.ts";
 import type { Attempt, Contender } from "./contender.ts";
 import { SOURCE, type Stage, SwarmFailed } from "./stage.ts";
 
@@ -20,7 +20,7 @@ export interface SwarmRun {
   cpu: number;
   /** Share of all cores that was in use, by whomever. */
   busy: number;
-  /** Cores that programs which are no part of the bench kept busy (user mode). */
+  /** Cores that programs which are no part of the bench kept busy. */
   foreign: number;
   /** Peak resident bytes of the largest process. */
   peak: number;
@@ -98,7 +98,7 @@ async function counters(stage: Stage, earlier?: Counters): Promise<Counters> {
 }
 
 function times() {
-  return { cpu: childrenCpu(), busy: machineBusy(), foreign: machineUser() - cpuOf([Deno.pid]).user };
+  return { cpu: childrenCpu(), busy: machineBusy(), foreign: othersCpu() };
 }
 
 async function watch(

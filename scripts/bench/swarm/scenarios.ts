@@ -114,6 +114,8 @@ export function manyFiles({ hosts, rate }: Wanted): Experiment {
     title: `${MANY} files of ${SMALL_SIZE} bytes to ${hosts} receivers`,
     plan: planLan({ labs: [hosts + 1], rate }),
     size: MANY * SMALL_SIZE,
+    // The content as it came, its files beside it, their index.
+    room: 4 * MANY * SMALL_SIZE,
     receivers: receiversOf(hosts),
     contenders: [{ name, verifies: true, programs: [], prepare }],
     targets: [{ name, figure: "seconds over 3 F/B", atMost: 2 }],
