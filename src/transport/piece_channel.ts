@@ -19,10 +19,20 @@ import { type ByteStream, writeAll } from "./stream.ts";
 
 /**
  * At the rates of a LAN a read finds a few kilobytes, and the reads cost more than the bytes. So where bytes trickle, they
- * are given time to gather: as long as what is missing takes to come, 8 ms at most. Above `fast` bytes per millisecond
- * nothing waits, for there a read finds plenty; nor do messages of less than `from` bytes.
+ * are given time to gather: as long as what is missing takes to come, `most` milliseconds at most. Above `fast` bytes per
+ * millisecond nothing waits, for there a read finds plenty; nor do messages of less than `from` bytes.
  */
 const GATHER = { most: 8, fast: 60_000, from: 16 * 1024 };
+
+/** What a channel needs to let bytes gather. */
+export interface Gathering {
+  clock: Clock;
+  /**
+   * Waits so many milliseconds. A thread that does nothing but receive had better stand still than await a timer: every
+   * packet that comes wakes a thread that waits for its sockets, thousands of times a second.
+   */
+  pause: (ms: number) => void | Promise<void>;
+}
 
 /** A piece that was asked for. */
 export interface PieceTicket {
@@ -47,24 +57,24 @@ export class PieceChannel {
   #writing: Promise<void> = Promise.resolve();
   #moved = 0;
 
-  private constructor(stream: ByteStream, private clock: Clock | undefined) {
+  private constructor(stream: ByteStream, private gathering: Gathering | undefined) {
     this.#stream = stream;
   }
 
   /**
    * Greets on a fresh connection.
    *
-   * @param clock lets bytes gather between two reads where they come slowly; without one nothing waits.
+   * @param gathering lets bytes gather between two reads where they come slowly; without it nothing waits.
    * @param proving in a secured lab; the stream must be TLS.
    * @throws {LabError} when the other side isn't one of ours or refuses.
    */
   static async open(
     stream: ByteStream,
     identity: Identity,
-    clock?: Clock,
+    gathering?: Gathering,
     proving?: Proving,
   ): Promise<PieceChannel> {
-    const channel = new PieceChannel(stream, clock);
+    const channel = new PieceChannel(stream, gathering);
     const hello = helloOf(identity);
     const id = channel.#take();
     channel.#send(hello, id);
@@ -176,10 +186,10 @@ export class PieceChannel {
   #readAt = 0;
 
   /** Waits until about all that is missing should be there. */
-  async #gather(clock: Clock, missing: number): Promise<void> {
+  async #gather({ clock, pause }: Gathering, missing: number): Promise<void> {
     if (this.#pace === 0 || this.#pace > GATHER.fast) return;
-    const pause = Math.min(GATHER.most, missing / this.#pace) - (clock.monotonic() - this.#readAt);
-    if (pause >= 1) await clock.sleep(pause);
+    const ms = Math.min(GATHER.most, missing / this.#pace) - (clock.monotonic() - this.#readAt);
+    if (ms >= 1) await pause(ms);
   }
 
   /** @param isPart a part of something large: a header or a small message says nothing of the pace. */
@@ -208,9 +218,9 @@ export class PieceChannel {
     // Room for the header that follows: it then comes with the same read.
     if (this.#buffer.length < need + HEADER_BYTES) this.#grow(need + HEADER_BYTES);
     while (this.#filled < need) {
-      if (this.clock && need >= GATHER.from) await this.#gather(this.clock, need - this.#filled);
+      if (this.gathering && need >= GATHER.from) await this.#gather(this.gathering, need - this.#filled);
       const n = await this.#read(this.#buffer.subarray(this.#filled, need + HEADER_BYTES));
-      if (this.clock) this.#measure(this.clock.monotonic(), n, need >= GATHER.from);
+      if (this.gathering) this.#measure(this.gathering.clock.monotonic(), n, need >= GATHER.from);
       this.#filled += n;
       this.#moved += n;
     }

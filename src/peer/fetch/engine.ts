@@ -53,6 +53,9 @@ export interface EngineOptions {
 /** A stripe of a broadcast in which nothing has come for so long gets another source, milliseconds. */
 const STRIPE_PATIENCE = 1_500;
 
+/** Milliseconds' worth of pieces asked of one source of a broadcast: nobody else is asked for them, so nothing is hoarded. */
+const BROADCAST_DEPTH = 500;
+
 /** Contents open at once: enough to keep the pipe full while small ones begin and end. */
 const WINDOW = { contents: 8, bytes: 256e6 };
 
@@ -62,7 +65,7 @@ const HOLDERS_AT_ONCE = 8;
 /** A single fetch of any number of contents. */
 export class FetchEngine {
   #o: EngineOptions;
-  #scheduler = new Scheduler();
+  #scheduler: Scheduler;
   #holders: Holders;
   #sources: Sources;
   #parts: PartDesk;
@@ -76,6 +79,7 @@ export class FetchEngine {
 
   constructor(options: EngineOptions) {
     this.#o = options;
+    this.#scheduler = new Scheduler(options.relay ? { depthTime: BROADCAST_DEPTH } : {});
     this.#holders = new Holders(options);
     this.#sources = new Sources(options.pool, options.clock);
     this.#parts = new PartDesk(options.pool);
