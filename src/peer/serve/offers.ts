@@ -4,6 +4,7 @@
  */
 
 import { createHash } from "node:crypto";
+import type { Clock } from "../../base/clock.ts";
 import { LabError, messageOf } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";
@@ -45,6 +46,9 @@ export interface OfferReceiver {
 
 /** Offers being received at once; more are told to come back. */
 const OFFERS_AT_ONCE = 8;
+
+/** Whoever offered hears at most so often how far we are, milliseconds: with 40 PCs each piece's news would be thousands. */
+const TELL_EVERY = 200;
 
 /** An offer, put together. */
 interface Incoming {
@@ -173,20 +177,41 @@ function begin(
   const listeners = new Set<Exchange>();
   const { sendLimit = Infinity } = receiver;
   const limit = Number.isFinite(sendLimit) ? { limit: Math.round(sendLimit) } : {};
-  const tell = (bytes: number) => {
-    for (const exchange of listeners) {
-      exchange.send({ kind: "OfferProgress", bytes: Math.min(bytes, total), total, ...limit }).catch(
-        () => {},
-      );
-    }
-  };
+  const { tell, end } = rarely(receiver.context.clock, (bytes) => {
+    const message = { kind: "OfferProgress" as const, bytes: Math.min(bytes, total), total, ...limit };
+    for (const exchange of listeners) exchange.send(message).catch(() => {});
+  });
   const stop = new AbortController();
   const signals = [receiver.signal, stop.signal, ...cancelled ? [cancelled] : []];
-  const done = receive(receiver, incoming, tell, AbortSignal.any(signals));
+  const done = receive(receiver, incoming, tell, AbortSignal.any(signals)).finally(end);
   done.catch((cause) =>
     receiver.context.log.warn(`What ${printable(from)} sends has not arrived: ${messageOf(cause)}`)
   );
   return { id, listeners, stop, done };
+}
+
+/** Passes on the newest number, at most every `TELL_EVERY` milliseconds. */
+function rarely(
+  clock: Clock,
+  pass: (bytes: number) => void,
+): { tell: (bytes: number) => void; end: () => void } {
+  let latest = 0;
+  let passed = -1;
+  let cancel: (() => void) | undefined;
+  const next = () => {
+    cancel = undefined;
+    if (latest === passed) return;
+    passed = latest;
+    pass(latest);
+    cancel = clock.after(TELL_EVERY, next);
+  };
+  return {
+    tell(bytes) {
+      latest = bytes;
+      if (!cancel) next();
+    },
+    end: () => cancel?.(),
+  };
 }
 
 async function receive(
