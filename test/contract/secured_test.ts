@@ -58,7 +58,12 @@ Deno.test("members know each other, on control and on data connections", async (
   await using server = open(rs);
   assertEquals(await server.ask(alice, { ...server.at, id: "rs" }), 7);
   const { stream, proving } = await dial(host.at, { clock, security: rs });
-  const channel = await PieceChannel.open(stream, TOOL, clock, proving);
+  const channel = await PieceChannel.open(
+    stream,
+    TOOL,
+    { clock, pause: (ms) => clock.sleep(ms) },
+    proving,
+  );
   assertEquals(host.seen[1], rs.self);
   channel.close();
 });
