@@ -61,6 +61,7 @@ export const PEER: ProgramSpec = {
         ["peer fetch report.pdf", "one file"],
         ["peer fetch 'rfc/*.txt' notes", "all that match, and a folder"],
         ["peer fetch --all --from pc7", "everything that pc7 holds"],
+        ["peer fetch 'report*' --from all --out share/reports", "everybody's, a folder for each peer"],
       ],
       run: () => import("./commands/peer_fetch.ts"),
     }),

@@ -3,6 +3,7 @@
 import {
   RS_BROADCAST_FLAGS,
   RS_BROADCASTS_FLAGS,
+  RS_FETCH_FLAGS,
   RS_INDEX_FLAGS,
   RS_PEERS_FLAGS,
   RS_SERVE_FLAGS,
@@ -52,6 +53,25 @@ export const RS: ProgramSpec = {
       ...broadcastHelp("rs"),
       flags: RS_BROADCAST_FLAGS,
       run: () => import("./commands/rs_broadcast.ts"),
+    }),
+    command({
+      name: "fetch",
+      summary: "get files from peers, or collect them from all",
+      description:
+        "Names, folders or globs; quote globs. Into the share unless --out says otherwise; nothing that is there is " +
+        "overwritten. With --from all each peer's files go to a folder of their own, and a table tells of each peer.",
+      positionals: [{
+        name: "NAME|GLOB",
+        help: "file, folder, or pattern such as '*.pdf'",
+        required: true,
+        many: true,
+      }],
+      flags: RS_FETCH_FLAGS,
+      examples: [
+        ["rs fetch 'report*.pdf' --from all --out share/reports", "everybody's reports, a folder for each"],
+        ["rs fetch notes --from pc7", "a folder of one peer"],
+      ],
+      run: () => import("./commands/rs_fetch.ts"),
     }),
     command({
       name: "broadcasts",

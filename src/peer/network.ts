@@ -10,6 +10,7 @@ import type { Holder, MergedIndex } from "../catalog/merge.ts";
 import { printable } from "../catalog/names.ts";
 import type { IndexRow } from "../catalog/row.ts";
 import { matcher, searcher } from "../catalog/search.ts";
+import type { WirePeer } from "../protocol/messages.ts";
 import { connect } from "../transport/connect.ts";
 import type { Identity } from "../transport/handshake.ts";
 import type { Connection } from "../transport/connection.ts";
@@ -74,6 +75,20 @@ async function fromPeer(access: NetworkAccess, rs: Connection, query: IndexQuery
       `Cannot reach ${printable(query.from!)}: no active peer has that name; see peer peers`,
     );
   }
+  const { from: _, ...rest } = query;
+  return await askPeer(access, peer, rest);
+}
+
+/**
+ * What one peer holds, as it says itself.
+ *
+ * @throws {LabError} "unreachable" and the like, with its name.
+ */
+export async function askPeer(
+  access: Pick<NetworkAccess, "context" | "identity" | "signal">,
+  peer: WirePeer,
+  query: Omit<IndexQuery, "cookie" | "from">,
+): Promise<NetworkRow[]> {
   const at = { host: peer.address, port: peer.port, id: peer.id };
   let connection: Connection;
   try {
@@ -83,9 +98,8 @@ async function fromPeer(access: NetworkAccess, rs: Connection, query: IndexQuery
     throw new LabError(codeOf(cause), `Cannot reach ${printable(peer.name)}: ${messageOf(cause)}`, { cause });
   }
   try {
-    const { from: _, ...rest } = query;
     const holder = toHolder(peer);
-    return (await queryIndex(connection, rest)).map((row) => ({ ...row, holders: [holder] }));
+    return (await queryIndex(connection, query)).map((row) => ({ ...row, holders: [holder] }));
   } finally {
     connection.close();
   }

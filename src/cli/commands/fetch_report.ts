@@ -31,21 +31,30 @@ export class FetchReport implements FetchListener {
     this.#ctx.progress.report(progress);
   }
 
-  fetched(file: FetchedFile): void {
+  /** @param peer whose file it is, where each peer's are kept apart. */
+  fetched(file: FetchedFile, peer?: string): void {
     const { output } = this.#ctx;
     const { name, bytes, seconds, sources, sha256, path } = file;
-    output.json({ event: "fetched", name, bytes, seconds: round(seconds), sources, sha256, path });
+    output.json({
+      event: "fetched",
+      name,
+      bytes,
+      seconds: round(seconds),
+      sources,
+      sha256,
+      path,
+      ...(peer === undefined ? {} : { peer }),
+    });
     this.#bytes += bytes;
     if (file.present) this.#present++;
     if (++this.#files > TOLD_ONE_BY_ONE) return;
-    if (file.present) return output.line(`${printable(name)} is here already: ${path}`);
+    const shown = printable(peer === undefined ? name : `${peer}/${name}`);
+    if (file.present) return output.line(`${shown} is here already: ${path}`);
     const from = sources === 1 ? printable(file.from[0] ?? "1 peer") : `${sources} peers`;
     // A rate says nothing of a file that waited longer than it took.
     const rate = seconds > 0.05 && bytes > 1e6 ? `, ${formatRate(bytes / seconds)}` : "";
     output.line(
-      `${printable(name)}: ${formatBytes(file.size)} from ${from} in ${
-        formatSeconds(seconds)
-      }${rate} -> ${path}`,
+      `${shown}: ${formatBytes(file.size)} from ${from} in ${formatSeconds(seconds)}${rate} -> ${path}`,
     );
   }
 

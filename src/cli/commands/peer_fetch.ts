@@ -9,6 +9,7 @@ import type { FetchedFile } from "../../peer/fetch/content_run.ts";
 import { loadPeerState } from "../../peer/peer_state.ts";
 import { IndexFile } from "../../storage/index_file.ts";
 import type { CommandContext } from "../context.ts";
+import { collectAll, EVERYBODY } from "./collect.ts";
 import type { FETCH_FLAGS } from "./peer_flags.ts";
 import { FetchReport } from "./fetch_report.ts";
 import { peerContext, registrationServer } from "./setting.ts";
@@ -16,9 +17,10 @@ import { peerContext, registrationServer } from "./setting.ts";
 type Ctx = CommandContext<typeof FETCH_FLAGS>;
 
 /** Fetches files from whoever holds them. */
-export async function run(ctx: Ctx): Promise<void> {
+export async function run(ctx: Ctx): Promise<number | void> {
   const { flags, folders } = ctx;
   const data = await ctx.ensureAccess(folders.data, "read-write", { flag: "--data", folder: "data" });
+  if (flags.from === EVERYBODY) return await collecting(ctx, data);
   const report = new FetchReport(ctx);
   const control = flags.out === undefined && flags.rs === undefined
     ? await connectControl(data, "peer", peerContext(ctx))
@@ -43,6 +45,22 @@ async function byServe(ctx: Ctx, control: ControlClient, report: FetchReport): P
       report.failed([], new LabError(isErrorCode(code) ? code : "failed", String(line.message)));
     }
   }, ctx.signal);
+}
+
+/** Into a folder for each peer; the serve, where one runs, finds what is new in its share by itself. */
+async function collecting(ctx: Ctx, data: string): Promise<number> {
+  const { flags, folders } = ctx;
+  const hint = { flag: flags.out === undefined ? "--share" : "--out" };
+  const folder = await ctx.ensureAccess(flags.out ?? folders.share, "read-write", hint);
+  const state = await loadPeerState(data);
+  const context = peerContext(ctx);
+  return await collectAll(ctx, {
+    rs: registrationServer(flags.rs, state),
+    identity: toolIdentity(context, state.name),
+    context,
+    cookie: state.cookie,
+    folder,
+  });
 }
 
 async function alone(ctx: Ctx, data: string, report: FetchReport): Promise<void> {

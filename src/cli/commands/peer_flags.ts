@@ -28,7 +28,11 @@ export const SERVE_FLAGS = {
 
 export const FETCH_FLAGS = {
   all: { type: "boolean", help: "everything that other peers hold" },
-  from: { type: "string", value: "PEER", help: "take it from this peer only" },
+  from: {
+    type: "string",
+    value: "PEER",
+    help: "take it from this peer only; all: from each, into a folder of its own",
+  },
   out: { type: "string", value: "DIR", shownDefault: "{share}", help: "folder to save in" },
   ...PEER_FLAGS,
 } as const satisfies Flags;

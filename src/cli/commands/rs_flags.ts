@@ -34,6 +34,16 @@ export const RS_PEERS_FLAGS = {
 
 export const RS_INDEX_FLAGS = { ...LIST_FLAGS, ...ASK_FLAGS } as const satisfies Flags;
 
+export const RS_FETCH_FLAGS = {
+  from: {
+    type: "string",
+    value: "PEER|all",
+    help: "take it from this peer only; all: from each, into a folder of its own",
+  },
+  out: { type: "string", value: "DIR", shownDefault: "{share}", help: "folder to save in" },
+  ...ASK_FLAGS,
+} as const satisfies Flags;
+
 export const RS_BROADCASTS_FLAGS = {
   id: { type: "string", value: "ID", help: "the PCs of this one; the beginning of the id will do" },
   withdraw: {

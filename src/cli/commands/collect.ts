@@ -1,0 +1,82 @@
+/** `fetch --from all`, of both programs: a folder per peer, and a receipt for each. */
+
+import { EXIT, LabError } from "../../base/errors.ts";
+import { formatBytes, formatCount, formatSeconds } from "../../base/units.ts";
+import { printable } from "../../catalog/names.ts";
+import { collect, type Collected, type CollectSetting } from "../../peer/fetch/collect.ts";
+import type { CommandContext } from "../context.ts";
+import { FetchReport } from "./fetch_report.ts";
+
+/** The word that stands for every peer; no peer can have it as its name. */
+export const EVERYBODY = "all";
+
+type Ctx = Pick<CommandContext, "args" | "output" | "progress" | "clock" | "signal">;
+
+/** Collects what matches from every peer, and tells how it went with each. */
+export async function collectAll(
+  ctx: Ctx,
+  setting: Omit<CollectSetting, "patterns" | "listener" | "signal">,
+): Promise<number> {
+  const { output, clock } = ctx;
+  const began = clock.monotonic();
+  const report = new FetchReport(ctx);
+  const receipts = await collect({
+    ...setting,
+    patterns: [...ctx.args],
+    listener: {
+      progress: (progress) => report.progress(progress),
+      fetched: (file, peer) => report.fetched(file, peer),
+      collected: ({ peer, files, bytes, failed, error }) =>
+        output.json({
+          ...{ event: "collected", peer, files, bytes, failed },
+          ...(error ? { code: error.code, message: error.message } : {}),
+        }),
+    },
+    signal: ctx.signal,
+  }).finally(() => ctx.progress.stop());
+  return tell(ctx, receipts, setting.folder, (clock.monotonic() - began) / 1000);
+}
+
+function tell(
+  { output, args }: Ctx,
+  receipts: readonly Collected[],
+  folder: string,
+  seconds: number,
+): number {
+  output.table(
+    receipts.map(({ peer, files, bytes, error }) => ({
+      ...{ peer, files, size: files > 0 ? formatBytes(bytes) : "-" },
+      state: error ? "failed" : files > 0 ? "done" : "nothing matched",
+      why: error ? printable(error.message) : "",
+    })),
+    [
+      { key: "peer", fixed: true },
+      { key: "state", fixed: true },
+      { key: "files" },
+      { key: "size", align: "right" },
+      { key: "why" },
+    ],
+  );
+  const files = receipts.reduce((sum, each) => sum + each.files, 0);
+  const bytes = receipts.reduce((sum, each) => sum + each.bytes, 0);
+  const from = receipts.filter((each) => each.files > 0).length;
+  const failed = receipts.filter(({ error }) => error);
+  output.line(
+    `${formatCount(files, "file")}, ${formatBytes(bytes)}, from ${from} of ${
+      formatCount(receipts.length, "peer")
+    } in ${formatSeconds(seconds)} -> ${folder}`,
+  );
+  const [first] = failed;
+  if (first?.error) {
+    const names = failed.slice(0, 5).map(({ peer }) => printable(peer)).join(", ");
+    throw new LabError(
+      first.error.code,
+      `Not everything could be collected from ${names}${
+        failed.length > 5 ? " and more" : ""
+      }; the first reason: ${first.error.message}`,
+    );
+  }
+  if (files > 0) return EXIT.done;
+  const what = args.length === 0 ? "anything" : args.slice(0, 5).map((each) => printable(each)).join(", ");
+  throw new LabError("not_found", `Cannot collect ${what}: no active peer holds it; see index`);
+}
