@@ -42,6 +42,8 @@ export interface DeliverySetting {
   log: { info(line: string): void; warn(line: string): void; error(line: string): void };
   /** The registration connection of a peer. */
   connectionOf: (cookie: string) => Connection | undefined;
+  /** All of it lies in our own share. */
+  isHere: (id: string) => boolean;
   /** Our own port: what lies in our share can be fetched there. */
   port: () => number;
 }
@@ -174,7 +176,7 @@ export class Deliveries implements AtWork {
       const due = this.#due.get(head.id);
       if (!due) continue;
       const holders = this.#holders(head);
-      let room = this.#room(head, holders.length);
+      let room = this.#room(head, holders.length + (this.#o.isHere(head.id) ? 1 : 0));
       for (const cookie of due) {
         if (room <= 0) break;
         if (this.#running.has(cookie)) continue;

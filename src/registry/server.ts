@@ -25,6 +25,7 @@ import { ClassicDesk } from "./classic.ts";
 import { dispatch, isOurs, type RegistryMessage } from "./dispatch.ts";
 import { Holdings } from "./holdings.ts";
 import { Members, type MembersView } from "./members.ts";
+import { LocalShare, type OwnFile } from "./local_share.ts";
 import { isClassicOnly, type Moment, type PeerRecord } from "./rules.ts";
 import { openSqliteStore } from "./sqlite_store.ts";
 import type { Caller, Departure, Effect, Outcome, Registry } from "./state.ts";
@@ -60,6 +61,8 @@ export interface RegistryOptions {
   onOther?: Handler;
   /** Is told what happens to members; must not throw. */
   onEvent?: (event: RegistryEvent) => void;
+  /** Absolute path of this server's own share: what is broadcast out of it can be delivered from it. */
+  share?: string;
 }
 
 /** Numbers for status and metrics. */
@@ -86,6 +89,15 @@ export interface RegistryServer {
   stats(): RegistryStats;
   /** The name of the peer that is registered on a connection. */
   peerOn(connection: Connection): string | undefined;
+  /**
+   * Takes over the delivery of a broadcast whose files lie in the server's own share.
+   *
+   * @param paths absolute, as they were broadcast.
+   * @throws {LabError} when they don't.
+   */
+  adopt(id: string, paths: readonly string[]): Promise<void>;
+  /** A file of a broadcast that was taken over. */
+  ownFile(sha256: string, name: string): OwnFile | undefined;
   /** Stops; members stay as they are. */
   close(): Promise<void>;
 }
@@ -108,9 +120,11 @@ export async function startRegistry(options: RegistryOptions): Promise<RegistryS
     const broadcasts = new Broadcasts();
     const { heads, receipts } = await store.broadcasts.load();
     broadcasts.load(heads, receipts);
+    const local = new LocalShare(options.share, store.broadcasts);
+    await local.load([...broadcasts.holding(clock.now())].map(({ id }) => id));
     return new RunningRegistry(options, {
       ...{ members, holdings, broadcasts, store, random: options.random, now },
-    });
+    }, local);
   } catch (thrown) {
     await store.close();
     throw thrown;
@@ -160,11 +174,16 @@ class RunningRegistry implements RegistryServer {
   #closing = false;
   private registry: Registry;
 
-  constructor(private options: RegistryOptions, registry: Omit<Registry, "atWork">) {
+  constructor(
+    private options: RegistryOptions,
+    registry: Omit<Registry, "atWork">,
+    private local: LocalShare,
+  ) {
     const { host, port, agent, clock, watchdog, log } = options;
     this.#deliveries = new Deliveries({
       ...{ registry, clock, log },
       connectionOf: (cookie) => this.#byCookie.get(cookie)?.connection,
+      isHere: (id) => local.has(id),
       port: () => this.address.port,
     });
     this.registry = { ...registry, atWork: this.#deliveries };
@@ -220,6 +239,16 @@ class RunningRegistry implements RegistryServer {
 
   peerOn(connection: Connection): string | undefined {
     return this.registry.members.byCookie(this.#sessions.get(connection)?.cookie ?? "")?.name;
+  }
+
+  async adopt(id: string, paths: readonly string[]): Promise<void> {
+    this.registry.broadcasts.demand(id);
+    await this.local.adopt(id, paths);
+    this.#deliveries.news();
+  }
+
+  ownFile(sha256: string, name: string): OwnFile | undefined {
+    return this.local.find(sha256, name);
   }
 
   async close(): Promise<void> {
@@ -282,6 +311,7 @@ class RunningRegistry implements RegistryServer {
     if (effect.kind === "bind") return this.#deliveries.registered(effect.record);
     if (effect.kind !== "broadcast") return;
     const { id, what } = effect;
+    if (what === "withdrawn") this.local.forget(id);
     if (what === "claimed") this.#deliveries.claimed(id, connection);
     else if (what === "news") this.#deliveries.news();
     else this.#deliveries[what](id);
@@ -291,6 +321,7 @@ class RunningRegistry implements RegistryServer {
     const { broadcasts, store, now } = this.registry;
     for (const id of broadcasts.old(now().wall)) {
       broadcasts.forget(id);
+      this.local.forget(id);
       store.broadcasts.forget(id).catch((thrown) =>
         this.options.log.error(`Cannot forget an old broadcast: ${messageOf(thrown)}`)
       );

@@ -193,3 +193,53 @@ labTest("expired: who comes after that doesn't get it", async (lab) => {
   assertMatch(sentence(assertCode(retry, 1)), /it has expired/);
   assertEquals(await shared(lab.pc("late")), []);
 });
+
+/** What lies in the share of the registration server's own PC. */
+async function ownBroadcast(lab: Lab, ...args: string[]): Promise<Ended> {
+  return await lab.run("rs", "rs", ["broadcast", "share/set", "--json", ...args]);
+}
+
+labTest(
+  "out of the server's own share: it delivers itself, after a kill -9 too, a changed file not",
+  async (lab) => {
+    const { address, running, port } = await lab.rs();
+    const bytes = bytesOf(5 * MB, 9);
+    put(lab.pc("rs"), "share/set/large.bin", bytes);
+    for (let i = 0; i < 20; i++) put(lab.pc("rs"), `share/set/deep/${i}.txt`, `file ${i}`);
+    const a = await lab.peer("a", address);
+    assertEquals(result(assertCode(await ownBroadcast(lab), 0)).done, 1);
+    assertCode(await lab.run("peer", "a", ["leave"]), 0);
+    await a.ended;
+    await running.kill();
+    const again = await lab.rs("rs", "--port", String(port));
+    await lab.peer("late", address);
+    await again.running.said(/Offer +late: .* has arrived/);
+    assertEquals((await shared(lab.pc("late"))).length, 21);
+    assertFile(join(lab.pc("late"), "share/set/large.bin"), bytes);
+    put(lab.pc("rs"), "share/set/large.bin", bytesOf(5 * MB, 10));
+    const b = await lab.peer("b", address);
+    await again.running.said(/Offer +b: .* has arrived/);
+    assertFile(join(lab.pc("b"), "share/set/large.bin"), bytes);
+    assertEquals(b.stderr.includes("ERROR"), false, b.stderr);
+  },
+);
+
+labTest("nobody is there now: exit 1, and those who are off get it later from the server", async (lab) => {
+  const { address, running } = await lab.rs();
+  put(lab.pc("rs"), "share/set/a.txt", "for tomorrow");
+  const a = await lab.peer("a", address);
+  assertCode(await lab.run("peer", "a", ["leave"]), 0);
+  await a.ended;
+  const ended = assertCode(await ownBroadcast(lab), 1);
+  assertMatch(ended.stderr, /no other peer is active now; 1 PC now off get it when they register/);
+  await lab.peer("a", address);
+  await running.said(/Offer +a: .* has arrived/);
+  assertFile(join(lab.pc("a"), "share/set/a.txt"), "for tomorrow");
+  // What lies elsewhere nobody could deliver: it isn't kept.
+  assertCode(await lab.run("peer", "a", ["leave"]), 0);
+  await running.said(/Leave +a/);
+  outside(lab, bytesOf(1000, 1));
+  assertMatch((assertCode(await broadcast(lab, address), 1)).stderr, /no other peer is active now$/m);
+  const list = assertCode(await lab.run("rs", "rs", ["broadcasts", "--json"]), 0);
+  assertEquals(eventsOf(list, "broadcast").map(({ name }) => name), ["set/a.txt"]);
+});

@@ -20,6 +20,8 @@ export interface Broadcaster {
   rs: HostPort;
   name: string;
   cookie: string | undefined;
+  /** Has the server deliver what lies in its own share; tells whether it does. */
+  adopt?: (id: string) => Promise<boolean>;
 }
 
 /** Connections of one broadcast's receivers at once: a control and two data connections for each of 400 PCs. */
@@ -56,7 +58,7 @@ export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
     home: ownAddresses(),
     changed: (targets) => watch.changed(targets),
     signal,
-  }, { title, expires: flags.expires });
+  }, { title, expires: flags.expires, ...(who.adopt ? { adopt: who.adopt } : {}) });
   try {
     await run.run();
   } catch (cause) {

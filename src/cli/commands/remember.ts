@@ -69,7 +69,7 @@ export class KeptBroadcast extends Broadcast {
   #later(cause: unknown): LabError {
     return new LabError(
       "not_found",
-      `${messageOf(cause)}; ${formatCount(this.away, "PC")} that are off get it when they register`,
+      `${messageOf(cause)}; ${formatCount(this.away, "PC")} now off get it when they register`,
       { cause },
     );
   }

@@ -1,13 +1,17 @@
 /** `rs serve`: the registration server with its inbox and its control port. */
 
-import { join } from "@std/path";
+import { join, resolve } from "@std/path";
 import { LabError } from "../../base/errors.ts";
 import { formatHostPort } from "../../base/units.ts";
 import { printable } from "../../catalog/names.ts";
-import { lockDataFolder, openControl } from "../../peer/control.ts";
+import { type ControlCommand, lockDataFolder, openControl } from "../../peer/control.ts";
+import { ContentStore, type LocalFiles } from "../../peer/serve/content_store.ts";
+import { peerHandler } from "../../peer/serve/handlers.ts";
 import { offerHandler } from "../../peer/serve/offers.ts";
 import { type RegistryServer, startRegistry } from "../../registry/server.ts";
 import { Root } from "../../storage/root.ts";
+import type { Handler } from "../../transport/connection.ts";
+import { RateLimiter } from "../../transport/rate.ts";
 import type { CommandContext } from "../context.ts";
 import type { RS_SERVE_FLAGS } from "./rs_flags.ts";
 import { peerContext } from "./setting.ts";
@@ -37,7 +41,7 @@ export async function run(ctx: Ctx): Promise<void> {
     const server = await start(ctx, data);
     const { host, port } = server.address;
     const serves = { host, port };
-    const control = await openControl({ data, role: "rs", serves, context, commands: {} });
+    const control = await openControl({ data, role: "rs", serves, context, commands: commands(server) });
     const { classicPort } = server;
     output.json({
       event: "listening",
@@ -60,6 +64,37 @@ export async function run(ctx: Ctx): Promise<void> {
   } finally {
     lock.release();
   }
+}
+
+/** What `rs broadcast` on this PC may ask for. */
+function commands(server: RegistryServer): Record<string, ControlCommand> {
+  return {
+    async adopt({ id, paths }) {
+      const list = Array.isArray(paths) ? paths.filter((each) => typeof each === "string") : [];
+      await server.adopt(String(id), list);
+    },
+  };
+}
+
+/** Answers whoever fetches a broadcast that this server has taken over: manifests and pieces, nothing else. */
+function ownFiles(ctx: Ctx, find: LocalFiles, port: () => number): Handler {
+  const context = peerContext(ctx);
+  const contents = new ContentStore(find, undefined, context.clock);
+  const tidy = context.clock.every(5_000, () => contents.tidy());
+  ctx.signal.addEventListener("abort", () => {
+    tidy();
+    contents.close();
+  }, { once: true });
+  return peerHandler({
+    rows: () => [],
+    contents,
+    rate: new RateLimiter(context.clock, Infinity),
+    self: () => ({ name: "rs", port: port() }),
+    offer: () => {
+      throw new LabError("unsupported", "Offers are answered elsewhere");
+    },
+    sent: () => {},
+  });
 }
 
 async function start(ctx: Ctx, data: string): Promise<RegistryServer> {
@@ -86,6 +121,8 @@ async function start(ctx: Ctx, data: string): Promise<RegistryServer> {
     data: { dir: data },
     ttlSeconds: flags.ttl,
     onOffer,
+    onOther: ownFiles(ctx, (sha256, name) => server.ownFile(sha256, name), () => server.address.port),
+    share: resolve(ctx.folders.share),
   });
   return server;
 }
