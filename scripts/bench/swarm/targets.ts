@@ -7,6 +7,8 @@ import type { SwarmCase } from "./report.ts";
 export interface Judged extends Target {
   /** Undefined when there are too few runs that count. */
   value?: number;
+  /** Share of all cores in use meanwhile. */
+  busy?: number;
   pass: boolean;
 }
 
@@ -28,7 +30,7 @@ export function judge(
     const value = found.figures && valueOf(target.figure, found.figures, work);
     if (value === undefined) return [{ ...target, pass: false }];
     const pass = value <= (target.atMost ?? Infinity) && value >= (target.atLeast ?? -Infinity);
-    return [{ ...target, value, pass }];
+    return [{ ...target, value, pass, busy: found.figures!.busy }];
   });
 }
 
@@ -43,12 +45,15 @@ function valueOf(
   return notes[figure];
 }
 
+/** Above this share of all cores in use a figure is the machine's, not the links' or the program's. */
+const OVERLOADED = 0.85;
+
 /** One line for each. */
 export function verdicts(judged: readonly Judged[]): string[] {
-  return judged.map(({ name, figure, value, atMost, atLeast, pass }) => {
+  return judged.map(({ name, figure, value, atMost, atLeast, pass, busy = 0 }) => {
     const wanted = atMost !== undefined ? `at most ${atMost}` : `at least ${atLeast}`;
-    return `${pass ? "Met" : "MISSED"}: ${name}: ${figure} ${
-      value?.toFixed(3) ?? "unknown"
-    }, ${wanted} wanted`;
+    const seen = value?.toFixed(3) ?? "unknown";
+    const why = busy > OVERLOADED ? ` (the machine was ${Math.round(busy * 100)}% busy: its limit)` : "";
+    return `${pass ? "Met" : "MISSED"}: ${name}: ${figure} ${seen}, ${wanted} wanted${why}`;
   });
 }

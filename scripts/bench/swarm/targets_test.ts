@@ -34,6 +34,10 @@ Deno.test("figures are held against what they must be, one contender's against i
     3,
     true,
   ]]);
+  assertEquals(
+    verdicts(judged.map((one) => ({ ...one, busy: 0.99 })))[1],
+    "Met: a: seconds over 3 F/B 2.000, at most 2 wanted (the machine was 99% busy: its limit)",
+  );
   assertEquals(verdicts(judged)[0], "MISSED: a: by F/B 4.000, at most 3.9 wanted");
 });
 
