@@ -50,10 +50,6 @@ export class ShareIndex {
   #scanned = { resolve: () => {}, reject: (_: unknown) => {} };
   #told = new Set<string>();
   #watcher: Deno.FsWatcher | undefined;
-  /** False before and after the time in which changes are to be noticed. */
-  #isKept = false;
-  /** How many receive something now. */
-  #away = 0;
   #stops: (() => void)[] = [];
   #cancelSoon = () => {};
 
@@ -133,26 +129,12 @@ export class ShareIndex {
   /** Scans every so many milliseconds, and soon after the system says that something changed. */
   keepCurrent(interval: number): void {
     this.#stops.push(this.#o.clock.every(interval, () => this.scanSoon()));
-    this.#isKept = true;
-    this.#startWatching();
-  }
-
-  /**
-   * Looks away while something is being received: each write to a part file would be a notice, with a dozen system calls
-   * to find out where it lies.
-   *
-   * @returns looks again, and scans soon: what was changed meanwhile is found.
-   */
-  lookAway(): () => void {
-    if (this.#away++ === 0) this.#stopWatching();
-    let isAway = true;
-    return () => {
-      if (!isAway) return;
-      isAway = false;
-      if (--this.#away > 0 || !this.#isKept) return;
-      this.#startWatching();
-      this.scanSoon();
-    };
+    try {
+      this.#watcher = Deno.watchFs(this.#o.share);
+      this.#watch(this.#watcher);
+    } catch {
+      this.#o.log.debug("This system gives no change notices; the share is scanned at intervals only");
+    }
   }
 
   /** Writes what is to be written and ends the worker. */
@@ -160,8 +142,9 @@ export class ShareIndex {
     for (const stop of this.#stops) stop();
     this.#stops = [];
     this.#cancelSoon();
-    this.#isKept = false;
-    this.#stopWatching();
+    try {
+      this.#watcher?.close();
+    } catch { /* it ended by itself */ }
     this.#worker?.terminate();
     this.#worker = undefined;
     this.#scanned.reject(new LabError("interrupted", "The scan was interrupted"));
@@ -179,22 +162,6 @@ export class ShareIndex {
       });
       await this.#update({ save: true });
     } while (this.#again);
-  }
-
-  #startWatching(): void {
-    try {
-      this.#watcher = Deno.watchFs(this.#o.share);
-      this.#watch(this.#watcher);
-    } catch {
-      this.#o.log.debug("This system gives no change notices; the share is scanned at intervals only");
-    }
-  }
-
-  #stopWatching(): void {
-    try {
-      this.#watcher?.close();
-    } catch { /* it ended by itself */ }
-    this.#watcher = undefined;
   }
 
   async #watch(watcher: Deno.FsWatcher): Promise<void> {

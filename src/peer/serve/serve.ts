@@ -16,7 +16,7 @@ import type { PeerContext } from "../context.ts";
 import { Aside } from "../broadcast/aside.ts";
 import { Relay } from "../broadcast/relay.ts";
 import type { ContentPlan } from "../fetch/contents.ts";
-import { type BorrowedPool, WarmPool } from "../fetch/warm_pool.ts";
+import { WarmPool } from "../fetch/warm_pool.ts";
 import type { FetchedFile } from "../fetch/content_run.ts";
 import { fetchCommand } from "../fetch/command.ts";
 import type { FetchListener } from "../fetch/engine.ts";
@@ -276,7 +276,7 @@ export class PeerServe {
       known: (name, size, modified) => this.#index.known(name, size, modified),
       received: (file, from) => this.#receivedFile(file, from),
       signal: this.#ending.signal,
-      pool: () => this.#borrowPool(),
+      pool: () => this.#warm.borrow(),
       sendLimit: this.#rate.rate,
       broadcast: {
         relay: this.#relay,
@@ -284,19 +284,6 @@ export class PeerServe {
         beforeFinish: (plan) => this.#makeRoom(plan),
       },
     });
-  }
-
-  /** A worker that receives; the index looks away meanwhile. */
-  #borrowPool(): BorrowedPool {
-    const lookAgain = this.#index.lookAway();
-    const { pool, release } = this.#warm.borrow();
-    return {
-      pool,
-      release: (clean) => {
-        release(clean);
-        lookAgain();
-      },
-    };
   }
 
   /** Old files move away for those of a broadcast that are whole now. */
