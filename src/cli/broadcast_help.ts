@@ -15,6 +15,7 @@ export function broadcastHelp(program: "rs" | "peer") {
   const examples: readonly Example[] = [
     [`${program} broadcast share/image.iso`, "to every peer"],
     [`${program} broadcast share/image.iso --report ${program}-data/report.html`, "with a page about it"],
+    [`${program} broadcast share/image.iso --background`, "while others work on the same network"],
     [`${program} broadcast share/lesson --to pc1,pc2 --timeout 5m`, "a folder, to two of them"],
     [
       `${program} broadcast --retry-failed 5f1d7c0a`,

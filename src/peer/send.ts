@@ -20,6 +20,7 @@ import type { Connection } from "../transport/connection.ts";
 import type { Identity } from "../transport/handshake.ts";
 import { RateLimiter } from "../transport/rate.ts";
 import { serve, type Server } from "../transport/server.ts";
+import type { Background } from "./broadcast/background.ts";
 import type { PeerContext } from "./context.ts";
 import { connectRs, queryPeers } from "./rs_client.ts";
 import { ContentStore, type LocalFile } from "./serve/content_store.ts";
@@ -188,14 +189,22 @@ async function findTarget(to: string, setting: SendSetting): Promise<Address> {
  */
 export function offerServer(
   contents: ContentStore,
-  setting: { context: PeerContext; name: string; rate?: number; limiter?: RateLimiter },
+  setting: {
+    context: PeerContext;
+    name: string;
+    rate?: number;
+    limiter?: RateLimiter;
+    background?: Background | undefined;
+  },
   most = 64,
 ): Server {
   const { context } = setting;
+  const rate = setting.limiter ?? new RateLimiter(context.clock, setting.rate ?? Infinity);
   const handler = peerHandler({
     rows: () => [],
     contents,
-    rate: setting.limiter ?? new RateLimiter(context.clock, setting.rate ?? Infinity),
+    rate,
+    giveWay: () => setting.background?.pace(rate),
     self: () => ({ name: setting.name, port: server.address.port }),
     offer: () => {
       throw new LabError("unsupported", "This program only sends");

@@ -308,6 +308,8 @@ export const CONTROL = {
       stripes: v.optional(list(list(holder, 64), 8)),
       /** Broadcast that is delivered late: whom to fetch from, like any file; the offering side comes last. */
       holders: v.optional(list(holder, 64)),
+      /** Broadcast: the pieces make way for other traffic, at the receivers too, which pass them on. */
+      background: v.optional(v.boolean()),
     }),
   },
   OfferProgress: {

@@ -9,7 +9,7 @@ import { LabError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { HEADER_BYTES, readHeader, writeHeader } from "../protocol/frame.ts";
 import { DATA, type DataName } from "../protocol/messages.ts";
-import type { RateLimiter } from "./rate.ts";
+import type { Throttle } from "./rate.ts";
 import { type ByteStream, writeAll } from "./stream.ts";
 import type { Tally } from "./tally.ts";
 
@@ -29,7 +29,7 @@ export interface DataFrame {
    * completed.
    */
   fill: (into: Uint8Array, offset: number) => void;
-  rate?: RateLimiter;
+  rate?: Throttle;
   /** Bytes read and written at a time; tests take fewer, to break off in the middle. */
   partBytes?: number;
   /** Aborted before the first byte has gone: nothing is sent. After it, the frame is completed. */
@@ -114,7 +114,9 @@ export class Outbox {
         fill(part.subarray(head), offset);
         await this.#pause(rate?.take(part.length) ?? 0);
         if (signal?.aborted && head > 0) return;
+        const began = this.#clock.monotonic();
         await this.#write(part);
+        rate?.wrote?.(this.#clock.monotonic() - began);
         offset += take;
         head = 0;
       } while (offset < length);

@@ -1,9 +1,24 @@
-/** A token bucket: how long to wait so that no more than so many bytes per second go out. Pure but for the clock it is handed. */
+/**
+ * A token bucket: how long to wait so that no more than so many bytes per second go out. Pure but for the clock it is handed.
+ *
+ * It counts what is handed to the system; the headers of TCP, IP and Ethernet come on top, at most 4.6 % with full packets.
+ * Seen on an interface: 2.05 MB/s for a limit of 2, 8.33 for 8, 20.9 for 20; 4.09 for 4 with two receivers at once.
+ */
 
 import type { Clock } from "../base/clock.ts";
 
+/** What a sender asks before each part that it sends. */
+export interface Throttle {
+  /** Takes `bytes`. @returns milliseconds to wait before sending them. */
+  take(bytes: number): number;
+  /** Hears how long the system took to take a part, milliseconds: long where the network is full. */
+  wrote?(ms: number): void;
+}
+
 /** Limits what a whole process sends; every sender takes from the same one. */
-export class RateLimiter {
+export class RateLimiter implements Throttle {
+  #rate: number;
+  #burst: number;
   #tokens: number;
   #last: number;
   #taken = 0;
@@ -12,9 +27,23 @@ export class RateLimiter {
    * @param rate bytes per second; Infinity for no limit.
    * @param burst bytes that may go at once after a pause: 50 ms worth unless told, so that a limit holds over any second.
    */
-  constructor(private clock: Clock, readonly rate: number, private burst: number = rate / 20) {
-    this.#tokens = burst;
+  constructor(private clock: Clock, rate: number, burst: number = rate / 20) {
+    this.#rate = rate;
+    this.#burst = this.#tokens = burst;
     this.#last = clock.monotonic();
+  }
+
+  /** Bytes per second; Infinity where there is no limit. */
+  get rate(): number {
+    return this.#rate;
+  }
+
+  /** Changes the limit; what was saved up or owed stays. @param burst as for the constructor. */
+  change(rate: number, burst: number = rate / 20): void {
+    this.#fill();
+    this.#rate = rate;
+    this.#burst = burst;
+    this.#tokens = Math.min(this.#tokens, burst);
   }
 
   /** True when there is nothing to limit. */
@@ -35,10 +64,16 @@ export class RateLimiter {
   take(bytes: number): number {
     this.#taken += bytes;
     if (this.unlimited) return 0;
-    const now = this.clock.monotonic();
-    this.#tokens = Math.min(this.burst, this.#tokens + (now - this.#last) * this.rate / 1000);
-    this.#last = now;
+    this.#fill();
     this.#tokens -= bytes;
     return this.#tokens >= 0 ? 0 : -this.#tokens * 1000 / this.rate;
+  }
+
+  #fill(): void {
+    const now = this.clock.monotonic();
+    if (!this.unlimited) {
+      this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#last) * this.#rate / 1000);
+    }
+    this.#last = now;
   }
 }

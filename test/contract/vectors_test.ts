@@ -41,7 +41,13 @@ function waysToArrive(bytes: Uint8Array): Uint8Array[][] {
 }
 
 /** Messages of which one example doesn't show all. */
-const MORE = ["Offer-broadcast", "Offer-late", "OfferProgress-limit", "Register-classic"];
+const MORE = [
+  "Offer-background",
+  "Offer-broadcast",
+  "Offer-late",
+  "OfferProgress-limit",
+  "Register-classic",
+];
 
 for (const name of [...Object.keys(CONTROL), ...MORE]) {
   Deno.test(`vector ${name}`, async () => {

@@ -10,7 +10,7 @@ import {
 } from "@std/assert";
 import { exists } from "@std/fs";
 import { join } from "@std/path";
-import { bytesOf, MB, put } from "./files.ts";
+import { assertFile, bytesOf, MB, put } from "./files.ts";
 import { assertCode, eventsOf, labTest, sentence } from "./lab.ts";
 import { onTerminal, shows } from "./terminal.ts";
 
@@ -82,3 +82,19 @@ labTest("on a terminal: a line per PC, drawn in place, then the table", async (l
   assertMatch(after, /PEER +STATE +RECEIVED/);
   assert(!/\[#+-+\]/.test(after), after);
 }, { skip: noScript });
+
+labTest("--background: everybody has it, passed on by those who make way too", async (lab) => {
+  const { address } = await lab.rs();
+  const bytes = bytesOf(8 * MB, 4);
+  put(lab.pc("rs"), PATH, bytes);
+  await Promise.all(["a", "b", "c"].map((pc) => lab.peer(pc, address)));
+  const ended = assertCode(
+    await lab.run("rs", "rs", ["broadcast", PATH, "--rs", address, "--background", "--json"]),
+    0,
+  );
+  const [line] = eventsOf(ended, "broadcast");
+  assertEquals(line!.done, 3);
+  // It begins with 1 MB/s, whatever the link.
+  assertGreater(Number(line!.seconds), 1);
+  for (const pc of ["a", "b", "c"]) assertFile(join(lab.pc(pc), PATH), bytes);
+});

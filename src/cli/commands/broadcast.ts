@@ -4,6 +4,7 @@ import { EXIT } from "../../base/errors.ts";
 import { formatBytes, formatCount, formatRate, formatSeconds, type HostPort } from "../../base/units.ts";
 import { printable } from "../../catalog/names.ts";
 import { type Broadcast, reasonOf } from "../../peer/broadcast/broadcast.ts";
+import { Background } from "../../peer/broadcast/background.ts";
 import { toolIdentity } from "../../peer/context.ts";
 import { contentsOf, filesToSend, offerServer } from "../../peer/send.ts";
 import { RateLimiter } from "../../transport/rate.ts";
@@ -46,7 +47,8 @@ export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
   const limiter = new RateLimiter(clock, flags.rate ?? Infinity);
   const title = files.length === 1 ? files[0]!.offered : formatCount(files.length, "file");
   const watch = new BroadcastWatch({ ctx, began, title, from: who.name, files, limiter, report });
-  const server = offerServer(contents, { context, name: who.name, limiter }, MOST_CONNECTIONS);
+  const background = flags.background ? new Background(clock) : undefined;
+  const server = offerServer(contents, { context, name: who.name, limiter, background }, MOST_CONNECTIONS);
   const tidy = clock.every(5_000, () => contents.tidy());
   const run = new KeptBroadcast(files, {
     ...who,
@@ -54,11 +56,13 @@ export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
     context,
     to: flags.to,
     timeout: flags.timeout,
+    background: flags.background,
     port: server.address.port,
     home: ownAddresses(),
     changed: (targets) => watch.changed(targets),
     signal,
   }, { title, expires: flags.expires, ...(who.adopt ? { adopt: who.adopt } : {}) });
+  background?.begin(() => run.children());
   try {
     await run.run();
   } catch (cause) {
@@ -66,6 +70,7 @@ export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
     throw cause;
   } finally {
     watch.stop();
+    background?.close();
     tidy();
     server.close();
     contents.close();

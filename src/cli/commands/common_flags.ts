@@ -45,6 +45,7 @@ export const BROADCAST_FLAGS = {
   to: { type: "list", value: "NAME,...", help: "only these peers" },
   rate: { type: "rate", value: "RATE", shownDefault: "no limit", help: "send at most so fast" },
   timeout: { type: "duration", value: "TIME", default: "10m", help: "who isn't done by then has failed" },
+  background: { type: "boolean", help: "make way for other traffic on the network" },
   report: { type: "string", value: "FILE.html", help: "write a page that tells how it went" },
   "retry-failed": {
     type: "string",

@@ -49,6 +49,8 @@ export interface BroadcastSetting {
   timeout: number;
   /** Addresses of this PC: those who are in the same subnet get it first. */
   home: string[];
+  /** Makes way for other traffic. */
+  background?: boolean;
   /** Where the files can be fetched. */
   port: number;
   /** Hears each change. */
@@ -80,6 +82,12 @@ export class Broadcast {
     this.#bytes = files.reduce((sum, file) => sum + file.size, 0);
     this.id = setting.context.random.id(8);
     this.#began = setting.context.clock.monotonic();
+  }
+
+  /** Those who get pieces from us first of all: no other PC is above them. */
+  children(): HostPort[] {
+    return [...this.#stripes].filter(([, trees]) => trees.some((path) => path.length === 0))
+      .map(([name]) => this.#peers.get(name)!).map(({ address, port }) => ({ host: address, port }));
   }
 
   /** Size of all files together. */
@@ -226,6 +234,7 @@ export class Broadcast {
       files: pages[i]!,
       bytes: this.#bytes,
       stripes: this.#stripes.get(target.name) ?? [[], []],
+      ...(this.#o.background ? { background: true } : {}),
       ...(cookie === undefined ? {} : { cookie }),
       ...(i < pages.length - 1 ? { more: true } : {}),
     };

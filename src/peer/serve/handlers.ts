@@ -6,7 +6,7 @@ import type { IndexRow } from "../../catalog/row.ts";
 import type { Message, MessageOf } from "../../protocol/messages.ts";
 import type { Handler } from "../../transport/connection.ts";
 import type { Exchange } from "../../transport/exchange.ts";
-import type { RateLimiter } from "../../transport/rate.ts";
+import type { RateLimiter, Throttle } from "../../transport/rate.ts";
 import type { Relay } from "../broadcast/relay.ts";
 import type { ContentStore } from "./content_store.ts";
 import { inPages } from "../../base/pages.ts";
@@ -18,6 +18,8 @@ export interface PeerAnswers {
   /** Contents that are being received and passed on. */
   relay?: Relay;
   rate: RateLimiter;
+  /** How pieces go that have to make way for other traffic; undefined where they needn't. */
+  giveWay?: (isRelayed: boolean) => { rate: Throttle; partBytes: number } | undefined;
   /** How to call and reach this peer in its own index. */
   self: () => { name: string; port: number };
   offer: Handler;
@@ -97,7 +99,7 @@ async function sendPiece(
     stream: exchange.stream,
     length,
     fill,
-    rate: answers.rate,
+    ...answers.giveWay?.(relayed !== undefined) ?? { rate: answers.rate },
     signal: exchange.signal,
   });
   answers.sent(length);

@@ -14,6 +14,7 @@ import type { Message, MessageOf, WireFile } from "../../protocol/messages.ts";
 import { Root } from "../../storage/root.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 import type { Identity } from "../../transport/handshake.ts";
+import type { Background } from "../broadcast/background.ts";
 import { type PeerContext, toolIdentity } from "../context.ts";
 import type { FetchedFile } from "../fetch/content_run.ts";
 import { toHolder } from "../rs_client.ts";
@@ -40,6 +41,8 @@ export interface OfferReceiver {
   sendLimit?: number;
   /** Workers that wait for work; new ones are started where there are none. */
   pool?: () => BorrowedPool;
+  /** Makes way for other traffic where a broadcast asks for that. */
+  background?: Background;
   /** What a broadcast needs; without it broadcasts are refused. */
   broadcast?: Omit<BroadcastJob, "stripes">;
 }
@@ -59,6 +62,7 @@ interface Incoming {
   stripes: Holder[][];
   /** It comes late: from holders, like any file. */
   isLate: boolean;
+  background: boolean;
 }
 
 /** How far the receiving of an offer is; heard by all who offered it. */
@@ -158,7 +162,16 @@ async function gather(
   const isLate = offer.holders !== undefined;
   const sources = isLate ? [...holders, { ...source, peer: SOURCE }] : [source];
   const files = wanted(await allFiles(offer, exchange), sources);
-  return { from, source, files, stripes, isLate, total: files.reduce((sum, file) => sum + file.size, 0) };
+  const background = offer.background === true;
+  return {
+    from,
+    source,
+    files,
+    stripes,
+    isLate,
+    background,
+    total: files.reduce((sum, file) => sum + file.size, 0),
+  };
 }
 
 /** The source of a broadcast may be a peer that receives others; under this name it is told apart. */
@@ -216,7 +229,7 @@ function rarely(
 
 async function receive(
   receiver: OfferReceiver,
-  { from, files, stripes, isLate }: Incoming,
+  { from, files, stripes, isLate, background }: Incoming,
   tell: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<FetchedFile[]> {
@@ -231,6 +244,9 @@ async function receive(
   const isBroadcast = broadcast !== undefined && (stripes.length > 0 || isLate);
   let clean = false;
   const stopExpecting = isBroadcast ? broadcast.relay.expect() : () => {};
+  const endBackground = isBroadcast && background
+    ? receiver.background?.begin(() => stripes.flat().map(({ address, port }) => ({ host: address, port })))
+    : undefined;
   try {
     let bytes = 0;
     const done = new Map<string, number>();
@@ -258,6 +274,7 @@ async function receive(
     return fetched;
   } finally {
     stopExpecting();
+    endBackground?.();
     release(clean);
   }
 }

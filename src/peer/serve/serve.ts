@@ -13,6 +13,7 @@ import type { Handler } from "../../transport/connection.ts";
 import { serve as listen, type Server } from "../../transport/server.ts";
 import { type ControlServer, lockDataFolder, openControl, type Tell } from "../control.ts";
 import type { PeerContext } from "../context.ts";
+import { Background } from "../broadcast/background.ts";
 import { Aside } from "../broadcast/aside.ts";
 import { Relay } from "../broadcast/relay.ts";
 import type { ContentPlan } from "../fetch/contents.ts";
@@ -72,6 +73,7 @@ export class PeerServe {
   /** One for all connections: what is offered twice is received once. */
   #offers!: Handler;
   #handler!: Handler;
+  #background: Background;
   #server!: Server;
   #classic: ClassicServer | undefined;
   #control: ControlServer | undefined;
@@ -98,6 +100,7 @@ export class PeerServe {
       changed: (news) => this.#changed(news),
     });
     this.#rate = new RateLimiter(context.clock, options.rate);
+    this.#background = new Background(context.clock);
     this.#contents = new ContentStore(
       (sha256, name) => {
         const row = this.#index.find(sha256, name);
@@ -205,6 +208,7 @@ export class PeerServe {
     this.#classic?.close();
     this.#contents.close();
     this.#relay.close();
+    this.#background.close();
     this.#warm.close();
     this.#lock.release();
     this.#markDone();
@@ -262,6 +266,7 @@ export class PeerServe {
       contents: this.#contents,
       relay: this.#relay,
       rate: this.#rate,
+      giveWay: (isRelayed) => isRelayed ? this.#background.pace(this.#rate) : undefined,
       self: () => ({ name: this.#name, port: this.#server.address.port }),
       sent: (bytes) => this.#sent += bytes,
       offer: this.#offers,
@@ -278,6 +283,7 @@ export class PeerServe {
       signal: this.#ending.signal,
       pool: () => this.#warm.borrow(),
       sendLimit: this.#rate.rate,
+      background: this.#background,
       broadcast: {
         relay: this.#relay,
         whole: (files) => this.#contents.manifest(files).then(() => {}, () => {}),
