@@ -385,6 +385,15 @@ export const CONTROL = {
       next: v.optional(text(64)),
     }),
   },
+  Progress: {
+    type: 0x4c,
+    cap: LIST,
+    schema: v.object({
+      id: offerId,
+      /** [name, verified bytes]: the PCs that have more now than when it was last told. */
+      peers: list(v.tuple([peerName, count]), 2_000),
+    }),
+  },
   // Loopback control port
   Command: {
     type: 0x60,

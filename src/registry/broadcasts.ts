@@ -28,6 +28,8 @@ export interface Tally {
 export class Broadcasts {
   #heads = new Map<string, BroadcastHead>();
   #receipts = new Map<string, Map<string, Receipt>>();
+  /** Verified bytes of those under way, by PC; not kept over a restart. */
+  #bytes = new Map<string, Map<string, number>>();
 
   get size(): number {
     return this.#heads.size;
@@ -72,6 +74,19 @@ export class Broadcasts {
   forget(id: string): void {
     this.#heads.delete(id);
     this.#receipts.delete(id);
+    this.#bytes.delete(id);
+  }
+
+  /** A PC has so many bytes of a broadcast. */
+  progress({ id, bytes: total }: BroadcastHead, peer: string, bytes: number): void {
+    const of = this.#bytes.get(id) ?? new Map<string, number>();
+    this.#bytes.set(id, of.set(nameKey(peer), Math.min(bytes, total)));
+  }
+
+  /** Verified bytes that a PC has of a broadcast, as far as is known. */
+  bytesOf({ id, bytes: total }: BroadcastHead, peer: string): number {
+    if (this.receipt(id, peer)?.state === "done") return total;
+    return this.#bytes.get(id)?.get(nameKey(peer)) ?? 0;
   }
 
   /** Keeps receipts; those of broadcasts that aren't known are passed over. */

@@ -258,6 +258,9 @@ export class Deliveries implements AtWork {
       }
       while (true) {
         const incoming = await exchange.next(TIMEOUTS.manifest);
+        if (incoming.kind === "OfferProgress") {
+          this.#o.registry.broadcasts.progress(head, record.name, incoming.bytes);
+        }
         if (incoming.kind === "Receipt" && !incoming.more) return;
       }
     } finally {

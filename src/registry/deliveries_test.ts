@@ -363,3 +363,34 @@ Deno.test("a long list comes in pages", async () => {
   assertEquals(names, to.toSorted());
   assertMatch(String(pages), /^[2-9]$/);
 });
+
+Deno.test("how far each PC is: told by the broadcaster or by the PC itself; never more than there is", async () => {
+  await using lab = await Lab.start();
+  await lab.join("pc1", undefined, 1001);
+  const link = await tell(lab);
+  const { broadcasts } = lab.server;
+  const head = broadcasts.demand(ID);
+  const progress = (name: string, bytes: number) =>
+    link.request({ kind: "Progress", id: ID, peers: [[name, bytes]] }, "Noted");
+  await progress("pc1", 400);
+  assertEquals(broadcasts.bytesOf(head, "PC1"), 400);
+  await progress("nobody", 400);
+  assertEquals(broadcasts.bytesOf(head, "nobody"), 0);
+  await progress("pc1", 1e9);
+  assertEquals(broadcasts.bytesOf(head, "pc1"), 1000);
+  assertEquals(lab.log.lines.filter((line) => /Progress/.test(line)), []);
+  await assertRejects(
+    () => link.request({ kind: "Progress", id: "other", peers: [] }, "Noted"),
+    LabError,
+    "No broadcast has that id",
+  );
+  await receipts(link, [done("pc1")], { over: true });
+  let heard = 0;
+  await lab.join("pc2", undefined, 1002, async (_, exchange) => {
+    await exchange.send({ kind: "OfferProgress", bytes: 300, total: 1000 });
+    await exchange.send({ kind: "Receipt", files: [] });
+    heard++;
+  });
+  await lab.log.next(/Offer +pc2: a\.iso has arrived/);
+  assertEquals([heard, broadcasts.bytesOf(head, "pc2")], [1, 1000]);
+});

@@ -2,7 +2,7 @@
 
 import type { Message } from "../protocol/messages.ts";
 import { announce } from "./handlers/announce.ts";
-import { bquery, broadcast, receipts, retry, withdraw } from "./handlers/broadcasts.ts";
+import { bquery, broadcast, progress, receipts, retry, withdraw } from "./handlers/broadcasts.ts";
 import { keepAlive } from "./handlers/keep_alive.ts";
 import { leave } from "./handlers/leave.ts";
 import { pquery } from "./handlers/pquery.ts";
@@ -19,6 +19,7 @@ const HANDLERS = {
   RFCQuery: rfcQuery,
   Broadcast: broadcast,
   Receipts: receipts,
+  Progress: progress,
   Withdraw: withdraw,
   Retry: retry,
   BQuery: bquery,

@@ -78,6 +78,7 @@ export class Holdings {
   #byPeer = new Map<string, Map<string, OwnContent>>();
   #namesByPeer = new Map<string, SortedNames>();
   #rows = 0;
+  #version = 0;
 
   /** @param rowsPerPeer for tests: how many rows one peer may have. */
   constructor(private rowsPerPeer: number = LIMITS.rowsPerPeer) {}
@@ -85,6 +86,14 @@ export class Holdings {
   /** Rows of all peers. */
   get rows(): number {
     return this.#rows;
+  }
+  /** Another number than before whenever something has changed. */
+  get version(): number {
+    return this.#version;
+  }
+  /** Contents of all names, in no order. */
+  *all(): Generator<Content> {
+    for (const contents of this.#byName.values()) yield* contents;
   }
   /** Names that anybody holds, in order. */
   names(): readonly string[] {
@@ -176,6 +185,7 @@ export class Holdings {
       return;
     }
     if (before) this.#remove(cookie, row.name);
+    this.#version++;
     const content = this.#content(row);
     content.holders.add(cookie);
     held.set(row.name, content);
@@ -207,6 +217,7 @@ export class Holdings {
     this.#byPeer.get(cookie)!.delete(name);
     this.#namesByPeer.get(cookie)?.delete(name);
     this.#rows--;
+    this.#version++;
     content.holders.delete(cookie);
     if (content.holders.size > 0) return;
     const contents = this.#byName.get(name)!;

@@ -13,7 +13,7 @@ import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { HostPort } from "../base/units.ts";
 import { printable } from "../catalog/names.ts";
-import type { Message, MessageOf } from "../protocol/messages.ts";
+import type { Message, MessageOf, WireBroadcast, WireBroadcastPeer } from "../protocol/messages.ts";
 import { type ClassicServer, serveClassic } from "../transport/classic.ts";
 import type { Connection, Handler } from "../transport/connection.ts";
 import type { Exchange } from "../transport/exchange.ts";
@@ -23,6 +23,7 @@ import { Broadcasts } from "./broadcasts.ts";
 import { Deliveries } from "./deliveries.ts";
 import { ClassicDesk } from "./classic.ts";
 import { dispatch, isOurs, type RegistryMessage } from "./dispatch.ts";
+import { broadcastRow, pcRows } from "./handlers/broadcasts.ts";
 import { Holdings } from "./holdings.ts";
 import { Members, type MembersView } from "./members.ts";
 import { LocalShare, type OwnFile } from "./local_share.ts";
@@ -86,6 +87,13 @@ export interface RegistryServer {
   readonly classicPort: number | undefined;
   readonly name: string;
   readonly members: MembersView;
+  /** Who holds what, and the broadcasts: for looking only. */
+  readonly holdings: Holdings;
+  readonly broadcasts: Broadcasts;
+  /** The broadcasts that are listed, the oldest first. */
+  listBroadcasts(): WireBroadcast[];
+  /** The PCs of a broadcast, and how it stands with each. */
+  listPcs(id: string): WireBroadcastPeer[];
   stats(): RegistryStats;
   /** The name of the peer that is registered on a connection. */
   peerOn(connection: Connection): string | undefined;
@@ -130,6 +138,9 @@ export async function startRegistry(options: RegistryOptions): Promise<RegistryS
     throw thrown;
   }
 }
+
+/** Broadcasts shown at once: those of the last weeks; rs broadcasts lists them all. */
+const LISTED_MAX = 100;
 
 /** The verb at the start of a line of the log, so that what follows forms a column. */
 const VERB_WIDTH = 9;
@@ -224,6 +235,21 @@ class RunningRegistry implements RegistryServer {
   get members(): MembersView {
     return this.registry.members;
   }
+  get holdings(): Holdings {
+    return this.registry.holdings;
+  }
+  get broadcasts(): Broadcasts {
+    return this.registry.broadcasts;
+  }
+
+  listBroadcasts(): WireBroadcast[] {
+    return [...this.registry.broadcasts.list()].filter(({ whole }) => whole).slice(-LISTED_MAX)
+      .map((head) => broadcastRow(this.registry, head));
+  }
+
+  listPcs(id: string): WireBroadcastPeer[] {
+    return pcRows(this.registry, this.registry.broadcasts.demand(id));
+  }
 
   stats(): RegistryStats {
     const { members, holdings } = this.registry;
@@ -299,7 +325,9 @@ class RunningRegistry implements RegistryServer {
       else log.error(line, { error: thrown });
       throw thrown;
     }
-    log.info(`${verb} ${outcome.line}`, { message: message.kind });
+    const line = `${verb} ${outcome.line}`;
+    if (outcome.isRoutine) log.debug(line, { message: message.kind });
+    else log.info(line, { message: message.kind });
     if (outcome.warning !== undefined) log.warn(`${verb} ${outcome.warning}`, { message: message.kind });
     if (outcome.effect) this.#apply(session, outcome.effect);
     await exchange.send(outcome.reply);

@@ -62,6 +62,8 @@ export interface Outcome {
   reply: Message;
   /** What the log says of the message, in one line, fit to be shown. */
   line: string;
+  /** It comes every second: only told when debugging. */
+  isRoutine?: true;
   /** Something in the message was not as it should be. */
   warning?: string | undefined;
   effect?: Effect;

@@ -3,7 +3,7 @@
  * the beginning has to succeed: afterwards the server may go and come back, and is told what it missed.
  */
 
-import { LabError, messageOf } from "../../base/errors.ts";
+import { codeOf, LabError, messageOf } from "../../base/errors.ts";
 import { TIMEOUTS } from "../../base/limits.ts";
 import { inPages } from "../../base/pages.ts";
 import type { HostPort } from "../../base/units.ts";
@@ -35,6 +35,10 @@ export interface RememberSetting {
 
 /** Pause before a lost registration server is dialled again, milliseconds. */
 const AGAIN = 1_000;
+/** Between two words on how far each PC is, milliseconds: often enough for who watches. */
+const PROGRESS = 1_000;
+/** PCs in one such message. */
+const PROGRESS_AT_ONCE = 2_000;
 /** Receipts in one message: with reasons of 500 characters that stays under its cap. */
 const RECEIPTS_AT_ONCE = 300;
 /** The last receipts are waited for so long, milliseconds: the person waits, too. */
@@ -47,6 +51,10 @@ export class Remembered {
   /** What is to be told yet, by PC. */
   #news = new Map<string, WireReceipt>();
   #told = new Map<string, string>();
+  /** Verified bytes of PCs under way; those that were told. */
+  #bytes = new Map<string, number>();
+  #toldBytes = new Map<string, number>();
+  #stopProgress = () => {};
   #wake = () => {};
   #ending = new AbortController();
   /** Ends the wait for a server that isn't there. */
@@ -66,12 +74,14 @@ export class Remembered {
     const remembered = new Remembered(setting);
     await remembered.#claim();
     remembered.#running = remembered.#run();
+    remembered.#stopProgress = setting.context.clock.every(PROGRESS, () => remembered.#tellProgress());
     return remembered;
   }
 
   /** Tells what has changed, as soon as it can be told. */
   changed(targets: readonly Target[]): void {
     for (const target of targets) {
+      if (target.state === "receiving") this.#bytes.set(target.name, target.bytes);
       if (target.off || this.#told.get(target.name) === target.state) continue;
       this.#told.set(target.name, target.state);
       this.#news.set(target.name, receiptOf(target));
@@ -82,6 +92,7 @@ export class Remembered {
   /** The command ends: tells what is left to tell, as far as the server listens. */
   async end(): Promise<void> {
     const { clock, log } = this.#o.context;
+    this.#stopProgress();
     const cancel = clock.after(LAST_WORD, () => {
       this.#stop.abort(new LabError("timeout", "The time is up"));
       this.#connection?.close();
@@ -126,6 +137,18 @@ export class Remembered {
     const some = [...this.#news].slice(0, RECEIPTS_AT_ONCE);
     await this.#request({ kind: "Receipts", id: this.#o.id, peers: some.map(([, receipt]) => receipt) });
     for (const [name, receipt] of some) if (this.#news.get(name) === receipt) this.#news.delete(name);
+  }
+
+  /** For whoever looks at the server's page: nothing depends on it, so nothing is told twice. */
+  #tellProgress(): void {
+    if (!this.#connection || this.#connection.isClosed) return;
+    const news = [...this.#bytes].filter(([name, bytes]) => this.#toldBytes.get(name) !== bytes)
+      .slice(0, PROGRESS_AT_ONCE);
+    if (news.length === 0) return;
+    for (const [name, bytes] of news) this.#toldBytes.set(name, bytes);
+    this.#request({ kind: "Progress", id: this.#o.id, peers: news }).catch((cause) => {
+      if (codeOf(cause) === "unsupported") this.#stopProgress();
+    });
   }
 
   async #claim(): Promise<void> {

@@ -140,6 +140,21 @@ function receiptOf(registry: Registry, { id }: BroadcastHead, told: WireReceipt,
 }
 
 /**
+ * Answers a Progress. Only kept in memory: what counts are the receipts.
+ *
+ * @throws {LabError} "not_found".
+ */
+export const progress: Handle<"Progress"> = (registry, message, caller) => {
+  const head = registry.broadcasts.demand(message.id);
+  demandBroadcaster(registry, undefined, caller);
+  for (const [name, bytes] of message.peers) {
+    if (isItsPc(registry, head, name)) registry.broadcasts.progress(head, name, bytes);
+  }
+  const line = `${printable(head.name, 80)}: ${counted(message.peers.length, "PC")}`;
+  return { reply: noted(head), line, isRoutine: true };
+};
+
+/**
  * Answers a Withdraw; a second one like the first.
  *
  * @throws {LabError} "not_found".
@@ -204,7 +219,7 @@ function listPage(registry: Registry, { all, after }: MessageOf<"BQuery">): Mess
   const heads = [...registry.broadcasts.list()].filter((head) => head.whole && (all || holds(head, wall)));
   const from = after === undefined ? 0 : heads.findIndex(({ id }) => id === after) + 1;
   const { page, next } = fitting(
-    heads.slice(from).map((head) => asWire(registry, head)),
+    heads.slice(from).map((head) => broadcastRow(registry, head)),
     1_000,
     ({ id }) => id,
   );
@@ -212,24 +227,33 @@ function listPage(registry: Registry, { all, after }: MessageOf<"BQuery">): Mess
 }
 
 function pcsPage(registry: Registry, id: string, after: string | undefined): MessageOf<"Broadcasts"> {
+  const head = registry.broadcasts.demand(id);
+  const rows = pcRows(registry, head, after);
+  const { page, next } = fitting(rows, LIMITS.pageRows, ({ name }) => name);
+  return { kind: "Broadcasts", broadcasts: [broadcastRow(registry, head)], peers: page, ...next };
+}
+
+/** The PCs of a broadcast in the order of their names, and how it stands with each. */
+export function pcRows(registry: Registry, head: BroadcastHead, after?: string): WireBroadcastPeer[] {
   const { broadcasts, members, atWork, now } = registry;
-  const head = broadcasts.demand(id);
   const all = [...broadcasts.pcs(head, members.list({ all: true }), now().wall)]
     .map((receipt) => ({ key: nameKey(receipt.peer), receipt }))
     .filter(({ key }) => after === undefined || key > nameKey(after))
     .sort((a, b) => a.key < b.key ? -1 : 1);
-  const rows = all.map(({ receipt: { peer, state, at, reason } }): WireBroadcastPeer => ({
+  return all.map(({ receipt: { peer, state, at, reason } }): WireBroadcastPeer => ({
     name: peer,
     active: members.byName(peer)?.active ?? false,
-    state: state !== "done" && atWork.isReceiving(id, peer) ? "receiving" : state,
+    state: state !== "done" && atWork.isReceiving(head.id, peer) ? "receiving" : state,
     ...(state === "waiting" ? {} : { at: new Date(at).toISOString() }),
     ...(reason === undefined ? {} : { reason }),
   }));
-  const { page, next } = fitting(rows, LIMITS.pageRows, ({ name }) => name);
-  return { kind: "Broadcasts", broadcasts: [asWire(registry, head)], peers: page, ...next };
 }
 
-function asWire({ broadcasts, members, atWork, now }: Registry, head: BroadcastHead): WireBroadcast {
+/** A broadcast, and how it stands with it as a whole. */
+export function broadcastRow(
+  { broadcasts, members, atWork, now }: Registry,
+  head: BroadcastHead,
+): WireBroadcast {
   const { wall } = now();
   const { id, name, peer, bytes, files, began, expires } = head;
   const tally = broadcasts.tally(head, members.list({ all: true }), wall);
