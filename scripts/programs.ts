@@ -253,7 +253,18 @@ export class Lab {
     return { running, address: `127.0.0.1:${port}`, port };
   }
 
-  /** Starts `peer serve` on a free port and waits until it is registered. */
+  /** Starts `rs serve`, secured, on a free port; `code` is the first join code, on the first start. */
+  async securedRs(pc = "rs"): Promise<{ running: Running; address: string; port: number; code: string }> {
+    const running = this.start("rs", pc, ["serve", "--json", "--port", "0"]);
+    const { port } = await running.event("listening") as unknown as { port: number };
+    const { code } = await running.event("invite") as unknown as { code: string };
+    return { running, address: `127.0.0.1:${port}`, port, code };
+  }
+
+  /**
+   * Starts `peer serve` on a free port and waits until it is registered. In an open lab it takes broadcasts; a secured one
+   * is joined by the flag `--join`.
+   */
   async peer(pc: string, rs: string, ...flags: string[]): Promise<Running> {
     const running = this.start("peer", pc, [
       "serve",
@@ -264,6 +275,7 @@ export class Lab {
       pc,
       "--port",
       "0",
+      ...flags.includes("--join") ? [] : ["--accept-open-broadcasts"],
       ...flags,
     ]);
     await running.event("registered");

@@ -46,7 +46,19 @@ async function openServer(stage: Stage): Promise<Server> {
 }
 
 function serveArguments(pc: string, rs: Server): string[] {
-  const args = ["serve", "--rs", rs.address, "--name", pc, "--port", "0", "--index-interval", "1", "--json"];
+  const args = [
+    "serve",
+    "--rs",
+    rs.address,
+    "--name",
+    pc,
+    "--port",
+    "0",
+    "--index-interval",
+    "1",
+    "--accept-open-broadcasts",
+    "--json",
+  ];
   return pc === "anna" ? [...args, "--rate", RATE] : args;
 }
 

@@ -1,6 +1,9 @@
 /** What `rs` can do. */
 
 import {
+  INVITE_FLAGS,
+  LAB_FLAGS,
+  MEMBERS_FLAGS,
   RS_BROADCAST_FLAGS,
   RS_BROADCASTS_FLAGS,
   RS_FETCH_FLAGS,
@@ -9,7 +12,7 @@ import {
   RS_SERVE_FLAGS,
 } from "./commands/rs_flags.ts";
 import { broadcastHelp } from "./broadcast_help.ts";
-import { command, type ProgramSpec } from "./spec.ts";
+import { command, type CommandModule, type ProgramSpec } from "./spec.ts";
 import { wiresharkHelp } from "./wireshark_help.ts";
 
 /** The program `rs`. */
@@ -18,7 +21,8 @@ export const RS: ProgramSpec = {
   summary: "the registration server of a computer lab: knows which peers live and who has what",
   folders: { share: "./share", data: "./rs-data" },
   examples: [
-    ["rs serve --open", "start the registration server"],
+    ["rs serve", "start the registration server; at first it makes a lab and prints a join code"],
+    ["rs invite", "another join code"],
     ["rs peers", "who is registered"],
     ["rs index", "who has what"],
   ],
@@ -33,7 +37,8 @@ export const RS: ProgramSpec = {
       logLevel: "info",
       serves: true,
       examples: [
-        ["rs serve --open", "for a demonstration: anybody may register"],
+        ["rs serve", "PCs join with a code, and all traffic is encrypted"],
+        ["rs serve --open", "for a demonstration: anybody may take part"],
         ["rs serve --open --port 4000 --ttl 600", "another port, and registrations that last 10 minutes"],
         ["rs serve --open --classic 23485", "students' own clients may register on port 23485"],
       ],
@@ -48,6 +53,36 @@ export const RS: ProgramSpec = {
         "as CSV, from another PC",
       ]],
       run: () => import("./commands/rs_peers.ts"),
+    }),
+    command({
+      name: "invite",
+      summary: "print a join code",
+      description:
+        "A PC joins with it once: peer serve --rs THIS-PC --join CODE. The code tells the PC whom to trust, and " +
+        "this server whom to let in.",
+      flags: INVITE_FLAGS,
+      examples: [
+        ["rs invite", "for any number of PCs, for two hours"],
+        ["rs invite --role lead --uses 1", "for the PC of somebody who may broadcast"],
+      ],
+      run: () => import("./commands/rs_lab.ts") as Promise<CommandModule<typeof INVITE_FLAGS>>,
+    }),
+    command({
+      name: "members",
+      summary: "list who has joined",
+      flags: MEMBERS_FLAGS,
+      examples: [["rs members", "who has joined, with which role"]],
+      run: () => import("./commands/rs_lab.ts") as Promise<CommandModule<typeof MEMBERS_FLAGS>>,
+    }),
+    command({
+      name: "revoke",
+      summary: "put a member out",
+      description:
+        "Its connections end at once, and the other peers hear of it. To come back it has to join anew.",
+      positionals: [{ name: "PEER", help: "name or id, see rs members", required: true }],
+      flags: LAB_FLAGS,
+      examples: [["rs revoke pc7", "pc7 is a member no longer"]],
+      run: () => import("./commands/rs_lab.ts") as Promise<CommandModule<typeof LAB_FLAGS>>,
     }),
     command({
       ...broadcastHelp("rs"),

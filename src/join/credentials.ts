@@ -3,6 +3,9 @@
 import * as v from "../deps/valibot.ts";
 import { card } from "../protocol/messages.ts";
 
+/** Name of the file in the data folder of each member. */
+export const MEMBERSHIP_FILE = "membership.json";
+
 const pemText = v.pipe(v.string(), v.maxLength(4_000));
 
 /** As it's kept; all of it plain data, so that it can be handed to a worker. */

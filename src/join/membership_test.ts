@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { LabError } from "../base/errors.ts";
 import { INVITES_MAX, Membership } from "./membership.ts";
-import { TRIES, Tries } from "./tries.ts";
+import { TRIES, Tries, TRIES_AT_ONCE } from "./tries.ts";
 
 const HOUR = 3600_000;
 const secret = (n: number) => new Uint8Array(5).fill(n);
@@ -67,15 +67,22 @@ Deno.test("invitations are bounded, and room comes back", () => {
   assert(membership.invite({ secret: secret(3), role: "member", lasts: HOUR, uses: 1 }, 3 * HOUR));
 });
 
-Deno.test("a few tries a minute, each address for itself", () => {
+Deno.test("a few wrong tries a minute, each address for itself; right ones don't count", () => {
   const tries = new Tries();
   for (let i = 0; i < TRIES; i++) {
-    assert(tries.mayTry("a", i));
-    tries.failed("a", i);
+    tries.begin("a", i)!(true);
+    tries.begin("a", i)!(false);
   }
-  assertEquals(tries.mayTry("a", 100), false);
-  assert(tries.mayTry("b", 100));
-  assertEquals(tries.mayTry("a", 60_000), true);
-  tries.failed("a", 60_000);
-  assertEquals(tries.mayTry("a", 60_000), false);
+  assertEquals(tries.begin("a", 100), undefined);
+  assert(tries.begin("b", 100));
+  tries.begin("a", 60_000)!(false);
+  assertEquals(tries.begin("a", 60_000), undefined);
+});
+
+Deno.test("many at once are judged, but not any number", () => {
+  const tries = new Tries();
+  const ends = Array.from({ length: TRIES_AT_ONCE }, () => tries.begin("a", 0)!);
+  assertEquals(tries.begin("a", 0), undefined);
+  for (const end of ends) end(true);
+  assert(tries.begin("a", 0));
 });

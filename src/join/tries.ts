@@ -1,22 +1,37 @@
 /** How often somebody may try a join code: a few times a minute from one address. Pure. */
 
-/** Failed tries from one address in one minute. Somebody who mistypes needs two; a lab behind one NAT a few more. */
-export const TRIES = 10;
+/** Failed tries from one address in one minute. Somebody who mistypes needs two; tries of others don't count. */
+export const TRIES = 5;
+/** Tries of one address being judged at once: a whole lab behind one NAT may join at the same moment. */
+export const TRIES_AT_ONCE = 64;
 const WINDOW = 60_000;
 /** Addresses remembered; beyond, the oldest is forgotten. */
 const ADDRESSES = 10_000;
 
-/** Counts failed tries. */
+/** Counts tries. */
 export class Tries {
   #failed = new Map<string, number[]>();
+  #atOnce = new Map<string, number>();
 
-  /** Tells whether an address may try now. */
-  mayTry(address: string, now: number): boolean {
-    return this.#lately(address, now).length < TRIES;
+  /**
+   * A try begins.
+   *
+   * @returns to be called with how it ended; undefined when that address may not try now.
+   */
+  begin(address: string, now: number): ((isRight: boolean) => void) | undefined {
+    const atOnce = this.#atOnce.get(address) ?? 0;
+    const lately = this.#lately(address, now);
+    if (lately.length >= TRIES || atOnce >= TRIES_AT_ONCE) return undefined;
+    this.#atOnce.set(address, atOnce + 1);
+    return (isRight) => {
+      const left = this.#atOnce.get(address)! - 1;
+      if (left === 0) this.#atOnce.delete(address);
+      else this.#atOnce.set(address, left);
+      if (!isRight) this.#fail(address, now);
+    };
   }
 
-  /** A try from there failed. */
-  failed(address: string, now: number): void {
+  #fail(address: string, now: number): void {
     const lately = [...this.#lately(address, now), now];
     this.#failed.delete(address);
     this.#failed.set(address, lately);

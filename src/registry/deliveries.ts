@@ -212,7 +212,10 @@ export class Deliveries implements AtWork {
     return [...holders.slice(first), ...holders.slice(0, first)]
       .filter(({ cookie }) => cookie !== receiver.cookie)
       .slice(0, HOLDERS_TOLD)
-      .map(({ name, address, port }) => ({ name, address: addressFor(address, ends), port }));
+      .map(({ name, address, port, cookie }) => ({
+        ...{ name, address: addressFor(address, ends), port },
+        ...(this.#o.registry.secured ? { id: cookie } : {}),
+      }));
   }
 
   #begin(head: BroadcastHead, record: PeerRecord, connection: Connection, holders: WireHolder[]): void {

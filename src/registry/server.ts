@@ -17,6 +17,7 @@ import type { Message, MessageOf, WireBroadcast, WireBroadcastPeer } from "../pr
 import { type ClassicServer, serveClassic } from "../transport/classic.ts";
 import type { Connection, Handler } from "../transport/connection.ts";
 import type { Exchange } from "../transport/exchange.ts";
+import type { Admission, Security } from "../transport/security.ts";
 import { serve, type Server } from "../transport/server.ts";
 import type { Watchdog } from "../transport/watchdog.ts";
 import { Broadcasts } from "./broadcasts.ts";
@@ -24,6 +25,7 @@ import { Deliveries } from "./deliveries.ts";
 import { ClassicDesk } from "./classic.ts";
 import { dispatch, isOurs, type RegistryMessage } from "./dispatch.ts";
 import { broadcastRow, pcRows } from "./handlers/broadcasts.ts";
+import { demandOwnCookie } from "./handlers/own.ts";
 import { Holdings } from "./holdings.ts";
 import { Members, type MembersView } from "./members.ts";
 import { LocalShare, type OwnFile } from "./local_share.ts";
@@ -56,6 +58,9 @@ export interface RegistryOptions {
   random: Random;
   log: Logger;
   watchdog: Watchdog;
+  /** In a secured lab: the server's own membership, and who lets newcomers in. */
+  security?: Security | undefined;
+  admission?: Admission | undefined;
   /** Answers Offers: files sent to this server. */
   onOffer?: Handler;
   /** Answers whatever else is not the registry's business, like GetRFC. */
@@ -128,10 +133,11 @@ export async function startRegistry(options: RegistryOptions): Promise<RegistryS
     const broadcasts = new Broadcasts();
     const { heads, receipts } = await store.broadcasts.load();
     broadcasts.load(heads, receipts);
+    const secured = options.security !== undefined;
     const local = new LocalShare(options.share, store.broadcasts);
     await local.load([...broadcasts.holding(clock.now())].map(({ id }) => id));
     return new RunningRegistry(options, {
-      ...{ members, holdings, broadcasts, store, random: options.random, now },
+      ...{ members, holdings, broadcasts, store, random: options.random, secured, now },
     }, local);
   } catch (thrown) {
     await store.close();
@@ -160,7 +166,11 @@ const REASONS = {
     ...{ code: "not_permitted", told: "Another connection registered with the cookie of this one's peer" },
     logged: "it registered on another connection",
   },
-} satisfies Record<Departure | "replaced", { code: ErrorCode; told: string; logged: string }>;
+  revoked: {
+    ...{ code: "not_permitted", told: "This PC's membership of the lab was revoked" },
+    logged: "its membership was revoked",
+  },
+} satisfies Record<Departure | "replaced" | "revoked", { code: ErrorCode; told: string; logged: string }>;
 
 /** What is known of a connection. */
 interface Session {
@@ -182,6 +192,7 @@ class RunningRegistry implements RegistryServer {
   #errors = 0;
   #deliveries: Deliveries;
   #stopTimers: (() => void)[];
+  #stopHearing: (() => void) | undefined;
   #closing = false;
   private registry: Registry;
 
@@ -201,6 +212,8 @@ class RunningRegistry implements RegistryServer {
     this.name = options.name ?? "rs";
     this.#server = serve({ host, port }, {
       identity: { role: "rs", name: this.name, agent },
+      security: options.security,
+      admission: options.admission,
       handlerFor: (connection, hello) => this.#greeted(connection, hello),
     }, { clock, watchdog, log });
     this.#classic = this.#openClassic();
@@ -209,6 +222,7 @@ class RunningRegistry implements RegistryServer {
       clock.every(3600_000, () => this.#forgetBroadcasts()),
     ];
     this.#forgetBroadcasts();
+    this.#stopHearing = options.security?.onRevoked((ids) => this.#revoked(ids));
   }
 
   #openClassic(): ClassicServer | undefined {
@@ -282,6 +296,7 @@ class RunningRegistry implements RegistryServer {
     this.#closing = true;
     for (const stop of this.#stopTimers) stop();
     this.#deliveries.close();
+    this.#stopHearing?.();
     const connections = [...this.#server.connections];
     this.#server.close();
     this.#classic?.close();
@@ -312,11 +327,14 @@ class RunningRegistry implements RegistryServer {
   async #answer(session: Session, message: RegistryMessage, exchange: Exchange): Promise<void> {
     const { log } = this.options;
     const { remote, local, title } = session.connection;
-    const caller = { remote, local, title, role: session.role, cookie: session.cookie };
+    const { member } = session.connection;
+    const caller: Caller = { remote, local, title, role: session.role, cookie: session.cookie, member };
     const verb = message.kind.padEnd(VERB_WIDTH);
     let outcome: Outcome;
     try {
       if (this.#closing) throw new LabError("unreachable", "This registration server is being stopped");
+      demandOwnCookie("cookie" in message ? message.cookie : undefined, caller);
+      if (message.kind === "Register") await demandOnlyOne(this.#byCookie.get(member?.id ?? ""), session);
       outcome = await dispatch(this.registry, message, caller);
     } catch (thrown) {
       this.#errors++;
@@ -331,7 +349,31 @@ class RunningRegistry implements RegistryServer {
     if (outcome.warning !== undefined) log.warn(`${verb} ${outcome.warning}`, { message: message.kind });
     if (outcome.effect) this.#apply(session, outcome.effect);
     await exchange.send(outcome.reply);
+    const { security } = this.options;
+    if (security && message.kind === "Register") tellRevoked(session.connection, security.revoked);
     if (outcome.effect) this.#deliver(session, outcome.effect);
+  }
+
+  /** They are gone at once: what they hold, what they have open; the others hear of it. */
+  #revoked(ids: readonly string[]): void {
+    for (const id of ids) {
+      const session = this.#byCookie.get(id);
+      if (session) this.#release(id, undefined, "revoked");
+      if (!this.registry.members.byCookie(id)?.active) continue;
+      this.#leaveFor(id).catch((thrown) =>
+        this.options.log.error(`Cannot keep who was revoked: ${messageOf(thrown)}`)
+      );
+    }
+    for (const { connection } of this.#byCookie.values()) tellRevoked(connection, ids);
+  }
+
+  async #leaveFor(cookie: string): Promise<void> {
+    const here = { host: "", port: 0 };
+    const caller: Caller = { remote: here, local: here, role: "rs", title: "rs", cookie: undefined };
+    const { effect } = await dispatch(this.registry, { kind: "Leave", cookie }, caller);
+    if (effect?.kind === "release") {
+      this.options.onEvent?.({ kind: "inactive", record: effect.record, why: "left" });
+    }
   }
 
   /** What a message means for those who are to get a broadcast; after the reply, which the peer awaits. */
@@ -414,4 +456,38 @@ class RunningRegistry implements RegistryServer {
       onEvent?.({ kind: "inactive", record, why });
     }
   }
+}
+
+/** Most ids in one message: 27 bytes each. */
+const REVOKED_AT_ONCE = 30_000;
+
+/** Tells a peer who is a member no longer; if that fails, its connection has ended, and it's told when it's back. */
+function tellRevoked(connection: Connection, ids: readonly string[]): void {
+  for (let at = 0; at < ids.length; at += REVOKED_AT_ONCE) {
+    const some = ids.slice(at, at + REVOKED_AT_ONCE);
+    connection.request({ kind: "Revoked", ids: some }, "Heard").catch(() => {});
+  }
+}
+
+/** How long the PC that has a registration may take to show that it's there, milliseconds. */
+const PRESENCE = 3_000;
+
+/**
+ * A data folder that was copied makes two PCs the same member. Where the one that is registered still answers, the other is
+ * refused; where it doesn't, its connection is a dead one, left by a PC that lost power or its network.
+ *
+ * @throws {LabError} "not_permitted".
+ */
+async function demandOnlyOne(other: Session | undefined, session: Session): Promise<void> {
+  if (!other || other === session) return;
+  try {
+    await other.connection.request({ kind: "Revoked", ids: [] }, "Heard", PRESENCE);
+  } catch {
+    return;
+  }
+  const at = printable(other.connection.remote.host);
+  throw new LabError(
+    "not_permitted",
+    `Another PC (${at}) is registered with this PC's membership: was the data folder copied? Delete it on one of the two and join that one with a new code`,
+  );
 }

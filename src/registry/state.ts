@@ -7,6 +7,7 @@ import type { Random } from "../base/random.ts";
 import type { HostPort } from "../base/units.ts";
 import { printable } from "../catalog/names.ts";
 import type { Message, MessageOf } from "../protocol/messages.ts";
+import type { Member } from "../transport/security.ts";
 import { addressFor } from "./address.ts";
 import type { Broadcasts } from "./broadcasts.ts";
 import type { Holdings } from "./holdings.ts";
@@ -23,6 +24,8 @@ export interface Registry {
   readonly atWork: AtWork;
   readonly store: Store;
   readonly random: Random;
+  /** Only members get here; a cookie is a member's id. */
+  readonly secured?: boolean;
   now(): Moment;
 }
 
@@ -43,6 +46,8 @@ export interface Caller {
   readonly title: string;
   /** Cookie of the peer that is registered on it. */
   readonly cookie: string | undefined;
+  /** Who it has proved to be, in a secured lab. */
+  readonly member?: Member | undefined;
 }
 
 /** Why a peer isn't active any longer. */

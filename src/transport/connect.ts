@@ -3,9 +3,10 @@
 import { LabError } from "../base/errors.ts";
 import { formatHostPort, type HostPort } from "../base/units.ts";
 import type { MessageOf } from "../protocol/messages.ts";
+import { RS_NAME } from "../protocol/secured.ts";
 import type { Connection, ConnectionOptions } from "./connection.ts";
 import { greet, type Identity, type Proving } from "./handshake.ts";
-import type { Security } from "./security.ts";
+import type { Member, Security } from "./security.ts";
 import type { ByteStream } from "./stream.ts";
 import { dialTcp } from "./tcp.ts";
 
@@ -60,10 +61,17 @@ export async function connect(
     ...(proving ? { proving } : {}),
   });
   const { connection } = greeted;
+  if (proving) connection.member = serverOf(to.id!, greeted.welcome.name);
   const stop = security?.onRevoked((ids) => {
     if (!ids.includes(to.id!)) return;
     connection.close(new LabError("not_permitted", `${connection.title} is a member no longer`));
   });
   if (stop) connection.closed.then(stop);
   return greeted;
+}
+
+/** Whom TLS has found at the other end. The registration server commands the lab; of others only the id is proved here. */
+function serverOf(id: string, name: string | undefined): Member {
+  const isRs = id === RS_NAME;
+  return { id, name: isRs ? RS_NAME : name ?? id, role: isRs ? "lead" : "member" };
 }

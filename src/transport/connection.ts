@@ -50,7 +50,7 @@ export class Connection {
   readonly closed: Promise<void>;
   /** Who the other side says it is; set by the handshake. */
   peerName: string | undefined;
-  /** Who dialled us, once that is proved; undefined in an open lab, and on a connection that we dialled. */
+  /** Who is at the other end, once that is proved; undefined in an open lab. */
   member: Member | undefined;
   /** Idle limit in milliseconds; may change as the connection's purpose becomes known. */
   idle: number;

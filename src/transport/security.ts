@@ -28,6 +28,8 @@ export interface Security {
   verify(proof: Fields<"Proof">, nonce: string, hello: Fields<"Hello">): Promise<Member>;
   /** Tells whether somebody is a member no longer. */
   isRevoked(id: string): boolean;
+  /** Ids of all who are members no longer, as far as heard. */
+  readonly revoked: readonly string[];
   /** Hears of those who are members no longer, from now on; what it returns ends that. */
   onRevoked(tell: (ids: readonly string[]) => void): () => void;
 }

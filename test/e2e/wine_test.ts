@@ -105,7 +105,7 @@ labTest(
     const linux = lab.start(
       "peer",
       "linux",
-      ["serve", "--json", "--rs", address, "--name", "linux", "--port", "0"],
+      ["serve", "--json", "--rs", address, "--name", "linux", "--port", "0", "--accept-open-broadcasts"],
       PROGRAMS.peer,
     );
     await linux.event("registered");

@@ -1,18 +1,17 @@
 /** `rs broadcast` and `peer broadcast`: the same work, from another data folder. */
 
-import { EXIT } from "../../base/errors.ts";
+import { EXIT, LabError } from "../../base/errors.ts";
 import { formatBytes, formatCount, formatRate, formatSeconds, type HostPort } from "../../base/units.ts";
 import { printable } from "../../catalog/names.ts";
 import { type Broadcast, reasonOf } from "../../peer/broadcast/broadcast.ts";
 import { Background } from "../../peer/broadcast/background.ts";
-import { toolIdentity } from "../../peer/context.ts";
+import { type PeerContext, toolIdentity } from "../../peer/context.ts";
 import { contentsOf, filesToSend, offerServer } from "../../peer/send.ts";
 import { RateLimiter } from "../../transport/rate.ts";
 import { BroadcastWatch } from "../broadcast/watch.ts";
 import type { CommandContext } from "../context.ts";
 import type { BROADCAST_FLAGS } from "./common_flags.ts";
 import { KeptBroadcast } from "./remember.ts";
-import { peerContext } from "./setting.ts";
 
 type Ctx = CommandContext<typeof BROADCAST_FLAGS>;
 
@@ -23,6 +22,7 @@ export interface Broadcaster {
   cookie: string | undefined;
   /** Has the server deliver what lies in its own share; tells whether it does. */
   adopt?: (id: string) => Promise<boolean>;
+  context: PeerContext;
 }
 
 /** Connections of one broadcast's receivers at once: a control and two data connections for each of 400 PCs. */
@@ -33,7 +33,7 @@ export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
   const { flags, clock, signal } = ctx;
   if (flags.retryFailed !== undefined) {
     const { retryBroadcast } = await import("./retry_broadcast.ts");
-    return await retryBroadcast(ctx, who.rs, flags.retryFailed);
+    return await retryBroadcast(ctx, who, flags.retryFailed);
   }
   const began = clock.monotonic();
   const report = flags.report === undefined
@@ -41,7 +41,8 @@ export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
     : await ctx.ensureAccess(flags.report, "write", { flag: "--report", folder: "data" });
   const paths: string[] = [];
   for (const path of ctx.args) paths.push(await ctx.ensureAccess(path, "read"));
-  const context = peerContext(ctx);
+  const { context } = who;
+  demandLead(context);
   const files = await filesToSend(paths);
   const contents = contentsOf(files, context);
   const limiter = new RateLimiter(clock, flags.rate ?? Infinity);
@@ -76,6 +77,15 @@ export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
     contents.close();
   }
   return tellEnd(ctx, run, title, watch, (clock.monotonic() - began) / 1000);
+}
+
+/** Every PC would refuse it, and so would the registration server; this says it before anything is read or sent. */
+function demandLead({ security }: PeerContext): void {
+  if (!security || security.self.role === "lead") return;
+  throw new LabError(
+    "not_permitted",
+    "Cannot broadcast: this PC joined as a member, and that takes a lead; have rs invite --role lead print a code for it",
+  );
 }
 
 /** Addresses of this PC; none where the system doesn't say. */

@@ -6,13 +6,12 @@ import { connectControl, type ControlClient } from "../../peer/control.ts";
 import { toolIdentity } from "../../peer/context.ts";
 import { fetchCommand, knownFrom } from "../../peer/fetch/command.ts";
 import type { FetchedFile } from "../../peer/fetch/content_run.ts";
-import { loadPeerState } from "../../peer/peer_state.ts";
 import { IndexFile } from "../../storage/index_file.ts";
 import type { CommandContext } from "../context.ts";
 import { collectAll, EVERYBODY } from "./collect.ts";
 import type { FETCH_FLAGS } from "./peer_flags.ts";
 import { FetchReport } from "./fetch_report.ts";
-import { peerContext, registrationServer } from "./setting.ts";
+import { peerContext, peerSetting, registrationServer } from "./setting.ts";
 
 type Ctx = CommandContext<typeof FETCH_FLAGS>;
 
@@ -52,8 +51,7 @@ async function collecting(ctx: Ctx, data: string): Promise<number> {
   const { flags, folders } = ctx;
   const hint = { flag: flags.out === undefined ? "--share" : "--out" };
   const folder = await ctx.ensureAccess(flags.out ?? folders.share, "read-write", hint);
-  const state = await loadPeerState(data);
-  const context = peerContext(ctx);
+  const { context, state } = await peerSetting(ctx, data);
   return await collectAll(ctx, {
     rs: registrationServer(flags.rs, state),
     identity: toolIdentity(context, state.name),
@@ -68,8 +66,7 @@ async function alone(ctx: Ctx, data: string, report: FetchReport): Promise<void>
   const folder = flags.out === undefined
     ? await ctx.ensureAccess(folders.share, "read-write", { flag: "--share" })
     : await ctx.ensureAccess(flags.out, "read-write", { flag: "--out" });
-  const context = peerContext(ctx);
-  const state = await loadPeerState(data);
+  const { context, state } = await peerSetting(ctx, data);
   const index = new IndexFile(data, context);
   await fetchCommand({ patterns: [...ctx.args], from: flags.from, folder }, {
     rs: registrationServer(flags.rs, state),

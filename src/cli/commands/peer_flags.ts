@@ -18,11 +18,20 @@ export const SERVE_FLAGS = {
     help: "time between two scans of the share",
   },
   rate: { type: "rate", value: "RATE", shownDefault: "no limit", help: "send at most so fast" },
-  join: { type: "string", value: "CODE", help: "join code", hidden: true },
+  join: {
+    type: "string",
+    value: "CODE",
+    help: "join a secured lab, once, with a code from rs invite; - reads it from standard input",
+  },
+  "join-file": {
+    type: "string",
+    value: "PATH",
+    help: "the same, with the code from a file",
+    excludes: ["join"],
+  },
   "accept-open-broadcasts": {
     type: "boolean",
-    help: "take broadcasts from a server that is open to anybody",
-    hidden: true,
+    help: "in an open lab, where anybody may send one, take broadcasts all the same",
   },
 } as const satisfies Flags;
 

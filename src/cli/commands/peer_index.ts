@@ -5,14 +5,13 @@ import type { IndexRow } from "../../catalog/row.ts";
 import { servedHere } from "../../peer/control.ts";
 import { toolIdentity } from "../../peer/context.ts";
 import { findFiles } from "../../peer/network.ts";
-import { loadPeerState } from "../../peer/peer_state.ts";
 import { ShareIndex } from "../../peer/share_index.ts";
 import { IndexFile } from "../../storage/index_file.ts";
 import { Root } from "../../storage/root.ts";
 import type { CommandContext } from "../context.ts";
 import type { INDEX_FLAGS } from "./peer_flags.ts";
 import { listLocal, listNetwork } from "./lists.ts";
-import { peerContext, registrationServer } from "./setting.ts";
+import { peerContext, peerSetting, registrationServer } from "./setting.ts";
 
 type Ctx = CommandContext<typeof INDEX_FLAGS>;
 
@@ -26,8 +25,7 @@ export async function run(ctx: Ctx): Promise<void> {
     const rows = await localRows(ctx, data);
     return listLocal(query ? rows.filter(searcher(query)) : rows, output, options);
   }
-  const context = peerContext(ctx);
-  const state = await loadPeerState(data);
+  const { context, state } = await peerSetting(ctx, data);
   const { rows } = await findFiles({
     rs: registrationServer(flags.rs, state),
     identity: toolIdentity(context, state.name),

@@ -1,19 +1,17 @@
 /** `peer peers`. */
 
 import { toolIdentity } from "../../peer/context.ts";
-import { loadPeerState } from "../../peer/peer_state.ts";
 import { connectRs, queryPeers } from "../../peer/rs_client.ts";
 import type { CommandContext } from "../context.ts";
 import type { PEERS_FLAGS } from "./peer_flags.ts";
 import { listPeers } from "./lists.ts";
-import { peerContext, registrationServer } from "./setting.ts";
+import { peerSetting, registrationServer } from "./setting.ts";
 
 /** Lists the active peers, without the asker. */
 export async function run(ctx: CommandContext<typeof PEERS_FLAGS>): Promise<void> {
   const { flags, folders, output } = ctx;
   const data = await ctx.ensureAccess(folders.data, "read-write", { flag: "--data", folder: "data" });
-  const context = peerContext(ctx);
-  const state = await loadPeerState(data);
+  const { context, state } = await peerSetting(ctx, data);
   const rs = await connectRs(
     registrationServer(flags.rs, state),
     toolIdentity(context, state.name),

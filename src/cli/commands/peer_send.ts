@@ -4,11 +4,10 @@ import { LabError } from "../../base/errors.ts";
 import { formatBytes, formatCount, formatSeconds } from "../../base/units.ts";
 import { cleanPeerName, printable } from "../../catalog/names.ts";
 import { toolIdentity } from "../../peer/context.ts";
-import { loadPeerState } from "../../peer/peer_state.ts";
 import { filesToSend, send } from "../../peer/send.ts";
 import type { CommandContext } from "../context.ts";
 import type { SEND_FLAGS } from "./peer_flags.ts";
-import { peerContext, registrationServer } from "./setting.ts";
+import { peerSetting, registrationServer } from "./setting.ts";
 
 /** Sends files to one peer or to the registration server. */
 export async function run(ctx: CommandContext<typeof SEND_FLAGS>): Promise<void> {
@@ -18,8 +17,7 @@ export async function run(ctx: CommandContext<typeof SEND_FLAGS>): Promise<void>
   const data = await ctx.ensureAccess(folders.data, "read-write", { flag: "--data", folder: "data" });
   const paths: string[] = [];
   for (const path of ctx.args) paths.push(await ctx.ensureAccess(path, "read"));
-  const context = peerContext(ctx);
-  const state = await loadPeerState(data);
+  const { context, state } = await peerSetting(ctx, data);
   const rs = registrationServer(flags.rs, state);
   const files = await filesToSend(paths);
   const total = files.reduce((sum, file) => sum + file.size, 0);

@@ -3,11 +3,13 @@
 import { LabError, messageOf } from "../../base/errors.ts";
 import type { Tell } from "../../peer/control.ts";
 import { loadPeerState } from "../../peer/peer_state.ts";
+import { loadMembership } from "../../peer/membership_file.ts";
+import { joinFirst } from "./joining.ts";
 import { PeerServe } from "../../peer/serve/serve.ts";
 import { peerNameFault, printable } from "../../catalog/names.ts";
 import type { CommandContext } from "../context.ts";
 import type { SERVE_FLAGS } from "./peer_flags.ts";
-import { peerContext, registrationServer } from "./setting.ts";
+import { hostName, memberContext, registrationServer } from "./setting.ts";
 
 type Ctx = CommandContext<typeof SERVE_FLAGS>;
 
@@ -27,25 +29,21 @@ export async function run(ctx: Ctx): Promise<void> {
  */
 export async function startPeer(ctx: Ctx, event: Tell): Promise<PeerServe> {
   const { flags, folders } = ctx;
-  if (flags.classic !== undefined && flags.join !== undefined) {
-    throw new LabError(
-      "usage",
-      "Cannot serve --classic with --join: the course's own programs can't join, so they need an open lab",
-    );
-  }
-  if (flags.join !== undefined) {
-    throw new LabError(
-      "usage",
-      "Joining with a code is not built yet: use a registration server started with rs serve --open",
-    );
-  }
   const fault = flags.name === undefined ? undefined : peerNameFault(flags.name);
   if (fault) throw new LabError("usage", `Cannot use the name ${printable(flags.name!)}: ${fault}`);
   const share = await ctx.ensureAccess(folders.share, "read-write", { flag: "--share" });
   const data = await ctx.ensureAccess(folders.data, "read-write", { flag: "--data", folder: "data" });
   const rs = registrationServer(flags.rs, await loadPeerState(data));
+  const isJoining = flags.join !== undefined || flags.joinFile !== undefined;
+  if (flags.classic !== undefined && (isJoining || await loadMembership(data))) {
+    throw new LabError(
+      "usage",
+      "Cannot serve --classic in a secured lab: the course's own programs can't join, so they need an open lab",
+    );
+  }
+  await joinFirst(ctx, rs, data);
   return await PeerServe.start({
-    context: peerContext(ctx),
+    context: await memberContext(ctx, data),
     rs,
     name: flags.name,
     hostName: hostName(),
@@ -56,15 +54,7 @@ export async function startPeer(ctx: Ctx, event: Tell): Promise<PeerServe> {
     data,
     indexInterval: flags.indexInterval * 1000,
     rate: flags.rate ?? Infinity,
+    acceptOpenBroadcasts: flags.acceptOpenBroadcasts,
     event,
   });
-}
-
-/** This PC's name. */
-export function hostName(): string {
-  try {
-    return Deno.hostname();
-  } catch {
-    return "peer";
-  }
 }

@@ -3,14 +3,13 @@
 import { EXIT, LabError } from "../../base/errors.ts";
 import { formatBytes, formatCount, formatSeconds, type HostPort } from "../../base/units.ts";
 import { printable } from "../../catalog/names.ts";
-import { toolIdentity } from "../../peer/context.ts";
+import { type PeerContext, toolIdentity } from "../../peer/context.ts";
 import { connectRs, queryBroadcasts } from "../../peer/rs_client.ts";
 import type { WireBroadcast, WireBroadcastPeer } from "../../protocol/messages.ts";
 import type { Connection } from "../../transport/connection.ts";
 import type { CommandContext } from "../context.ts";
 import type { BROADCAST_FLAGS } from "./common_flags.ts";
 import { wholeId } from "./rs_broadcasts.ts";
-import { peerContext } from "./setting.ts";
 
 type Ctx = CommandContext<typeof BROADCAST_FLAGS>;
 
@@ -26,8 +25,11 @@ interface End {
 }
 
 /** Has a broadcast offered again, waits for those who are there, and tells how it stands. */
-export async function retryBroadcast(ctx: Ctx, rs: HostPort, wanted: string): Promise<number> {
-  const context = peerContext(ctx);
+export async function retryBroadcast(
+  ctx: Ctx,
+  { rs, context }: { rs: HostPort; context: PeerContext },
+  wanted: string,
+): Promise<number> {
   const began = ctx.clock.monotonic();
   const connection = await connectRs(rs, toolIdentity(context), context, { signal: ctx.signal });
   try {

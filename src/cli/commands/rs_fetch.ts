@@ -7,8 +7,7 @@ import { collectAll, EVERYBODY } from "./collect.ts";
 import type { ASK_FLAGS } from "./common_flags.ts";
 import { FetchReport } from "./fetch_report.ts";
 import type { RS_FETCH_FLAGS } from "./rs_flags.ts";
-import { rsAddress } from "./rs_setting.ts";
-import { peerContext } from "./setting.ts";
+import { rsSetting } from "./rs_setting.ts";
 
 /** Fetches files from whoever holds them. */
 export async function run(ctx: CommandContext<typeof RS_FETCH_FLAGS>): Promise<number | void> {
@@ -16,8 +15,7 @@ export async function run(ctx: CommandContext<typeof RS_FETCH_FLAGS>): Promise<n
   const folder = flags.out === undefined
     ? await ctx.ensureAccess(folders.share, "read-write", { flag: "--out" })
     : await ctx.ensureAccess(flags.out, "read-write", { flag: "--out" });
-  const rs = await rsAddress(ctx as unknown as CommandContext<typeof ASK_FLAGS>);
-  const context = peerContext(ctx);
+  const { rs, context } = await rsSetting(ctx as unknown as CommandContext<typeof ASK_FLAGS>);
   const common = { rs, identity: toolIdentity(context, "rs"), context, cookie: undefined, folder };
   if (flags.from === EVERYBODY) return await collectAll(ctx, common);
   const report = new FetchReport(ctx);

@@ -4,7 +4,10 @@ import type { Flags } from "../flags.ts";
 import { ASK_FLAGS, BROADCAST_FLAGS, LIST_FLAGS } from "./common_flags.ts";
 
 export const RS_SERVE_FLAGS = {
-  open: { type: "boolean", help: "anybody on the network may register: for demonstrations" },
+  open: {
+    type: "boolean",
+    help: "no codes, no encryption, anybody may take part: for demonstrations and for Wireshark",
+  },
   host: { type: "string", value: "ADDR", default: "0.0.0.0", help: "address to listen on" },
   port: { type: "port", value: "PORT", default: "23475", help: "port to listen on" },
   classic: { type: "port", value: "PORT", help: "answer the course's own programs there; with --open only" },
@@ -58,3 +61,27 @@ export const RS_BROADCASTS_FLAGS = {
 } as const satisfies Flags;
 
 export const RS_BROADCAST_FLAGS = { ...BROADCAST_FLAGS, ...ASK_FLAGS } as const satisfies Flags;
+
+/** Flag of the commands about the lab's membership: they work on the data folder. */
+export const LAB_FLAGS = { data: ASK_FLAGS.data } as const satisfies Flags;
+
+export const INVITE_FLAGS = {
+  role: {
+    type: "string",
+    value: "ROLE",
+    choices: ["member", "lead"],
+    default: "member",
+    help: "member: share, fetch, send to the server; lead: broadcast and collect too",
+  },
+  expires: { type: "duration", value: "TIME", default: "2h", help: "how long the code holds" },
+  uses: {
+    type: "number",
+    value: "N",
+    min: 1,
+    shownDefault: "any number",
+    help: "how many PCs may join with it",
+  },
+  ...LAB_FLAGS,
+} as const satisfies Flags;
+
+export const MEMBERS_FLAGS = { ...LIST_FLAGS, ...LAB_FLAGS } as const satisfies Flags;

@@ -8,12 +8,15 @@ import { type ControlCommand, lockDataFolder, openControl } from "../../peer/con
 import { ContentStore, type LocalFiles } from "../../peer/serve/content_store.ts";
 import { peerHandler } from "../../peer/serve/handlers.ts";
 import { offerHandler } from "../../peer/serve/offers.ts";
+import type { PeerContext } from "../../peer/context.ts";
+import { SecuredLab } from "../../registry/lab.ts";
 import { type RegistryServer, startRegistry } from "../../registry/server.ts";
 import { Root } from "../../storage/root.ts";
 import type { Handler } from "../../transport/connection.ts";
 import { RateLimiter } from "../../transport/rate.ts";
 import type { CommandContext } from "../context.ts";
 import type { RS_SERVE_FLAGS } from "./rs_flags.ts";
+import { labCommands } from "./rs_lab.ts";
 import { peerContext } from "./setting.ts";
 
 type Ctx = CommandContext<typeof RS_SERVE_FLAGS>;
@@ -27,21 +30,22 @@ export async function run(ctx: Ctx): Promise<void> {
       "Cannot serve --classic without --open: the course's own programs can't join with a code, so they need an open lab",
     );
   }
-  if (!flags.open) {
-    throw new LabError(
-      "usage",
-      "Joining with a code is not built yet: start with rs serve --open, and only in a network where you trust everybody",
-    );
-  }
   if (flags.httpPort !== undefined) output.note("The page is not built yet: --http-port has no effect");
   const data = await ctx.ensureAccess(folders.data, "read-write", { flag: "--data", folder: "data" });
   const lock = lockDataFolder(Root.open(data, "write").path, "rs");
   try {
-    const context = peerContext(ctx);
-    const server = await start(ctx, data);
+    const lab = await labFor(ctx, data);
+    const context = { ...peerContext(ctx), security: lab?.security };
+    const server = await start(ctx, data, context, lab);
     const { host, port } = server.address;
     const serves = { host, port };
-    const control = await openControl({ data, role: "rs", serves, context, commands: commands(server) });
+    const control = await openControl({
+      data,
+      role: "rs",
+      serves,
+      context,
+      commands: { ...commands(server), ...lab ? labCommands(lab) : {} },
+    });
     const { classicPort } = server;
     output.json({
       event: "listening",
@@ -50,9 +54,11 @@ export async function run(ctx: Ctx): Promise<void> {
       port,
       ...(classicPort === undefined ? {} : { classicPort }),
     });
-    log.warn(
-      "Open mode: anybody on this network may register, fetch and send; use it for demonstrations only",
-    );
+    if (!lab) {
+      log.warn(
+        "OPEN MODE: anybody on this network may register, fetch, send and read along; for demonstrations only",
+      );
+    } else if (lab.isNew) await tellFirst(ctx, lab);
     log.info(`Listening on ${formatHostPort(serves)}, data in ${data}`);
     if (classicPort !== undefined) log.info(`Answers the course's own programs on port ${classicPort}`);
     await new Promise<void>((resolve) => {
@@ -77,8 +83,7 @@ function commands(server: RegistryServer): Record<string, ControlCommand> {
 }
 
 /** Answers whoever fetches a broadcast that this server has taken over: manifests and pieces, nothing else. */
-function ownFiles(ctx: Ctx, find: LocalFiles, port: () => number): Handler {
-  const context = peerContext(ctx);
+function ownFiles(ctx: Ctx, context: PeerContext, find: LocalFiles, port: () => number): Handler {
   const contents = new ContentStore(find, undefined, context.clock);
   const tidy = context.clock.every(5_000, () => contents.tidy());
   ctx.signal.addEventListener("abort", () => {
@@ -97,9 +102,31 @@ function ownFiles(ctx: Ctx, find: LocalFiles, port: () => number): Handler {
   });
 }
 
-async function start(ctx: Ctx, data: string): Promise<RegistryServer> {
+/** The lab of this data folder; none in open mode, and then there must be none. */
+async function labFor(ctx: Ctx, data: string): Promise<SecuredLab | undefined> {
+  if (!ctx.flags.open) return await SecuredLab.open({ data, clock: ctx.clock, log: ctx.log });
+  if (!await SecuredLab.isIn(data)) return undefined;
+  throw new LabError(
+    "not_permitted",
+    `Cannot open the lab in ${ctx.folders.data} to anybody: it is secured; for a demonstration choose another folder with --data`,
+  );
+}
+
+/** The first join code; printed, since without one nobody gets in. */
+async function tellFirst({ output }: Ctx, lab: SecuredLab): Promise<void> {
+  const invitation = await lab.invite({ role: "member" });
+  output.json({ event: "invite", ...invitation });
+  output.line(`Join code (2 hours, any number of PCs): ${invitation.code}`);
+  output.line("On each PC, once: peer serve --rs THIS-PC --join CODE. Another code: rs invite");
+}
+
+async function start(
+  ctx: Ctx,
+  data: string,
+  context: PeerContext,
+  lab: SecuredLab | undefined,
+): Promise<RegistryServer> {
   const { flags, output, log } = ctx;
-  const context = peerContext(ctx);
   const onOffer = offerHandler({
     context,
     name: () => "rs",
@@ -120,8 +147,14 @@ async function start(ctx: Ctx, data: string): Promise<RegistryServer> {
     ...(flags.classic === undefined ? {} : { classic: flags.classic }),
     data: { dir: data },
     ttlSeconds: flags.ttl,
+    admission: lab,
     onOffer,
-    onOther: ownFiles(ctx, (sha256, name) => server.ownFile(sha256, name), () => server.address.port),
+    onOther: ownFiles(
+      ctx,
+      context,
+      (sha256, name) => server.ownFile(sha256, name),
+      () => server.address.port,
+    ),
     share: resolve(ctx.folders.share),
   });
   return server;

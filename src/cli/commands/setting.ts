@@ -3,7 +3,8 @@
 import { LabError } from "../../base/errors.ts";
 import { type HostPort, parseHostPort } from "../../base/units.ts";
 import type { PeerContext } from "../../peer/context.ts";
-import type { PeerState } from "../../peer/peer_state.ts";
+import { loadMembership } from "../../peer/membership_file.ts";
+import { loadPeerState, type PeerState } from "../../peer/peer_state.ts";
 import { Watchdog } from "../../transport/watchdog.ts";
 import type { CommandContext } from "../context.ts";
 import { VERSION } from "../version.ts";
@@ -23,6 +24,34 @@ export function peerContext(
 }
 
 /**
+ * The same, with this PC's membership where it has joined a secured lab.
+ *
+ * @param data absolute path of the data folder; reading it must have been granted.
+ * @throws {LabError} "not_permitted" when the membership is damaged.
+ */
+export async function memberContext(
+  ctx: Pick<CommandContext, "clock" | "random" | "log" | "program">,
+  data: string,
+): Promise<PeerContext> {
+  const security = await loadMembership(data, { isServer: ctx.program === "rs" });
+  return { ...peerContext(ctx), security };
+}
+
+/**
+ * What a command of `peer` works with: its context, and what this PC remembers. In a secured lab name and cookie are those
+ * of its membership.
+ */
+export async function peerSetting(
+  ctx: Pick<CommandContext, "clock" | "random" | "log" | "program">,
+  data: string,
+): Promise<{ context: PeerContext; state: PeerState }> {
+  const context = await memberContext(ctx, data);
+  const state = await loadPeerState(data);
+  const { self } = context.security ?? {};
+  return { context, state: self ? { ...state, name: self.name, cookie: self.id } : state };
+}
+
+/**
  * Which registration server to ask.
  *
  * @throws {LabError} "usage" when none is known.
@@ -34,4 +63,13 @@ export function registrationServer(flag: HostPort | undefined, state: PeerState)
     "usage",
     "Which registration server? None is known on this PC yet: say it with --rs HOST[:PORT]",
   );
+}
+
+/** This PC's name. */
+export function hostName(): string {
+  try {
+    return Deno.hostname();
+  } catch {
+    return "peer";
+  }
 }

@@ -13,8 +13,10 @@ import { cleanPeerName, nameFault, peerNameFault, printable } from "../../catalo
 import type { Message, MessageOf, WireFile } from "../../protocol/messages.ts";
 import { Root } from "../../storage/root.ts";
 import type { Exchange } from "../../transport/exchange.ts";
+import { RS_NAME } from "../../protocol/secured.ts";
 import type { Identity } from "../../transport/handshake.ts";
 import type { Background } from "../broadcast/background.ts";
+import type { Member } from "../../transport/security.ts";
 import { type PeerContext, toolIdentity } from "../context.ts";
 import type { FetchedFile } from "../fetch/content_run.ts";
 import { toHolder } from "../rs_client.ts";
@@ -45,6 +47,8 @@ export interface OfferReceiver {
   background?: Background;
   /** What a broadcast needs; without it broadcasts are refused. */
   broadcast?: Omit<BroadcastJob, "stripes">;
+  /** In an open lab: take broadcasts, from whomever. */
+  acceptOpenBroadcasts?: boolean;
 }
 
 /** Offers being received at once; more are told to come back. */
@@ -80,12 +84,13 @@ export function offerHandler(
 ): (message: Message, exchange: Exchange) => Promise<void> {
   const running = new Map<string, Progress>();
   return async (message, exchange) => {
-    if (message.kind === "Withdraw") return withdraw(running, message.id);
+    if (message.kind === "Withdraw") {
+      demandLead(receiver, exchange);
+      return withdraw(running, message.id);
+    }
     if (message.kind !== "Offer") throw new LabError("unsupported", `${message.kind} is not known here`);
     const isBroadcast = message.purpose === "broadcast";
-    if (isBroadcast && !receiver.broadcast) {
-      throw new LabError("unsupported", "Broadcasts are not taken here");
-    }
+    if (isBroadcast) demandLead(receiver, exchange);
     const incoming = await gather(receiver, message, exchange);
     const key = isBroadcast ? `broadcast ${keyOf(incoming)}` : receiver.context.random.id(8);
     const progress = await joined(running.get(key), message.id) ?? running.get(key) ??
@@ -107,6 +112,20 @@ function withdraw(running: ReadonlyMap<string, Progress>, id: string): void {
   for (const progress of running.values()) {
     if (progress.id === id) progress.stop.abort(new LabError("interrupted", "It was withdrawn"));
   }
+}
+
+/** Whoever may put a file on every PC commands the lab; in an open one that would be anybody. */
+function demandLead(receiver: OfferReceiver, { connection }: Exchange): void {
+  const { member } = connection;
+  if (!receiver.broadcast) throw new LabError("unsupported", "Broadcasts are not taken here");
+  if (member ? member.role === "lead" : receiver.acceptOpenBroadcasts) return;
+  const why = member
+    ? `${printable(member.name)} joined as a member, and that takes a lead`
+    : "this lab is open to anybody; start peer serve with --accept-open-broadcasts to take them all the same";
+  receiver.context.log.warn(
+    `A broadcast from ${member ? printable(member.name) : connection.title} was refused`,
+  );
+  throw new LabError("not_permitted", `Broadcasts are refused here: ${why}`);
 }
 
 function admit(running: Map<string, Progress>, key: string, start: () => Progress): Progress {
@@ -145,7 +164,7 @@ async function gather(
   offer: MessageOf<"Offer">,
   exchange: Exchange,
 ): Promise<Incoming> {
-  const from = exchange.connection.member?.name ?? receiver.senderOf?.(exchange, offer) ??
+  const from = nameOf(exchange.connection.member) ?? receiver.senderOf?.(exchange, offer) ??
     (offer.peer === "rs" || !peerNameFault(offer.peer) ? offer.peer : cleanPeerName(offer.peer));
   const { remote, member } = exchange.connection;
   const source: Holder = {
@@ -172,6 +191,11 @@ async function gather(
     background,
     total: files.reduce((sum, file) => sum + file.size, 0),
   };
+}
+
+/** A member offers under its own name; the registration server on behalf of others. */
+function nameOf(member: Member | undefined): string | undefined {
+  return member?.id === RS_NAME ? undefined : member?.name;
 }
 
 /** The source of a broadcast may be a peer that receives others; under this name it is told apart. */

@@ -40,6 +40,7 @@ class World implements AsyncDisposable {
       signal: this.#ending.signal,
       pool: () => this.#pool.borrow(),
       ...(options.takesBroadcasts === false ? {} : {
+        acceptOpenBroadcasts: true,
         broadcast: {
           relay: this.relay,
           whole: () => Promise.resolve(),

@@ -8,8 +8,9 @@ import { TIMEOUTS } from "../../base/limits.ts";
 import { inPages } from "../../base/pages.ts";
 import { formatHostPort, type HostPort } from "../../base/units.ts";
 import type { IndexRow } from "../../catalog/row.ts";
-import type { WireRow } from "../../protocol/messages.ts";
+import type { Message, WireRow } from "../../protocol/messages.ts";
 import type { Connection, Handler } from "../../transport/connection.ts";
+import type { Exchange } from "../../transport/exchange.ts";
 import type { PeerContext } from "../context.ts";
 import { connectRs } from "../rs_client.ts";
 
@@ -38,6 +39,8 @@ export interface RegistrationOptions {
   handler: Handler;
   /** The cookie is used by another PC too: it must be forgotten. */
   cookieTaken: () => void;
+  /** The registration server says no for good, or isn't ours: nothing is tried any more. */
+  refused: (why: LabError) => void;
   /** Called each time, once the index has been told. */
   registered: (registration: Registration) => Promise<void> | void;
 }
@@ -119,6 +122,7 @@ export class RegistrationKeeper {
         await this.#once(signal);
       } catch (cause) {
         if (signal.aborted || this.#leaving) return;
+        if (this.#isFinal(cause)) return this.#o.refused(cause as LabError);
         const fault = messageOf(cause);
         if (fault !== this.#fault) log.warn(`${fault}. Trying again until it works`);
         this.#fault = fault;
@@ -132,12 +136,21 @@ export class RegistrationKeeper {
     }
   }
 
+  /** At the first attempt a server of the wrong mode or lab is a mistake of whoever started this; later an attack, maybe. */
+  #isFinal(cause: unknown): boolean {
+    if (codeOf(cause) !== "not_permitted") return false;
+    if (cause instanceof RemoteError) return this.#o.context.security !== undefined;
+    return this.#registration === undefined;
+  }
+
   /** One connection, from dialling to its end. */
   async #once(signal: AbortSignal): Promise<void> {
     const { context, rs, handler, port, classic, hostName } = this.#o;
     const { name, cookie } = this.#o.self();
     const identity = { role: "peer" as const, name, agent: context.agent };
-    const connection = await connectRs(rs, identity, context, { signal, handler });
+    const heard = (message: Message, exchange: Exchange) =>
+      message.kind === "Revoked" ? this.#revoked(message.ids, exchange) : handler(message, exchange);
+    const connection = await connectRs(rs, identity, context, { signal, handler: heard });
     const end = () => connection.close();
     signal.addEventListener("abort", end, { once: true });
     try {
@@ -162,6 +175,11 @@ export class RegistrationKeeper {
       connection.close();
     }
     throw lost(connection.reason, rs);
+  }
+
+  #revoked(ids: readonly string[], exchange: Exchange): Promise<void> {
+    this.#o.context.security?.revoke(ids);
+    return exchange.send({ kind: "Heard" });
   }
 
   /** What changed while the whole index was being told. */

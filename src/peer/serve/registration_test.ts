@@ -47,6 +47,7 @@ class World implements AsyncDisposable {
       port: 23476,
       rows: () => this.rows,
       handler: () => {},
+      refused: () => {},
       cookieTaken: () => {
         this.cookiesTaken++;
         this.cookie = undefined;

@@ -21,6 +21,8 @@ import { WarmPool } from "../fetch/warm_pool.ts";
 import type { FetchedFile } from "../fetch/content_run.ts";
 import { fetchCommand } from "../fetch/command.ts";
 import type { FetchListener } from "../fetch/engine.ts";
+import type { LabSecurity } from "../../join/lab_security.ts";
+import { saveMembership } from "../membership_file.ts";
 import { loadPeerState, type PeerState, savePeerState } from "../peer_state.ts";
 import { type IndexNews, ShareIndex } from "../share_index.ts";
 import { removeOldParts } from "../../storage/old_parts.ts";
@@ -49,6 +51,8 @@ export interface ServeOptions {
   indexInterval: number;
   /** Bytes per second that are sent at most. */
   rate: number;
+  /** In an open lab: take broadcasts, from whomever. */
+  acceptOpenBroadcasts?: boolean;
   /** Hears what happens, as JSON lines of the contract. */
   event: Tell;
 }
@@ -80,8 +84,10 @@ export class PeerServe {
   #keeper!: RegistrationKeeper;
   #lock: { release(): void };
   #stopTidy = () => {};
+  #stopHearing: (() => void) | undefined;
   #ending = new AbortController();
   #markDone = () => {};
+  #fail: (why: LabError) => void = () => {};
   #claims = new Map<string, FetchedFile>();
   #sent = 0;
   #received = 0;
@@ -115,7 +121,12 @@ export class PeerServe {
       () => ({ role: "peer", name: this.#name, agent: context.agent }),
       context.security,
     );
-    this.done = new Promise((resolve) => this.#markDone = resolve);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.done = promise;
+    this.#markDone = resolve;
+    this.#fail = reject;
+    // Whoever waits for it hears; where nobody does, it's no stray error.
+    promise.catch(() => {});
   }
 
   /**
@@ -135,15 +146,23 @@ export class PeerServe {
   }
 
   get #name(): string {
-    return this.#o.name ?? this.#state.name ?? cleanPeerName(this.#o.hostName);
+    return this.#o.context.security?.self.name ?? this.#o.name ?? this.#state.name ??
+      cleanPeerName(this.#o.hostName);
   }
 
   async #start(): Promise<void> {
     const { context, rs, event } = this.#o;
-    this.#state = { ...await loadPeerState(this.#o.data), rs: formatHostPort(rs) };
+    const { self } = context.security ?? {};
+    this.#state = {
+      ...await loadPeerState(this.#o.data),
+      ...(self ? { name: self.name, cookie: self.id } : {}),
+      rs: formatHostPort(rs),
+    };
     await savePeerState(this.#o.data, this.#state, context.clock);
     this.#offers = this.#offerHandler();
     this.#handler = this.#answers();
+    const { security } = context;
+    this.#stopHearing = security?.onRevoked(() => void this.#keepRevoked(security));
     this.#server = this.#listen();
     const { host, port } = this.#server.address;
     this.#classic = this.#openClassic();
@@ -182,6 +201,10 @@ export class PeerServe {
       handler: (message, exchange) =>
         message.kind === "Withdraw" ? this.#offers(message, exchange) : this.#handler(message, exchange),
       cookieTaken: () => this.#cookieTaken(),
+      refused: (why) => {
+        this.#fail(why);
+        this.close();
+      },
       registered: (registration) => this.#registered(registration),
     });
     await Promise.race([firstScan, context.clock.sleep(FIRST_SCAN, this.#ending.signal).catch(() => {})]);
@@ -191,7 +214,7 @@ export class PeerServe {
 
   /** Leaves the lab and ends. */
   async leave(): Promise<void> {
-    if (this.#ending.signal.aborted) return await this.done;
+    if (this.#ending.signal.aborted) return await this.done.catch(() => {});
     this.#ending.abort(new LabError("interrupted", "This peer is leaving"));
     await this.#keeper?.leave();
     await this.close();
@@ -201,6 +224,7 @@ export class PeerServe {
   async close(): Promise<void> {
     this.#ending.abort(new LabError("interrupted", "This peer is ending"));
     this.#stopTidy();
+    this.#stopHearing?.();
     await this.#keeper?.close();
     await this.#index.close();
     await this.#control?.close();
@@ -212,6 +236,14 @@ export class PeerServe {
     this.#warm.close();
     this.#lock.release();
     this.#markDone();
+  }
+
+  /** Who was put out is still out after a restart, before the registration server says so. */
+  async #keepRevoked({ credentials, revoked }: LabSecurity): Promise<void> {
+    const { clock, log } = this.#o.context;
+    await saveMembership(this.#o.data, { ...credentials, revoked }, clock).catch((cause) =>
+      log.warn(`Cannot keep who is a member no longer: ${messageOf(cause)}`)
+    );
   }
 
   #tidy(): void {
@@ -282,6 +314,7 @@ export class PeerServe {
       received: (file, from) => this.#receivedFile(file, from),
       signal: this.#ending.signal,
       pool: () => this.#warm.borrow(),
+      acceptOpenBroadcasts: this.#o.acceptOpenBroadcasts ?? false,
       sendLimit: this.#rate.rate,
       background: this.#background,
       broadcast: {

@@ -11,16 +11,18 @@ import type { MessageOf, WireBroadcast, WireBroadcastPeer, WireReceipt } from ".
 import type { BroadcastHead, Receipt } from "../broadcast_store.ts";
 import { BROADCASTS_MAX, holds } from "../broadcasts.ts";
 import { type Caller, counted, type Handle, type Registry } from "../state.ts";
-import { unknownCookie } from "./own.ts";
+import { demandLead, unknownCookie } from "./own.ts";
 
 /**
- * The one place that says who may broadcast, withdraw and offer again: in open mode anybody, under a cookie only its own
+ * The one place that says who may broadcast, withdraw and offer again: leads; in open mode anybody, under a cookie only its own
  * peer.
  *
  * @param cookie what the message shows, if anything.
  * @throws {LabError} "unknown_cookie" when nobody has it.
  */
-function demandBroadcaster({ members }: Registry, cookie: string | undefined, _caller: Caller): void {
+function demandBroadcaster({ members }: Registry, cookie: string | undefined, caller: Caller): void {
+  // In a secured lab the connection has shown who it is; a lead's command needn't be registered.
+  if (caller.member) return demandLead("broadcast", caller);
   if (cookie !== undefined && !members.byCookie(cookie)) throw unknownCookie();
 }
 

@@ -16,6 +16,30 @@ export function demandOwn({ members }: Registry, cookie: string, caller: Caller)
   throw unknownCookie();
 }
 
+/**
+ * Nobody acts for another: in a secured lab a cookie is a member's id, and the one that is shown must be the caller's own.
+ *
+ * @throws {LabError} "not_permitted".
+ */
+export function demandOwnCookie(shown: string | undefined, { member }: Caller): void {
+  if (!member || shown === undefined || shown === member.id) return;
+  throw new LabError("not_permitted", "That cookie is another peer's: a member acts for itself only");
+}
+
+/**
+ * In a secured lab only the operator of the registration server and those invited as leads command others.
+ *
+ * @param what the rest of the sentence "Cannot ...".
+ * @throws {LabError} "not_permitted".
+ */
+export function demandLead(what: string, { member }: Caller): void {
+  if (!member || member.role === "lead") return;
+  throw new LabError(
+    "not_permitted",
+    `Cannot ${what}: that takes a lead of this lab, and ${member.name} is a member`,
+  );
+}
+
 /** The error for a cookie that says nothing to this server, on this connection. */
 export function unknownCookie(): LabError {
   return new LabError("unknown_cookie", "No active peer of this connection has that cookie; register first");

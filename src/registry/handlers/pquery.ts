@@ -30,7 +30,10 @@ function pageOf(
   let bytes = 0;
   for (const record of registry.members.list({ all, classic, ...(after === undefined ? {} : { after }) })) {
     if (record.name === leftOut) continue;
-    const peer = toWire(record, addressOf(record, caller), now);
+    const peer = {
+      ...toWire(record, addressOf(record, caller), now),
+      ...(registry.secured ? { id: record.cookie } : {}),
+    };
     bytes += utf8Length(JSON.stringify(peer)) + 1;
     if (peers.length > 0 && (bytes > LIMITS.pageBytes || peers.length >= LIMITS.pageRows)) {
       return { kind: "Peers", peers, next: peers.at(-1)!.name };

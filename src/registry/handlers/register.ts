@@ -22,18 +22,22 @@ export const register: Handle<"Register"> = async (registry, message, caller) =>
   if (current) {
     throw new LabError("failed", `Cannot register twice: this connection is ${current.name}'s; leave first`);
   }
-  const fault = peerNameFault(message.name);
+  // In a secured lab name and cookie are those of the card, whatever it says.
+  const { member } = caller;
+  const name = member?.name ?? message.name;
+  const fault = peerNameFault(name);
   if (fault) {
-    throw new LabError("name_refused", `Cannot register the name "${printable(message.name, 80)}": ${fault}`);
+    throw new LabError("name_refused", `Cannot register the name "${printable(name, 80)}": ${fault}`);
   }
   const claim = {
-    name: message.name,
+    name,
     host: printable(message.host, 255),
     address: normalAddress(caller.remote.host),
     port: message.port,
     ...(message.classic === undefined ? {} : { classic: message.classic }),
   };
-  const registration = members.register(claim, message.cookie, freshCookie(registry), registry.now());
+  const shown = member?.id ?? message.cookie;
+  const registration = members.register(claim, shown, member?.id ?? freshCookie(registry), registry.now());
   await keep(registry, registration);
   const { record, cameBack } = registration;
   const ttl = Math.floor(members.ttl / 1000);

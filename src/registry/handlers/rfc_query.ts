@@ -12,14 +12,14 @@ import { addressOf, askerOf, counted, type Handle } from "../state.ts";
  *
  * @throws {LabError} "not_found" when `from` is no active peer; "usage" when patterns, words or cursor can't be used.
  */
-export const rfcQuery: Handle<"RFCQuery"> = ({ members, holdings }, message, caller) => {
+export const rfcQuery: Handle<"RFCQuery"> = ({ members, holdings, secured }, message, caller) => {
   const { patterns, query, after } = message;
   const from = message.from === undefined ? undefined : demandActive(members, message.from);
   const holderOf = (cookie: string): WireHolder | undefined => {
     const record = cookie === message.cookie ? undefined : members.byCookie(cookie);
-    return record?.active
-      ? { name: record.name, address: addressOf(record, caller), port: record.port }
-      : undefined;
+    if (!record?.active) return undefined;
+    const { name, port } = record;
+    return { name, address: addressOf(record, caller), port, ...(secured ? { id: cookie } : {}) };
   };
   const reply = queryPage(holdings, { patterns, query, from, after }, holderOf);
   const asker = askerOf(members.byCookie(message.cookie ?? caller.cookie ?? ""), caller);

@@ -20,9 +20,9 @@ import type { CommandContext } from "../../context.ts";
 import type { CommandModule } from "../../spec.ts";
 import type { Flags } from "../../flags.ts";
 import { RS_PORT } from "../common_flags.ts";
-import { hostName, startPeer } from "../peer_serve.ts";
+import { startPeer } from "../peer_serve.ts";
 import type { MENU_FLAGS, SERVE_FLAGS } from "../peer_flags.ts";
-import { peerContext } from "../setting.ts";
+import { hostName, peerContext, peerSetting } from "../setting.ts";
 import { MenuLog } from "./menu_log.ts";
 import type { ServeStatus } from "./texts.ts";
 
@@ -63,7 +63,15 @@ export class Session {
   }
 
   get #context(): PeerContext {
-    return peerContext(this.#as("menu", [], {}, this.#ctx.signal) as unknown as CommandContext);
+    return peerContext(this.#plain());
+  }
+
+  async #memberContext(): Promise<PeerContext> {
+    return (await peerSetting(this.#plain(), this.data)).context;
+  }
+
+  #plain(): CommandContext {
+    return this.#as("menu", [], {}, this.#ctx.signal) as unknown as CommandContext;
   }
 
   /** How the serve on this data folder is doing; undefined when none runs. */
@@ -99,7 +107,8 @@ export class Session {
    * @throws {LabError} "unreachable".
    */
   async useRs(rs: HostPort, signal: AbortSignal): Promise<void> {
-    const connection = await connectRs(rs, toolIdentity(this.#context), this.#context, { signal });
+    const context = await this.#memberContext();
+    const connection = await connectRs(rs, toolIdentity(context), context, { signal });
     connection.close();
     this.#said = rs;
   }
@@ -125,7 +134,7 @@ export class Session {
     });
     this.#own = own;
     this.#ownName = name;
-    own.done.then(() => {
+    own.done.catch((thrown) => this.log.error(messageOf(thrown))).then(() => {
       if (this.#own === own) {
         this.log.news(`${printable(this.#ownName)} has left: nothing is shared any more`);
       }
@@ -205,9 +214,9 @@ export class Session {
   }
 
   async #access(signal: AbortSignal): Promise<NetworkAccess> {
-    const [state, rs] = [await loadPeerState(this.data), await this.rs()];
+    const rs = await this.rs();
     if (!rs) throw new LabError("usage", "No registration server is known yet");
-    const context = this.#context;
+    const { context, state } = await peerSetting(this.#plain(), this.data);
     const identity = toolIdentity(context, state.name);
     return { rs, identity, context, cookie: state.cookie, data: this.data, signal };
   }

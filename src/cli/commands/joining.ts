@@ -1,0 +1,71 @@
+/** `--join`: where the code comes from, and joining before the serve begins. */
+
+import { LabError, messageOf } from "../../base/errors.ts";
+import { formatHostPort, type HostPort } from "../../base/units.ts";
+import { cleanPeerName, printable } from "../../catalog/names.ts";
+import { parseCode } from "../../join/code.ts";
+import { fromPem } from "../../join/keys.ts";
+import { isAuthority } from "../../join/request.ts";
+import { joinLab } from "../../peer/join.ts";
+import { loadMembership, saveMembership } from "../../peer/membership_file.ts";
+import { loadPeerState } from "../../peer/peer_state.ts";
+import { Root } from "../../storage/root.ts";
+import type { CommandContext } from "../context.ts";
+import type { SERVE_FLAGS } from "./peer_flags.ts";
+import { hostName, peerContext } from "./setting.ts";
+
+type Ctx = CommandContext<typeof SERVE_FLAGS>;
+
+/** Bytes of a code that are read; a code has 29 with its dashes. */
+const CODE_BYTES = 256;
+
+/**
+ * Joins a lab if a code was given; once a PC has joined that lab, the code says nothing new.
+ *
+ * @throws {LabError} "not_permitted" when the code isn't good.
+ */
+export async function joinFirst(ctx: Ctx, rs: HostPort, data: string): Promise<void> {
+  const code = await codeOf(ctx);
+  if (code === undefined) return;
+  const { fingerprint } = parseCode(code);
+  const before = await loadMembership(data);
+  if (before && await isAuthority(fromPem(before.credentials.authority), fingerprint)) {
+    ctx.log.info("This PC has joined that lab already; the code isn't needed");
+    return;
+  }
+  const name = ctx.flags.name ?? (await loadPeerState(data)).name ?? cleanPeerName(hostName());
+  const credentials = await joinLab({ rs, code, name, signal: ctx.signal }, peerContext(ctx));
+  Root.open(data, "write");
+  await saveMembership(data, credentials, ctx.clock);
+  const { card } = credentials;
+  ctx.log.info(`Joined the lab of ${formatHostPort(rs)} as ${printable(card.name)}, ${card.role}`);
+}
+
+async function codeOf({ flags, ensureAccess }: Ctx): Promise<string | undefined> {
+  const { join, joinFile } = flags;
+  if (joinFile !== undefined) {
+    const path = await ensureAccess(joinFile, "read", { flag: "--join-file", folder: "data" });
+    const file = await Deno.open(path).catch((cause) => {
+      throw new LabError("failed", `Cannot read the join code: ${messageOf(cause)}`, { cause });
+    });
+    try {
+      return await firstBytes(file);
+    } finally {
+      file.close();
+    }
+  }
+  return join === "-" ? await firstBytes(Deno.stdin) : join;
+}
+
+/** The first line, or what there is of it. */
+async function firstBytes(source: { read(into: Uint8Array): Promise<number | null> }): Promise<string> {
+  const bytes = new Uint8Array(CODE_BYTES);
+  let filled = 0;
+  while (filled < bytes.length) {
+    const n = await source.read(bytes.subarray(filled));
+    if (n === null) break;
+    filled += n;
+    if (bytes.subarray(0, filled).includes(10)) break;
+  }
+  return new TextDecoder().decode(bytes.subarray(0, filled)).split("\n")[0]!;
+}

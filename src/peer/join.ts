@@ -1,0 +1,85 @@
+/** Joining a secured lab with a code: once on each PC. */
+
+import { LabError } from "../base/errors.ts";
+import type { HostPort } from "../base/units.ts";
+import { type JoinCode, parseCode } from "../join/code.ts";
+import type { Credentials } from "../join/credentials.ts";
+import { exportPrivate, exportPublic, fromBase64, fromPem, generateKeys } from "../join/keys.ts";
+import { LabSecurity } from "../join/lab_security.ts";
+import { isAuthority, makeJoin } from "../join/request.ts";
+import type { MessageOf } from "../protocol/messages.ts";
+import { RS_NAME } from "../protocol/secured.ts";
+import { Connection } from "../transport/connection.ts";
+import { helloOf } from "../transport/handshake.ts";
+import { askAuthority } from "../transport/stranger.ts";
+import { dialTcp } from "../transport/tcp.ts";
+import type { PeerContext } from "./context.ts";
+
+/** What joining takes. */
+export interface JoinRequest {
+  rs: HostPort;
+  /** As somebody typed it. */
+  code: string;
+  /** The name that this PC would like. */
+  name: string;
+  signal: AbortSignal;
+}
+
+/**
+ * Joins a lab.
+ *
+ * @returns what makes this PC a member; to be kept.
+ * @throws {LabError} "not_permitted" when the code or the server is the wrong one; "unreachable".
+ */
+export async function joinLab(request: JoinRequest, context: PeerContext): Promise<Credentials> {
+  const { rs, signal } = request;
+  const code = parseCode(request.code);
+  const { clock, agent } = context;
+  const authority = await askAuthority(rs, { clock, agent, signal });
+  await demandAuthority(authority, code);
+  const keys = await generateKeys();
+  const wish = { name: request.name, key: await exportPublic(keys.publicKey) };
+  const tls = { name: RS_NAME, authority };
+  const connection = new Connection(await dialTcp(rs, { clock, signal, tls }), {
+    ...context,
+    side: "dialer",
+  });
+  let joined: MessageOf<"Joined">;
+  try {
+    const exchange = connection.open(helloOf({ role: "tool", agent }));
+    const { nonce } = await exchange.expect("Challenge");
+    const proofs = { secret: code.secret, own: keys.privateKey };
+    exchange.send({ kind: "Join", ...await makeJoin(wish, proofs, { nonce, authority }) });
+    joined = await exchange.expect("Joined");
+  } finally {
+    connection.close();
+  }
+  const { authorityKey, certificate, card } = joined;
+  const key = await exportPrivate(keys.privateKey);
+  const credentials: Credentials = { authority, authorityKey, certificate, key, card, revoked: [] };
+  if (card.key !== wish.key || !contains(fromPem(authority), fromBase64(authorityKey))) {
+    throw new LabError("protocol", "Cannot join: the registration server answered with somebody else's card");
+  }
+  // Judges the rest: the authority's signature on our card.
+  await LabSecurity.from(credentials);
+  return credentials;
+}
+
+async function demandAuthority(authority: string, { fingerprint }: JoinCode): Promise<void> {
+  const isRight = await Promise.resolve().then(() => isAuthority(fromPem(authority), fingerprint)).catch(() =>
+    false
+  );
+  if (isRight) return;
+  throw new LabError(
+    "not_permitted",
+    "Cannot join: this code is another lab's, or somebody stands between this PC and the registration server; nothing was told to it",
+  );
+}
+
+/** An Ed25519 key's SPKI stands in a certificate as it is. */
+function contains(certificate: Uint8Array, spki: Uint8Array): boolean {
+  for (let at = 0; at + spki.length <= certificate.length; at++) {
+    if (spki.every((byte, i) => certificate[at + i] === byte)) return true;
+  }
+  return false;
+}

@@ -1,0 +1,208 @@
+/**
+ * A secured lab as its registration server keeps it: the authority, who was invited, who has joined; in the data folder,
+ * readable by its owner only where the system knows owners.
+ *
+ *     authority.json    the authority with its private key: whoever has it owns the lab
+ *     members.json      invitations in force, and members
+ *     membership.json   the server's own membership; the commands of `rs` on this PC use it too
+ *
+ * Rule: what was promised is on disk before it's promised.
+ */
+
+import { join } from "@std/path";
+import type { Clock } from "../base/clock.ts";
+import { LabError } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
+import { nameKey, peerNameFault, printable } from "../catalog/names.ts";
+import * as v from "../deps/valibot.ts";
+import { type Authority, authoritySchema, certify, createAuthority } from "../join/authority.ts";
+import type { Role } from "../join/card.ts";
+import { FINGERPRINT_BYTES, formatCode, SECRET_BYTES } from "../join/code.ts";
+import { type Credentials, credentialsSchema, MEMBERSHIP_FILE } from "../join/credentials.ts";
+import { exportPrivate, exportPublic, fromPem, generateKeys, memberId } from "../join/keys.ts";
+import { LabSecurity } from "../join/lab_security.ts";
+import { type Invite, type MemberRecord, Membership } from "../join/membership.ts";
+import { fingerprintOf, hasKey, knowsSecret } from "../join/request.ts";
+import { Tries } from "../join/tries.ts";
+import type { MessageOf } from "../protocol/messages.ts";
+import { RS_NAME } from "../protocol/secured.ts";
+import { readJson, writeAtomic } from "../storage/atomic.ts";
+import type { Admission } from "../transport/security.ts";
+import { normalAddress } from "./address.ts";
+
+const AUTHORITY_FILE = "authority.json";
+const MEMBERS_FILE = "members.json";
+
+/** How long a join code holds unless told, milliseconds. */
+export const INVITE_LASTS = 2 * 3600_000;
+
+/** What whoever invites gets to show. */
+export interface Invitation {
+  code: string;
+  role: Role;
+  /** ISO 8601 UTC. */
+  expires: string;
+}
+
+/** A secured lab. */
+export class SecuredLab implements Admission {
+  #tries = new Tries();
+  #changes = 0;
+  #kept = 0;
+  #keeping: Promise<void> = Promise.resolve();
+
+  private constructor(
+    private o: { data: string; clock: Clock; log: Logger },
+    private secret: Authority,
+    readonly membership: Membership,
+    /** The server's own membership. */
+    readonly security: LabSecurity,
+    /** True when this opening has made the lab. */
+    readonly isNew: boolean,
+  ) {}
+
+  /** Tells whether a data folder holds a secured lab. */
+  static async isIn(data: string): Promise<boolean> {
+    return await readJson(join(data, AUTHORITY_FILE)) !== undefined;
+  }
+
+  /**
+   * Opens the lab of a data folder; makes it if there's none.
+   *
+   * @throws {LabError} "failed" when what is there is damaged: a new lab in its place would lock everybody out.
+   */
+  static async open(options: { data: string; clock: Clock; log: Logger }): Promise<SecuredLab> {
+    const { data, clock } = options;
+    Deno.mkdirSync(data, { recursive: true });
+    const isNew = !await SecuredLab.isIn(data);
+    if (isNew) await found(data, clock);
+    const authority = v.safeParse(authoritySchema, await readJson(join(data, AUTHORITY_FILE)));
+    const own = v.safeParse(credentialsSchema, await readJson(join(data, MEMBERSHIP_FILE)));
+    if (!authority.success || !own.success) {
+      throw new LabError(
+        "failed",
+        `Cannot open the lab in ${data}: ${AUTHORITY_FILE} or ${MEMBERSHIP_FILE} is damaged; put back a copy of them`,
+      );
+    }
+    const membership = Membership.fromJSON(await readJson(join(data, MEMBERS_FILE)));
+    const credentials = { ...own.output, revoked: membership.revoked };
+    const security = await LabSecurity.from(credentials, { isServer: true });
+    return new SecuredLab(options, authority.output, membership, security, isNew);
+  }
+
+  /** The authority's certificate, PEM. */
+  get authority(): string {
+    return this.secret.certificate;
+  }
+
+  /** Makes a join code. */
+  async invite(wanted: { role: Role; lasts?: number; uses?: number | undefined }): Promise<Invitation> {
+    const { role, lasts = INVITE_LASTS, uses } = wanted;
+    const secret = crypto.getRandomValues(new Uint8Array(SECRET_BYTES));
+    const made = this.membership.invite({ secret, role, lasts, uses }, this.o.clock.now());
+    await this.#keep();
+    const fingerprint = await fingerprintOf(fromPem(this.secret.certificate), FINGERPRINT_BYTES);
+    return { code: formatCode({ fingerprint, secret }), role, expires: new Date(made.expires).toISOString() };
+  }
+
+  /** Puts a member out, at once; `security` tells whoever listens. */
+  async revoke(who: string): Promise<MemberRecord> {
+    if (nameKey(who) === RS_NAME || who === this.security.self.id) {
+      throw new LabError("usage", "Cannot revoke rs: it is the registration server itself");
+    }
+    const member = this.membership.revoke(who, this.o.clock.now());
+    this.security.revoke([member.id]);
+    await this.#keep();
+    this.o.log.warn(`Revoked   ${printable(member.name)}: it is a member no longer`);
+    return member;
+  }
+
+  /** Lets a newcomer in, or doesn't. */
+  async admit(asked: MessageOf<"Join">, nonce: string, from: string): Promise<MessageOf<"Joined">> {
+    const { clock, log } = this.o;
+    const address = normalAddress(from);
+    try {
+      const invite = await this.#judge(asked, nonce, address);
+      const who = { id: await memberId(asked.key), name: asked.name, address };
+      const member = this.membership.join(invite, who, clock.now());
+      await this.#keep();
+      const { certificate, card } = await certify(this.secret, { ...member, key: asked.key });
+      log.info(`Joined    ${printable(member.name)} (${address}) as ${member.role}`);
+      return { kind: "Joined", authorityKey: this.secret.publicKey, certificate, card };
+    } catch (thrown) {
+      log.warn(
+        `Join      ${address} was refused: ${thrown instanceof LabError ? thrown.message : "a fault"}`,
+      );
+      throw thrown;
+    }
+  }
+
+  /** The invitation whose secret the newcomer knows. */
+  async #judge(asked: MessageOf<"Join">, nonce: string, address: string): Promise<Invite> {
+    const { clock } = this.o;
+    const ended = this.#tries.begin(address, clock.now());
+    if (!ended) {
+      throw new LabError(
+        "not_permitted",
+        "Cannot join: too many wrong join codes came from this PC; wait a minute",
+      );
+    }
+    let isRight = false;
+    try {
+      const invite = await this.#find(asked, nonce);
+      isRight = true;
+      return invite;
+    } finally {
+      ended(isRight);
+    }
+  }
+
+  async #find(asked: MessageOf<"Join">, nonce: string): Promise<Invite> {
+    const fault = peerNameFault(asked.name);
+    if (fault) throw new LabError("name_refused", `Cannot join as ${printable(asked.name, 80)}: ${fault}`);
+    const context = { nonce, authority: this.secret.certificate };
+    if (await hasKey(asked, context)) {
+      for (const { invite, secret } of this.membership.open(this.o.clock.now())) {
+        if (await knowsSecret(asked, secret, context)) return invite;
+      }
+    }
+    throw new LabError(
+      "not_permitted",
+      "Cannot join: the join code is wrong, has expired or is used up; rs invite prints a new one",
+    );
+  }
+
+  /** Writes members.json; changes that come while it's being written go into one more writing. */
+  #keep(): Promise<void> {
+    const change = ++this.#changes;
+    const done = this.#keeping.then(async () => {
+      if (this.#kept >= change) return;
+      const now = this.#changes;
+      await writeSecret(this.o.data, MEMBERS_FILE, this.membership, this.o.clock);
+      this.#kept = now;
+    });
+    this.#keeping = done.catch(() => {});
+    return done;
+  }
+}
+
+/** Makes a lab. The authority's file comes last: with it the lab is there. */
+async function found(data: string, clock: Clock): Promise<void> {
+  const authority = await createAuthority();
+  const keys = await generateKeys();
+  const key = await exportPublic(keys.publicKey);
+  const own: Credentials = {
+    ...await certify(authority, { name: RS_NAME, role: "lead", key, isServer: true }),
+    authority: authority.certificate,
+    authorityKey: authority.publicKey,
+    key: await exportPrivate(keys.privateKey),
+    revoked: [],
+  };
+  await writeSecret(data, MEMBERS_FILE, new Membership(), clock);
+  await writeSecret(data, MEMBERSHIP_FILE, own, clock);
+  await writeSecret(data, AUTHORITY_FILE, authority, clock);
+}
+
+async function writeSecret(data: string, name: string, value: unknown, clock: Clock): Promise<void> {
+  await writeAtomic(join(data, name), JSON.stringify(value, null, 2) + "\n", { clock, mode: 0o600 });
+}

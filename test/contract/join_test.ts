@@ -1,0 +1,138 @@
+/** Joining over real sockets, newcomer and registration server in one process: a whole lab at once, and who is kept out. */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { systemClock } from "../../src/base/clock.ts";
+import { LabError } from "../../src/base/errors.ts";
+import { systemRandom } from "../../src/base/random.ts";
+import { LabSecurity } from "../../src/join/lab_security.ts";
+import type { PeerContext } from "../../src/peer/context.ts";
+import { joinLab } from "../../src/peer/join.ts";
+import { connectRs } from "../../src/peer/rs_client.ts";
+import { SecuredLab } from "../../src/registry/lab.ts";
+import { MemoryStore } from "../../src/registry/memory_store.ts";
+import { startRegistry } from "../../src/registry/server.ts";
+import { Watchdog } from "../../src/transport/watchdog.ts";
+
+const clock = systemClock;
+const quiet = () => {};
+const context: PeerContext = {
+  clock,
+  random: systemRandom,
+  log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+  watchdog: new Watchdog(clock),
+  agent: "test",
+};
+const signal = new AbortController().signal;
+
+/** A registration server of a fresh lab. */
+async function serve() {
+  const data = await Deno.makeTempDir({ prefix: "labswarm-" });
+  const lab = await SecuredLab.open({ data, ...context });
+  const server = await startRegistry({
+    ...context,
+    host: "127.0.0.1",
+    port: 0,
+    data: { store: new MemoryStore() },
+    ttlSeconds: 7200,
+    security: lab.security,
+    admission: lab,
+  });
+  const join = async (name: string, code: string) =>
+    await LabSecurity.from(await joinLab({ rs: server.address, code, name, signal }, context));
+  const link = (security: LabSecurity) =>
+    connectRs(server.address, { role: "peer", name: "whoever", agent: "test" }, { ...context, security });
+  return {
+    lab,
+    server,
+    join,
+    link,
+    data,
+    async [Symbol.asyncDispose]() {
+      await server.close();
+      await Deno.remove(data, { recursive: true });
+    },
+  };
+}
+
+Deno.test("32 PCs of one host name join at once; each has a name and an id of its own, kept on disk", async () => {
+  await using rs = await serve();
+  const { code } = await rs.lab.invite({ role: "member" });
+  const members = await Promise.all(Array.from({ length: 32 }, () => rs.join("pc", code)));
+  assertEquals(new Set(members.map(({ self }) => self.id)).size, 32);
+  assertEquals(new Set(members.map(({ self }) => self.name)).size, 32);
+  const again = await SecuredLab.open({ data: rs.data, ...context });
+  assertEquals(again.isNew, false);
+  assertEquals(again.membership.toJSON(), rs.lab.membership.toJSON());
+  assertEquals(again.membership.members.length, 32);
+  const link = await rs.link(members[0]!);
+  const registered = await link.request(
+    { kind: "Register", name: "other", host: "h", port: 1 },
+    "Registered",
+  );
+  assertEquals([registered.peer, registered.cookie], [members[0]!.self.name, members[0]!.self.id]);
+  link.close();
+});
+
+Deno.test("another's cookie is refused, whatever is asked with it", async () => {
+  await using rs = await serve();
+  const { code } = await rs.lab.invite({ role: "member" });
+  const [alice, bob] = await Promise.all([rs.join("alice", code), rs.join("bob", code)]);
+  const [a, b] = await Promise.all([rs.link(alice), rs.link(bob)]);
+  for (const [link, name] of [[a, "alice"], [b, "bob"]] as const) {
+    await link.request({ kind: "Register", name, host: "h", port: 1 }, "Registered");
+  }
+  const cookie = alice.self.id;
+  const refused = (asking: Promise<unknown>) =>
+    assertRejects(() => asking, LabError, "another peer's").then(({ code }) =>
+      assertEquals(code, "not_permitted")
+    );
+  await refused(b.request({ kind: "KeepAlive", cookie }, "Alive"));
+  await refused(b.request({ kind: "Leave", cookie }, "Left"));
+  await refused(b.request({ kind: "PQuery", cookie }, "Peers"));
+  await refused(b.request({ kind: "RFCQuery", cookie }, "RFCIndex"));
+  await refused(b.request({ kind: "Announce", cookie, reset: true, rows: [], gone: [] }, "Announced"));
+  await refused(
+    (await rs.link(bob)).request({ kind: "Register", name: "x", host: "h", port: 1, cookie }, "Registered"),
+  );
+  assertEquals((await a.request({ kind: "KeepAlive", cookie }, "Alive")).ttl, 7200);
+  const { peers } = await a.request({ kind: "PQuery", cookie }, "Peers");
+  assertEquals(peers.map(({ name, id }) => [name, id]), [["bob", bob.self.id]]);
+  a.close();
+  b.close();
+});
+
+Deno.test("who was revoked is gone at once: from the list, from its connections, from the others' trust", async () => {
+  await using rs = await serve();
+  const { code } = await rs.lab.invite({ role: "member" });
+  const [alice, bob] = await Promise.all([rs.join("alice", code), rs.join("bob", code)]);
+  const heard = Promise.withResolvers<readonly string[]>();
+  const identity = { role: "peer" as const, agent: "test" };
+  const a = await connectRs(rs.server.address, identity, { ...context, security: alice }, {
+    handler: (message, exchange) => {
+      if (message.kind === "Revoked" && message.ids.length > 0) heard.resolve(message.ids);
+      return exchange.send({ kind: "Heard" });
+    },
+  });
+  const b = await rs.link(bob);
+  for (const link of [a, b]) {
+    await link.request({ kind: "Register", name: "n", host: "h", port: 1 }, "Registered");
+  }
+  await rs.lab.revoke("bob");
+  await b.closed;
+  assertEquals(await heard.promise, [bob.self.id]);
+  assertEquals((await a.request({ kind: "PQuery" }, "Peers")).peers.map(({ name }) => name), ["alice"]);
+  await assertRejects(() => rs.link(bob), LabError, "revoked");
+  await assertRejects(() => rs.lab.revoke("rs"), LabError, "the registration server itself");
+  a.close();
+});
+
+Deno.test("a code that is somebody's guess: nothing but a sentence, and soon not even a look at it", async () => {
+  await using rs = await serve();
+  const { code } = await rs.lab.invite({ role: "member" });
+  const other = (await rs.lab.invite({ role: "lead", uses: 1 })).code;
+  await rs.join("first", other);
+  const guess = () => assertRejects(() => rs.join("x", other), LabError);
+  for (let i = 0; i < 5; i++) assert((await guess()).message.includes("used up"));
+  assert((await guess()).message.includes("too many"));
+  await assertRejects(() => rs.join("x", code), LabError, "too many");
+});
