@@ -64,6 +64,7 @@ class World implements AsyncDisposable {
     let registered = () => {};
     const ready = new Promise<void>((resolve) => registered = resolve);
     const peer = await PeerServe.start({
+      acceptOpenBroadcasts: true,
       ...{ context, rs: this.rs.address, name, hostName: name, host: "127.0.0.1", port: 0, ...folders },
       ...{ indexInterval: 60_000, rate: Infinity },
       event: (line) => line.event === "registered" && registered(),
