@@ -82,12 +82,12 @@ export async function makeSmall(folder: string, files: number): Promise<string[]
   return names;
 }
 
-function freePort(): number {
+export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
 }
 
-async function startServer(
+export async function startServer(
   server: { command: string[]; config: string },
   configPath: string,
   port: number,

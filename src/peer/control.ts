@@ -13,15 +13,17 @@ import { readJson, writeAtomic } from "../storage/atomic.ts";
 import { type FileLock, tryLock } from "../storage/lock.ts";
 import type { Connection } from "../transport/connection.ts";
 import type { Exchange } from "../transport/exchange.ts";
-import { greet } from "../transport/handshake.ts";
+import { connect } from "../transport/connect.ts";
 import { serve } from "../transport/server.ts";
-import { dialTcp } from "../transport/tcp.ts";
 import type { PeerContext } from "./context.ts";
+import { loadMembership } from "./membership_file.ts";
 
 const fileSchema = v.object({
   port: v.number(),
   token: v.string(),
   role: v.picklist(["peer", "rs"]),
+  /** In a secured lab the control port is, too: names and codes go over it. */
+  secured: v.optional(v.boolean()),
   /** Where the serve itself listens. */
   serves: v.object({ host: v.string(), port: v.number() }),
 });
@@ -90,6 +92,7 @@ export async function openControl(options: {
     { host: "127.0.0.1", port: 0 },
     {
       identity: { role: "control", agent: context.agent },
+      security: context.security,
       handlerFor: (connection) => {
         connection.idle = Infinity;
         return handler;
@@ -98,7 +101,8 @@ export async function openControl(options: {
     context,
     { connections: 64, handshakes: 32 },
   );
-  const body = JSON.stringify({ port: server.address.port, token, role, serves });
+  const secured = context.security !== undefined;
+  const body = JSON.stringify({ port: server.address.port, token, role, secured, serves });
   await writeAtomic(controlPath(data), body, { clock: context.clock, mode: 0o600 });
   return {
     async close() {
@@ -167,14 +171,13 @@ export async function connectControl(
   if (!parsed.success || parsed.output.role !== role) return undefined;
   let connection: Connection;
   try {
-    const stream = await dialTcp({ host: "127.0.0.1", port: parsed.output.port }, {
-      clock: context.clock,
-      timeout: 2_000,
-    });
-    const greeted = await greet(stream, { role: "tool", agent: context.agent }, {
-      ...context,
-      idle: Infinity,
-    });
+    // Who may read this data folder has its membership, too.
+    const security = parsed.output.secured
+      ? await loadMembership(data, { isServer: role === "rs" })
+      : undefined;
+    const at = { host: "127.0.0.1", port: parsed.output.port, id: security?.self.id };
+    const identity = { role: "tool" as const, agent: context.agent };
+    const greeted = await connect(at, identity, { ...context, security, idle: Infinity });
     connection = greeted.connection;
     if (greeted.welcome.role !== "control") {
       connection.close();
