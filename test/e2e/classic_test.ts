@@ -103,7 +103,7 @@ labTest("--classic belongs to open labs, and its port must be free", async (lab)
   assertCode(closed, 2);
   assertMatch(sentence(closed), /--classic without --open/);
   const joined = assertCode(await lab.run("peer", "pc", ["serve", "--join", "x", "--classic", "0"]), 2);
-  assertMatch(sentence(joined), /--classic with --join/);
+  assertMatch(sentence(joined), /--classic in a secured lab/);
   using taken = Deno.listen({ hostname: "0.0.0.0", port: 0 });
   const port = String(taken.addr.port);
   const busy = await lab.run("rs", "rs", ["serve", "--open", "--port", "0", "--classic", port]);
