@@ -33,7 +33,6 @@ export async function startPeer(ctx: Ctx, event: Tell): Promise<PeerServe> {
   if (fault) throw new LabError("usage", `Cannot use the name ${printable(flags.name!)}: ${fault}`);
   const share = await ctx.ensureAccess(folders.share, "read-write", { flag: "--share" });
   const data = await ctx.ensureAccess(folders.data, "read-write", { flag: "--data", folder: "data" });
-  const rs = registrationServer(flags.rs, await loadPeerState(data));
   const isJoining = flags.join !== undefined || flags.joinFile !== undefined;
   if (flags.classic !== undefined && (isJoining || await loadMembership(data))) {
     throw new LabError(
@@ -41,6 +40,7 @@ export async function startPeer(ctx: Ctx, event: Tell): Promise<PeerServe> {
       "Cannot serve --classic in a secured lab: the course's own programs can't join, so they need an open lab",
     );
   }
+  const rs = registrationServer(flags.rs, await loadPeerState(data));
   await joinFirst(ctx, rs, data);
   return await PeerServe.start({
     context: await memberContext(ctx, data),

@@ -27,7 +27,8 @@ export function labCommands(lab: SecuredLab): Record<"invite" | "members" | "rev
       tell({ event: "invite", ...invitation });
     },
     members(_, tell) {
-      for (const member of lab.membership.members) tell(lineOf(member));
+      const byName = lab.membership.members.toSorted((a, b) => a.name < b.name ? -1 : 1);
+      for (const member of byName) tell(lineOf(member));
       return Promise.resolve();
     },
     async revoke({ peer }, tell) {
