@@ -3,7 +3,8 @@
  *
  * The pieces are dealt out to two stripes, each with a binary tree of its own. A member that is inside one tree is a leaf of
  * the other, so each uplink carries one copy in all, and so does the source's: the makespan is that of the slowest link
- * plus two pieces per level, and there are log2(N) levels (after SplitStream, Castro et al. 2003).
+ * plus two pieces per level, and there are log2(N) levels (after SplitStream, Castro et al. 2003). STATE.md tells what else
+ * was tried.
  *
  * Members of one subnet are kept together: a tree enters each further subnet by one edge, so the link between them carries
  * one copy.
@@ -25,10 +26,12 @@ const FAN_OUT = 2;
 /** Where each member gets its pieces from. */
 export interface Plan {
   /**
-   * For each stripe and member: the members above it, its parent first, up to the root, which gets from the source. Who
-   * loses its parent asks the next of them.
+   * For each stripe and member whom to ask: its parent first, then those who can stand in for it, up to the root, which gets
+   * from the source. Who loses its parent asks the next of them.
    */
   ancestors: Map<string, string[][]>;
+  /** For each member and stripe, how many members are between it and the source. */
+  depths: Map<string, number[]>;
   /** Members by their distance from the source, the nearest first: the order in which to tell them. */
   order: string[];
 }
@@ -51,11 +54,17 @@ export function planBroadcast(members: readonly Member[], home: string): Plan {
     { length: STRIPES },
     (_, stripe) => buildTree(groups.map((group) => stripe % 2 === 0 ? group : group.toReversed())),
   );
+  const deputies = trees.map((_, stripe) => deputiesOf(trees, stripe));
   const ancestors = new Map<string, string[][]>();
-  for (const { name } of members) ancestors.set(name, trees.map((tree) => pathUp(tree, name)));
-  const depth = (name: string) => Math.min(...ancestors.get(name)!.map((path) => path.length));
+  const depths = new Map<string, number[]>();
+  for (const { name } of members) {
+    const paths = trees.map((tree) => pathUp(tree, name));
+    depths.set(name, paths.map((path) => path.length));
+    ancestors.set(name, paths.map((path, stripe) => withDeputy(path, deputies[stripe]!.get(name))));
+  }
+  const depth = (name: string) => Math.min(...depths.get(name)!);
   const order = members.map(({ name }) => name).sort((a, b) => depth(a) - depth(b));
-  return { ancestors, order };
+  return { ancestors, depths, order };
 }
 
 function groupBySubnet(members: readonly Member[], home: string): string[][] {
@@ -66,7 +75,9 @@ function groupBySubnet(members: readonly Member[], home: string): string[][] {
 }
 
 /** Parent of each member; the root has none. */
-function buildTree(groups: readonly string[][]): Map<string, string | undefined> {
+type Tree = ReadonlyMap<string, string | undefined>;
+
+function buildTree(groups: readonly string[][]): Tree {
   const parents = new Map<string, string | undefined>();
   const children = new Map<string, number>();
   for (const group of groups) {
@@ -83,8 +94,38 @@ function buildTree(groups: readonly string[][]): Map<string, string | undefined>
   return parents;
 }
 
-function pathUp(parents: ReadonlyMap<string, string | undefined>, name: string): string[] {
+function pathUp(parents: Tree, name: string): string[] {
   const path: string[] = [];
   for (let at = parents.get(name); at !== undefined; at = parents.get(at)) path.push(at);
   return path;
+}
+
+/**
+ * Two children who lose their parent must not go to the same member: one takes the parent's place below its parent in this
+ * tree, the other in the next tree, where an uplink is free too now that the parent needs it no more.
+ *
+ * @returns for one stripe the member that stands in, for those children that have one.
+ */
+function deputiesOf(trees: readonly Tree[], stripe: number): Map<string, string> {
+  const [tree, other] = [trees[stripe]!, trees[(stripe + 1) % trees.length]!];
+  const children = new Map<string, string[]>();
+  for (const [name, parent] of tree) {
+    if (parent !== undefined) children.set(parent, [...children.get(parent) ?? [], name]);
+  }
+  const deputies = new Map<string, string>();
+  for (const [parent, [first, second]] of children) {
+    const deputy = other.get(parent);
+    if (first === undefined || second === undefined || deputy === undefined) continue;
+    // Whoever has the deputy below it can't get anything from it.
+    const isBelowSecond = deputy === second || pathUp(tree, deputy).includes(second);
+    deputies.set(isBelowSecond ? first : second, deputy);
+  }
+  return deputies;
+}
+
+/** Whom to ask, in this order. */
+function withDeputy(path: readonly string[], deputy: string | undefined): string[] {
+  const [parent, ...above] = path;
+  if (parent === undefined || deputy === undefined) return [...path];
+  return [parent, deputy, ...above.filter((each) => each !== deputy)];
 }

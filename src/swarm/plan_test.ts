@@ -62,8 +62,30 @@ Deno.test("one copy goes into each further subnet", () => {
 Deno.test("those who are nearer to the source are told first", () => {
   const random = seededRandom(7);
   const members = lab(20).sort(() => random.next() - 0.5);
-  const { order, ancestors } = planBroadcast(members, "lab");
-  const depths = order.map((name) => Math.min(...ancestors.get(name)!.map((path) => path.length)));
-  assertEquals(depths, depths.toSorted((a, b) => a - b));
+  const { order, depths } = planBroadcast(members, "lab");
+  const nearest = order.map((name) => Math.min(...depths.get(name)!));
+  assertEquals(nearest, nearest.toSorted((a, b) => a - b));
   assertEquals(new Set(order).size, 20);
+});
+
+Deno.test("two who lose their parent go to different members, and neither to one that hangs below it", () => {
+  for (const count of [4, 7, 8, 9, 16, 33, 100]) {
+    const { ancestors, depths } = planBroadcast(lab(count), "lab");
+    for (let stripe = 0; stripe < STRIPES; stripe++) {
+      const next = new Map<string, string[]>();
+      for (const [name, trees] of ancestors) {
+        const [parent, deputy = "source"] = trees[stripe]!;
+        assertEquals(depths.get(name)![stripe] === 0, parent === undefined);
+        if (parent === undefined) continue;
+        next.set(parent, [...next.get(parent) ?? [], deputy]);
+        // From its deputy on nobody gets this stripe from us.
+        for (let at: string | undefined = deputy; at; at = ancestors.get(at)?.[stripe]?.[0]) {
+          assert(at !== name);
+        }
+      }
+      for (const [parent, deputies] of next) {
+        assertEquals(new Set(deputies).size, deputies.length, `${parent} of ${count}: ${deputies}`);
+      }
+    }
+  }
 });

@@ -1,0 +1,205 @@
+/**
+ * Who delivers which pieces of a broadcast's content: piece i belongs to stripe i mod n, and each stripe has its
+ * candidates, the planned parent first. Who is lost, or makes its stripe lag behind the others, gives way to the next;
+ * where everything stands still the next is asked beside. Where all candidates of a stripe are lost, those of the others
+ * are asked: as long as somebody is left, every piece has somebody who is asked for it.
+ */
+
+import { Lag, type LagLimits } from "./lag.ts";
+
+/** Who delivers a piece now and then is given so many of its longest pauses. */
+const PACES = 3;
+
+/**
+ * While nothing has come yet it is most often the source that is slow, and it gets slower still when all ask it: that
+ * takes so many times the patience.
+ */
+const FIRST_PIECE = 7;
+
+/** Those who ask us are told only so often that we're behind, milliseconds. */
+const TELL_AGAIN = 100;
+
+/** What has changed. */
+export interface Reinforced {
+  /** Stripes that others may be asked for now. */
+  changed: number[];
+  /** Stripes that are behind: who asks us for them is to be told. */
+  behind: { stripe: number; hops: number }[];
+}
+
+/** Somebody who may be asked. */
+interface Candidate {
+  peer: string;
+}
+
+interface Stripe<Holder> {
+  /** Its own candidates, then those of the others. */
+  list: readonly Holder[];
+  /** How many of the candidates are its own. */
+  own: number;
+  /** Those before this one have had their turn. */
+  next: number;
+  /** Those who are asked. */
+  asked: Holder[];
+  /** When the last piece came, or somebody more was asked. */
+  gainedAt: number;
+  pieceAt: number;
+  /** The longest pause between two pieces that turned out to be none: a slow source is no dead one. */
+  pace: number;
+  /** When those who ask us were last told that it is behind, milliseconds. */
+  toldAt: number;
+}
+
+/** The stripes of one content. */
+export class Parents<Holder extends Candidate> {
+  #stripes: Stripe<Holder>[];
+  #lost = new Set<string>();
+  #lag: Lag;
+  /** When a piece came last, of any stripe. */
+  #movedAt: number;
+
+  /**
+   * @param candidates for each stripe those who may be asked, the planned parent first, the source last.
+   * @param depths for each stripe, PCs between the source and us; how many candidates there are before the source when absent.
+   */
+  constructor(
+    candidates: readonly (readonly Holder[])[],
+    private pieceCount: number,
+    now: number,
+    options: { depths?: readonly number[]; lag?: LagLimits } = {},
+  ) {
+    const everybody = candidates.flat();
+    this.#stripes = candidates.map((own) => ({
+      list: distinct([...own, ...everybody]),
+      own: distinct(own).length,
+      next: 0,
+      asked: [],
+      gainedAt: now,
+      pieceAt: now,
+      pace: 0,
+      toldAt: -Infinity,
+    }));
+    this.#movedAt = now;
+    this.#lag = new Lag(
+      options.depths ?? candidates.map((own) => Math.max(0, own.length - 1)),
+      now,
+      options.lag,
+    );
+    for (const stripe of this.#stripes) this.#fill(stripe, 1);
+  }
+
+  /** How many stripes there are. */
+  get count(): number {
+    return this.#stripes.length;
+  }
+
+  /** Everybody who may be asked now. */
+  holders(): Holder[] {
+    const asked = this.#stripes.flatMap((stripe) => stripe.asked);
+    return distinct(asked);
+  }
+
+  /** The pieces that this one may be asked for. */
+  piecesOf(peer: string): number[] {
+    const asked = this.#stripes.map((stripe) => stripe.asked.some((holder) => holder.peer === peer));
+    const pieces: number[] = [];
+    for (let piece = 0; piece < this.pieceCount; piece++) {
+      if (asked[piece % asked.length]) pieces.push(piece);
+    }
+    return pieces;
+  }
+
+  /** Those whose turn came before this one's, and who were lost or left: it is asked instead of them. */
+  given(peer: string): string[] {
+    const before = this.#stripes.flatMap(({ list, asked }) => {
+      if (!asked.some((holder) => holder.peer === peer)) return [];
+      return list.slice(0, list.findIndex((holder) => holder.peer === peer)).map((holder) => holder.peer);
+    });
+    return [...new Set(before)];
+  }
+
+  /** This one can't be asked any more. */
+  lose(peer: string, now: number): void {
+    this.#lost.add(peer);
+    this.#stripes.forEach((stripe, i) => {
+      const left = stripe.asked.filter((holder) => holder.peer !== peer);
+      if (left.length === stripe.asked.length) return;
+      stripe.asked = left;
+      this.#fill(stripe, 1);
+      this.#lag.changed(i, now);
+    });
+  }
+
+  /** This one, whom we ask for a stripe, is behind with it itself. */
+  hold(peer: string, stripe: number, hops: number, now: number): void {
+    if (this.#stripes[stripe]?.asked.some((holder) => holder.peer === peer)) {
+      this.#lag.hold(stripe, hops, now);
+    }
+  }
+
+  /** A piece has come. */
+  gained(piece: number, now: number): void {
+    const stripe = this.#stripes[piece % this.count]!;
+    stripe.pace = Math.max(stripe.pace, now - stripe.pieceAt);
+    stripe.gainedAt = stripe.pieceAt = this.#movedAt = now;
+    this.#lag.gained(piece % this.count, now);
+  }
+
+  /**
+   * Looks for stripes that lag behind or stand still. Ask with each piece that comes, and ten times a second.
+   *
+   * @returns the stripes in which others may be asked now, and some not any more; and what those who ask us are to be told.
+   */
+  reinforce(now: number, patience: number, isOpen: (stripe: number) => boolean): Reinforced {
+    const reinforced: Reinforced = { changed: [], behind: [] };
+    this.#stripes.forEach((stripe, i) => {
+      if (!isOpen(i)) return this.#lag.whole(i);
+      const verdict = this.#lag.look(i, now);
+      if (verdict.kind === "behind" && now - stripe.toldAt >= TELL_AGAIN) {
+        stripe.toldAt = now;
+        reinforced.behind.push({ stripe: i, hops: verdict.hops });
+      }
+      // One who delivers another stripe too lets one wait for the other.
+      const isLagging = verdict.kind === "leave" && !this.#isShared(stripe);
+      const isStill = now - this.#movedAt >= this.#patience(stripe, patience);
+      if (!isLagging && !(isStill && now - stripe.gainedAt >= patience)) return;
+      stripe.gainedAt = now;
+      // The others' candidates may wait for us: only when there is nobody else.
+      if (stripe.next >= stripe.own) return;
+      const before = stripe.asked;
+      if (isLagging) stripe.asked = [];
+      this.#fill(stripe, isLagging ? 1 : before.length + 1);
+      if (stripe.asked.length === 0) stripe.asked = before;
+      this.#lag.changed(i, now);
+      reinforced.changed.push(i);
+      reinforced.behind.push({ stripe: i, hops: 0 });
+    });
+    return reinforced;
+  }
+
+  #isShared(stripe: Stripe<Holder>): boolean {
+    const others = this.#stripes.filter((each) => each !== stripe).flatMap(({ asked }) => asked);
+    return stripe.asked.some(({ peer }) => others.some((other) => other.peer === peer));
+  }
+
+  #patience(stripe: Stripe<Holder>, least: number): number {
+    if (stripe.pace === 0) return FIRST_PIECE * least;
+    return Math.max(least, PACES * stripe.pace);
+  }
+
+  /** Reaches on until so many are asked, as far as there are own candidates; beyond them, until one is. */
+  #fill(stripe: Stripe<Holder>, count: number): void {
+    while (stripe.next < stripe.list.length) {
+      if (stripe.asked.length >= (stripe.next < stripe.own ? count : 1)) return;
+      const holder = stripe.list[stripe.next++]!;
+      if (!this.#lost.has(holder.peer)) stripe.asked.push(holder);
+    }
+    if (stripe.asked.length > 0) return;
+    // Who was left for being slow is better than nobody.
+    stripe.asked = stripe.list.filter((holder) => !this.#lost.has(holder.peer));
+  }
+}
+
+function distinct<Holder extends Candidate>(holders: readonly Holder[]): Holder[] {
+  return [...new Map(holders.map((holder) => [holder.peer, holder])).values()];
+}
