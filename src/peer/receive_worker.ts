@@ -82,7 +82,9 @@ async function openInTime(
 ): Promise<PieceChannel> {
   const cancel = systemClock.after(TIMEOUTS.handshake, () => stream.close());
   try {
-    return await PieceChannel.open(stream, identity, { clock: systemClock, pause: standStill }, proving);
+    // TLS hands out one record of 16 KiB at a time, however many have come: to wait before each would be all loss.
+    const gathering = proving ? undefined : { clock: systemClock, pause: standStill };
+    return await PieceChannel.open(stream, identity, gathering, proving);
   } catch (cause) {
     stream.close();
     throw cause;
