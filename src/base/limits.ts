@@ -47,6 +47,18 @@ export const LIMITS = {
   classicPerAddress: 64,
   /** Rows of the index that such a program is told: about 1 MB of text. */
   classicRows: 10_000,
+  /** A datagram of discovery, bytes: RFC 6762 section 17. */
+  datagram: 9_000,
+  /** Questions looked at in one datagram, and records in an answer: ours have 1, and about 20. */
+  discoveryQuestions: 64,
+  discoveryRecords: 256,
+  /** Labs that are told apart in one network, and addresses of one: more is no network of ours, but somebody's joke. */
+  discoveryLabs: 32,
+  discoveryAddresses: 16,
+  /** Questions that are answered in a second: a lab of 400 PCs that start at once asks three times each in a few. */
+  discoveryAnswers: 400,
+  /** Datagrams looked at in one search. */
+  discoveryDatagrams: 2_000,
   /** Bytes waiting to be written on one connection before it counts as stuck and is closed. */
   writeQueue: 8 * MiB,
 } as const;
@@ -79,6 +91,14 @@ export const TIMEOUTS = {
   /** A program of the course's own: its first request whole; afterwards we hang up, for some wait for that to happen. */
   classicRequest: 30_000,
   classicLinger: 5_000,
+  /** Looking for a lab: a LAN answers in milliseconds; a lost datagram is sent again. "Found or not" is promised within 2 s. */
+  discovery: 1_700,
+  /** After the first answer: there may be another lab. */
+  discoverySettle: 400,
+  /** Between two addresses of one PC that are tried: the next one needn't wait for the first to fail (RFC 8305). */
+  nextAddress: 250,
+  /** A server that can be found looks again which interfaces there are. */
+  discoveryInterfaces: 15_000,
   /** Sending is given up when a receiver takes no byte for this long. */
   writeStall: 30_000,
 } as const;
