@@ -240,12 +240,13 @@ export class Lab {
     return await this.start(program, pc, args, launcher).ended;
   }
 
-  /** Starts `rs serve --open` on a free port. */
+  /** Starts `rs serve --open` on a free port, not to be found by whoever else is in this network. */
   async rs(pc = "rs", ...flags: string[]): Promise<{ running: Running; address: string; port: number }> {
     const running = this.start("rs", pc, [
       "serve",
       "--open",
       "--json",
+      "--no-discovery",
       ...flags.includes("--port") ? [] : ["--port", "0"],
       ...flags,
     ]);
@@ -255,7 +256,7 @@ export class Lab {
 
   /** Starts `rs serve`, secured, on a free port; `code` is the first join code, on the first start. */
   async securedRs(pc = "rs"): Promise<{ running: Running; address: string; port: number; code: string }> {
-    const running = this.start("rs", pc, ["serve", "--json", "--port", "0"]);
+    const running = this.start("rs", pc, ["serve", "--json", "--no-discovery", "--port", "0"]);
     const { port } = await running.event("listening") as unknown as { port: number };
     const { code } = await running.event("invite") as unknown as { code: string };
     return { running, address: `127.0.0.1:${port}`, port, code };

@@ -38,7 +38,7 @@ labTest("version, help, wrong usage", async (lab) => {
       assertCode(await lab.run(program, "pc", args), 2);
     }
   }
-  for (const args of [["fetch"], ["send", "x"], ["peers", "--csv", "--json"], ["peers"], ["menu", "now"]]) {
+  for (const args of [["fetch"], ["send", "x"], ["peers", "--csv", "--json"], ["menu", "now"]]) {
     assertCode(await lab.run("peer", "pc", args), 2);
   }
   const usage = assertCode(await lab.run("peer", "pc", ["fetc", "x", "--json"]), 2);

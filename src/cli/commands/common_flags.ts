@@ -11,7 +11,7 @@ export const PEER_FLAGS = {
     type: "hostport",
     value: "HOST[:PORT]",
     defaultPort: RS_PORT,
-    shownDefault: "the one that peer serve used last",
+    shownDefault: "the one that peer serve used last, else found on the network",
     help: "registration server",
   },
   share: { type: "string", value: "DIR", shownDefault: "{share}", help: "the shared folder" },
@@ -24,7 +24,7 @@ export const ASK_FLAGS = {
     type: "hostport",
     value: "HOST[:PORT]",
     defaultPort: RS_PORT,
-    shownDefault: "the rs serve on this PC",
+    shownDefault: "the rs serve on this PC, else found on the network",
     help: "registration server",
   },
   data: {

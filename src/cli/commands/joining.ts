@@ -24,8 +24,12 @@ const CODE_BYTES = 256;
  *
  * @throws {LabError} "not_permitted" when the code isn't good.
  */
-export async function joinFirst(ctx: Ctx, rs: HostPort, data: string): Promise<void> {
-  const code = await codeOf(ctx);
+export async function joinFirst(
+  ctx: Ctx,
+  rs: HostPort,
+  data: string,
+  code: string | undefined,
+): Promise<void> {
   if (code === undefined) return;
   const { fingerprint } = parseCode(code);
   const before = await loadMembership(data);
@@ -41,7 +45,8 @@ export async function joinFirst(ctx: Ctx, rs: HostPort, data: string): Promise<v
   ctx.log.info(`Joined the lab of ${formatHostPort(rs)} as ${printable(card.name)}, ${card.role}`);
 }
 
-async function codeOf({ flags, ensureAccess }: Ctx): Promise<string | undefined> {
+/** The join code that was given, wherever it comes from. */
+export async function joinCode({ flags, ensureAccess }: Ctx): Promise<string | undefined> {
   const { join, joinFile } = flags;
   if (joinFile !== undefined) {
     const path = await ensureAccess(joinFile, "read", { flag: "--join-file", folder: "data" });

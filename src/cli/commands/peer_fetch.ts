@@ -53,7 +53,7 @@ async function collecting(ctx: Ctx, data: string): Promise<number> {
   const folder = await ctx.ensureAccess(flags.out ?? folders.share, "read-write", hint);
   const { context, state } = await peerSetting(ctx, data);
   return await collectAll(ctx, {
-    rs: registrationServer(flags.rs, state),
+    rs: await registrationServer(ctx, state, data),
     identity: toolIdentity(context, state.name),
     context,
     cookie: state.cookie,
@@ -69,7 +69,7 @@ async function alone(ctx: Ctx, data: string, report: FetchReport): Promise<void>
   const { context, state } = await peerSetting(ctx, data);
   const index = new IndexFile(data, context);
   await fetchCommand({ patterns: [...ctx.args], from: flags.from, folder }, {
-    rs: registrationServer(flags.rs, state),
+    rs: await registrationServer(ctx, state, data),
     identity: toolIdentity(context, state.name),
     context,
     cookie: state.cookie,

@@ -27,7 +27,7 @@ export async function run(ctx: Ctx): Promise<void> {
   }
   const { context, state } = await peerSetting(ctx, data);
   const { rows } = await findFiles({
-    rs: registrationServer(flags.rs, state),
+    rs: await registrationServer(ctx, state, data),
     identity: toolIdentity(context, state.name),
     context,
     cookie: state.cookie,

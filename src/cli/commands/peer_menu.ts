@@ -18,8 +18,18 @@ export async function run(ctx: MenuContext): Promise<number> {
   // Loaded only now: it takes hold of the keyboard.
   const { clackPrompts } = await import("./menu/clack_prompts.ts");
   const prompts = clackPrompts(ctx.signal);
+  const labs = async (signal: AbortSignal) => {
+    const { findLabs, labText, reach, wantedLab } = await import("./discover.ts");
+    const wanted = await wantedLab(session.data);
+    const found = await findLabs({ ...ctx, signal }, wanted);
+    return found.filter(({ id }) => wanted === undefined || id === wanted)
+      .map((lab) => ({
+        text: labText(lab),
+        reach: (signal: AbortSignal) => reach({ ...ctx, signal }, lab),
+      }));
+  };
   return await runMenu(
-    { session, prompts, share: ctx.folders.share, now: () => ctx.clock.now() },
+    { session, prompts, share: ctx.folders.share, now: () => ctx.clock.now(), labs },
     ctx.signal,
   );
 }

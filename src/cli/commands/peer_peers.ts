@@ -13,7 +13,7 @@ export async function run(ctx: CommandContext<typeof PEERS_FLAGS>): Promise<void
   const data = await ctx.ensureAccess(folders.data, "read-write", { flag: "--data", folder: "data" });
   const { context, state } = await peerSetting(ctx, data);
   const rs = await connectRs(
-    registrationServer(flags.rs, state),
+    await registrationServer(ctx, state, data),
     toolIdentity(context, state.name),
     context,
     {

@@ -18,7 +18,7 @@ export async function run(ctx: CommandContext<typeof SEND_FLAGS>): Promise<void>
   const paths: string[] = [];
   for (const path of ctx.args) paths.push(await ctx.ensureAccess(path, "read"));
   const { context, state } = await peerSetting(ctx, data);
-  const rs = registrationServer(flags.rs, state);
+  const rs = await registrationServer(ctx, state, data);
   const files = await filesToSend(paths);
   const total = files.reduce((sum, file) => sum + file.size, 0);
   const name = state.name ?? cleanPeerName(Deno.hostname());

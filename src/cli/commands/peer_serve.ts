@@ -4,7 +4,7 @@ import { LabError, messageOf } from "../../base/errors.ts";
 import type { Tell } from "../../peer/control.ts";
 import { loadPeerState } from "../../peer/peer_state.ts";
 import { loadMembership } from "../../peer/membership_file.ts";
-import { joinFirst } from "./joining.ts";
+import { joinCode, joinFirst } from "./joining.ts";
 import { PeerServe } from "../../peer/serve/serve.ts";
 import { peerNameFault, printable } from "../../catalog/names.ts";
 import type { CommandContext } from "../context.ts";
@@ -40,8 +40,9 @@ export async function startPeer(ctx: Ctx, event: Tell): Promise<PeerServe> {
       "Cannot serve --classic in a secured lab: the course's own programs can't join, so they need an open lab",
     );
   }
-  const rs = registrationServer(flags.rs, await loadPeerState(data));
-  await joinFirst(ctx, rs, data);
+  const code = await joinCode(ctx);
+  const rs = await registrationServer(ctx, await loadPeerState(data), data, code);
+  await joinFirst(ctx, rs, data, code);
   return await PeerServe.start({
     context: await memberContext(ctx, data),
     rs,

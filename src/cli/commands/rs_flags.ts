@@ -25,6 +25,7 @@ export const RS_SERVE_FLAGS = {
     max: 30 * 86400,
     help: "how long a registration lasts without KeepAlive",
   },
+  discovery: { type: "boolean", default: "true", help: "don't let peers find this server by themselves" },
   "http-port": { type: "port", value: "PORT", help: "port of the page", hidden: true },
   http: { type: "boolean", default: "true", help: "no page", hidden: true },
 } as const satisfies Flags;

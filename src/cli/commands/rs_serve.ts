@@ -16,6 +16,7 @@ import type { Handler } from "../../transport/connection.ts";
 import { RateLimiter } from "../../transport/rate.ts";
 import type { CommandContext } from "../context.ts";
 import type { RS_SERVE_FLAGS } from "./rs_flags.ts";
+import { announceLab } from "./rs_announce.ts";
 import { labCommands } from "./rs_lab.ts";
 import { peerContext } from "./setting.ts";
 
@@ -61,10 +62,12 @@ export async function run(ctx: Ctx): Promise<void> {
     } else if (lab.isNew) await tellFirst(ctx, lab);
     log.info(`Listening on ${formatHostPort(serves)}, data in ${data}`);
     if (classicPort !== undefined) log.info(`Answers the course's own programs on port ${classicPort}`);
+    const announced = flags.discovery ? await announceLab(ctx, serves, lab?.authority) : undefined;
     await new Promise<void>((resolve) => {
       if (ctx.signal.aborted) resolve();
       ctx.signal.addEventListener("abort", () => resolve(), { once: true });
     });
+    await announced?.close();
     await control.close();
     await server.close();
   } finally {

@@ -6,6 +6,7 @@ import { servedAddress } from "../../peer/control.ts";
 import { type PeerContext, toolIdentity } from "../../peer/context.ts";
 import { connectRs } from "../../peer/rs_client.ts";
 import type { Connection } from "../../transport/connection.ts";
+import { dialTcp } from "../../transport/tcp.ts";
 import type { CommandContext } from "../context.ts";
 import { type ASK_FLAGS, RS_PORT } from "./common_flags.ts";
 import { memberContext } from "./setting.ts";
@@ -24,13 +25,23 @@ export async function rsSetting(
   ctx: CommandContext<typeof ASK_FLAGS>,
 ): Promise<{ rs: HostPort; context: PeerContext }> {
   const data = await ctx.ensureAccess(ctx.folders.data, "read", { flag: "--data", folder: "data" });
-  return { rs: ctx.flags.rs ?? await here(data), context: await memberContext(ctx, data) };
+  return { rs: ctx.flags.rs ?? await here(ctx, data), context: await memberContext(ctx, data) };
 }
 
-async function here(data: string): Promise<HostPort> {
+async function here(ctx: CommandContext<typeof ASK_FLAGS>, data: string): Promise<HostPort> {
   try {
-    return await servedAddress(data, "rs") ?? { host: "127.0.0.1", port: RS_PORT };
+    const served = await servedAddress(data, "rs");
+    if (served) return served;
   } catch (cause) {
     throw new LabError("failed", `Cannot read ${data}; say which registration server with --rs`, { cause });
+  }
+  const local = { host: "127.0.0.1", port: RS_PORT };
+  const { clock, signal } = ctx;
+  try {
+    (await dialTcp(local, { clock, signal, timeout: 1_000 })).close();
+    return local;
+  } catch {
+    const { discoverRs, wantedLab } = await import("./discover.ts");
+    return await discoverRs(ctx, await wantedLab(data));
   }
 }

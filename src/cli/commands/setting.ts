@@ -1,6 +1,5 @@
 /** What the commands of both programs share: the peer's context, its state, which registration server to ask. */
 
-import { LabError } from "../../base/errors.ts";
 import { type HostPort, parseHostPort } from "../../base/units.ts";
 import type { PeerContext } from "../../peer/context.ts";
 import { loadMembership } from "../../peer/membership_file.ts";
@@ -9,6 +8,7 @@ import { Watchdog } from "../../transport/watchdog.ts";
 import type { CommandContext } from "../context.ts";
 import { VERSION } from "../version.ts";
 import { RS_PORT } from "./common_flags.ts";
+import type { Seeker } from "./discover.ts";
 
 /** What peer code is handed, made from what a command is handed. */
 export function peerContext(
@@ -52,17 +52,22 @@ export async function peerSetting(
 }
 
 /**
- * Which registration server to ask.
+ * Which registration server to ask: the one that was named, the one that was used last, or the one that is found.
  *
- * @throws {LabError} "usage" when none is known.
+ * @param data absolute path of the data folder; reading it must have been granted.
+ * @param code with which this PC is about to join a lab.
+ * @throws {LabError} "unreachable" when none is found, "usage" when several are.
  */
-export function registrationServer(flag: HostPort | undefined, state: PeerState): HostPort {
-  if (flag) return flag;
+export async function registrationServer(
+  ctx: Seeker & { flags: { rs?: HostPort | undefined } },
+  state: PeerState,
+  data: string,
+  code?: string,
+): Promise<HostPort> {
+  if (ctx.flags.rs) return ctx.flags.rs;
   if (state.rs) return parseHostPort(state.rs, RS_PORT);
-  throw new LabError(
-    "usage",
-    "Which registration server? None is known on this PC yet: say it with --rs HOST[:PORT]",
-  );
+  const { discoverRs, wantedLab } = await import("./discover.ts");
+  return await discoverRs(ctx, await wantedLab(data, code));
 }
 
 /** This PC's name. */

@@ -2,16 +2,15 @@
 
 import { join } from "@std/path";
 import { codeOf } from "../../../base/errors.ts";
-import { formatHostPort, type HostPort, parseHostPort } from "../../../base/units.ts";
+import { formatHostPort, type HostPort } from "../../../base/units.ts";
 import { printable } from "../../../catalog/names.ts";
 import { MAX_PATTERNS } from "../../../catalog/search.ts";
 import type { NetworkRow } from "../../../peer/fetch/select.ts";
 import { explain } from "../../failure.ts";
-import { RS_PORT } from "../common_flags.ts";
 import type { Prompts } from "./prompts.ts";
+import { askAddress, chooseLab, type FoundLab } from "./find_lab.ts";
 import { addressText, type Session } from "./session.ts";
 import {
-  addressFault,
   byName,
   contentChoices,
   type Entry,
@@ -32,6 +31,8 @@ export interface Menu {
   share: string;
   /** Milliseconds since 1970. */
   now: () => number;
+  /** Looks for labs on the network; none are found unless given. */
+  labs?: (signal: AbortSignal) => Promise<readonly FoundLab[]>;
 }
 
 /** Who isn't done by then has failed, milliseconds; as the command has it. */
@@ -56,10 +57,11 @@ export const ACTIONS: Record<Exclude<Entry, "quit">, (menu: Menu) => Promise<voi
   leave,
 };
 
-async function register({ session, prompts }: Menu): Promise<void> {
+async function register(menu: Menu): Promise<void> {
+  const { session, prompts } = menu;
   const running = await session.status();
   if (running) return prompts.tell("info", registeredText(running));
-  const rs = await reachRs({ session, prompts });
+  const rs = await reachRs(menu);
   const name = await prompts.text({
     message: "Your name in the network",
     initial: await session.likelyName(),
@@ -71,8 +73,9 @@ async function register({ session, prompts }: Menu): Promise<void> {
 }
 
 /** Finds out which registration server to use, and that it answers; asks again until it does, or the person goes back. */
-async function reachRs({ session, prompts }: Pick<Menu, "session" | "prompts">): Promise<HostPort> {
-  let rs = await session.rs() ?? await askAddress(prompts);
+async function reachRs(menu: Menu): Promise<HostPort> {
+  const { session, prompts } = menu;
+  let rs = await session.rs() ?? await chooseLab(menu);
   while (true) {
     try {
       await prompts.busy((signal) => session.useRs(rs, signal));
@@ -92,16 +95,6 @@ function hintFor(thrown: unknown): string {
   return codeOf(thrown) === "unreachable"
     ? "Is rs serve running there, is the address right, is the network cable in?"
     : printable(explain(thrown).message, 500);
-}
-
-async function askAddress(prompts: Prompts, initial?: string): Promise<HostPort> {
-  const text = await prompts.text({
-    message: "Address of the registration server",
-    placeholder: "such as 192.168.1.10",
-    fault: addressFault,
-    ...(initial === undefined ? {} : { initial }),
-  });
-  return parseHostPort(text, RS_PORT);
 }
 
 /** What needs a registration server asks for one first, when none is known. */

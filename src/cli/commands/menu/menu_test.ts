@@ -1,6 +1,6 @@
 /** The menu played through by a script, against a real registration server and real peers on loopback. */
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { systemClock } from "../../../base/clock.ts";
 import { silentLogger } from "../../../base/log.ts";
@@ -18,6 +18,7 @@ import { PEER } from "../../peer_commands.ts";
 import { createProgress } from "../../progress.ts";
 import { ACCEPT, type Answer, BACK, ScriptedPrompts } from "./_scripted.ts";
 import { runMenu } from "./menu.ts";
+import type { FoundLab } from "./find_lab.ts";
 import { type MenuContext, Session } from "./session.ts";
 
 const context: PeerContext = {
@@ -77,7 +78,12 @@ class World implements AsyncDisposable {
   /** Plays a script in the menu of the peer `me`. */
   async play(
     answers: Answer[],
-    options: { flags?: Partial<MenuContext["flags"]>; files?: Record<string, string>; stop?: number[] } = {},
+    options: {
+      flags?: Partial<MenuContext["flags"]>;
+      files?: Record<string, string>;
+      stop?: number[];
+      labs?: FoundLab[];
+    } = {},
   ) {
     const folders = await this.folders("me", options.files);
     const { output, stdout, stderr } = fakeOutput();
@@ -94,7 +100,10 @@ class World implements AsyncDisposable {
     const prompts = new ScriptedPrompts(answers, options.stop);
     const session = await Session.open(ctx);
     const share = folders.share;
-    const code = runMenu({ session, prompts, share, now: () => systemClock.now() }, stop.signal);
+    const code = runMenu({
+      ...{ session, prompts, share, now: () => systemClock.now() },
+      labs: () => Promise.resolve(options.labs ?? []),
+    }, stop.signal);
     return {
       code: await code,
       prompts,
@@ -112,6 +121,17 @@ class World implements AsyncDisposable {
     await Deno.remove(this.dir, { recursive: true });
   }
 }
+
+Deno.test("a lab that is found need not be typed", async () => {
+  await using world = await World.make();
+  await world.peer("alice");
+  const labs = [{ text: "rs1", reach: () => Promise.resolve(world.rs.address) }];
+  const { said, printed } = await world.play(["peers", "0", "quit"], { labs });
+  assertStringIncludes(said, "Which lab?");
+  assertStringIncludes(printed, "alice");
+  const typed = await world.play(["peers", "other", world.address, "quit"], { labs });
+  assertStringIncludes(typed.printed, "alice");
+});
 
 Deno.test("register, list, search, fetch, send, leave", async () => {
   await using world = await World.make();

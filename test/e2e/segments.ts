@@ -1,0 +1,95 @@
+/**
+ * PCs with network cards of their own: a network namespace for each, bridges between them. For root on Linux with `ip`
+ * (Debian: iproute2).
+ */
+
+import type { Launcher } from "../../scripts/programs.ts";
+import { PROGRAMS } from "./lab.ts";
+
+async function ip(...args: string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command("ip", { args, stdout: "null" }).output();
+  if (!success) throw new Error(`ip ${args.join(" ")}: ${new TextDecoder().decode(stderr).trim()}`);
+}
+
+/** Why there can be no such PCs here; undefined when there can. */
+export async function noSegments(): Promise<string | undefined> {
+  try {
+    await (await Segments.make(["a"]))[Symbol.asyncDispose]();
+    return undefined;
+  } catch {
+    return "no right to make network namespaces here; run as root with iproute2 installed";
+  }
+}
+
+/** A few networks and the PCs in them; removed at the end. */
+export class Segments {
+  #made: string[] = [];
+  #prefix = `ls${crypto.randomUUID().slice(0, 6)}`;
+
+  private constructor() {}
+
+  /** @param networks names of one letter, each a bridge. */
+  static async make(networks: readonly string[]): Promise<Segments> {
+    const segments = new Segments();
+    try {
+      const hub = await segments.#namespace("hub");
+      for (const network of networks) {
+        await ip("-n", hub, "link", "add", `br-${network}`, "type", "bridge");
+        await ip("-n", hub, "link", "set", `br-${network}`, "up");
+      }
+      return segments;
+    } catch (cause) {
+      await segments[Symbol.asyncDispose]();
+      throw cause;
+    }
+  }
+
+  async #namespace(name: string): Promise<string> {
+    const full = `${this.#prefix}-${name}`;
+    await ip("netns", "add", full);
+    this.#made.push(full);
+    await ip("-n", full, "link", "set", "lo", "up");
+    return full;
+  }
+
+  /**
+   * A PC.
+   *
+   * @param cards network and address with its length, in the order in which the PC has them; the network "-" is a virtual
+   *   adapter that leads nowhere.
+   * @returns how to start programs there.
+   */
+  async pc(name: string, ...cards: readonly (readonly [network: string, address: string])[]): Promise<Pc> {
+    const own = await this.#namespace(name);
+    const hub = `${this.#prefix}-hub`;
+    for (const [i, [network, address]] of cards.entries()) {
+      const card = `eth${i}`;
+      if (network === "-") {
+        await ip("-n", own, "link", "add", card, "type", "veth", "peer", "name", `void${i}`);
+        await ip("-n", own, "link", "set", `void${i}`, "up");
+      } else {
+        const port = `${name}-${i}`;
+        await ip("-n", own, "link", "add", card, "type", "veth", "peer", "name", port, "netns", hub);
+        await ip("-n", hub, "link", "set", port, "master", `br-${network}`, "up");
+      }
+      await ip("-n", own, "addr", "add", address, "dev", card);
+      await ip("-n", own, "link", "set", card, "up");
+    }
+    const inside = ([command, ...args]: Launcher): Launcher => [
+      ...["nsenter", `--net=/run/netns/${own}`, "--"] as const,
+      ...[command, ...args],
+    ];
+    return { namespace: own, rs: inside(PROGRAMS.rs), peer: inside(PROGRAMS.peer) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const each of this.#made.splice(0).reverse()) await ip("netns", "del", each);
+  }
+}
+
+/** A PC with cards of its own. */
+export interface Pc {
+  namespace: string;
+  rs: Launcher;
+  peer: Launcher;
+}
