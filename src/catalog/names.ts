@@ -23,6 +23,7 @@ export const MAX_PEER_NAME = 64;
 /** What Windows forbids, controls, lone surrogates, line separators, bidi overrides and isolates, BOM. */
 const FORBIDDEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}<>:"|?*\\\u202a-\u202e\u2066-\u2069\ufeff]/u;
 const ALL_FORBIDDEN = new RegExp(FORBIDDEN, "gu");
+const ALL_UNPRINTABLE = new RegExp(UNPRINTABLE, "gu");
 /** Device names of Windows, which it finds before any extension and before spaces in front of that. */
 const DEVICE = /^(?:con|prn|aux|nul|clock\$|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\.|$)/i;
 /** Characters that macOS's HFS+ drops when it compares names. */
@@ -143,8 +144,8 @@ export function nameKey(name: string): string {
 }
 
 /**
- * Says what is wrong with a peer's name: one part by the rules for files, 1 to 64 characters, no leading dot, and not
- * one of the words "rs" and "all".
+ * Says what is wrong with a peer's name: one part by the rules for files, 1 to 64 characters, all of them to be seen, no
+ * leading dot, and not one of the words "rs" and "all".
  *
  * @returns a short reason, or undefined when the name is fine.
  * @example
@@ -158,16 +159,24 @@ export function peerNameFault(name: string): string | undefined {
   const fault = nameFault(name);
   if (fault !== undefined) return fault;
   if (name.startsWith(".")) return "it starts with a dot";
+  // "rs" with a zero-width character behind it would look like the registration server.
+  const unseen = UNPRINTABLE.exec(name)?.[0];
+  if (unseen !== undefined) return `it has the character ${printable(unseen)}, which can't be seen`;
   // In UTF-16 units, as the wire counts.
   const { length } = name;
   if (length > MAX_PEER_NAME) return `it has ${length} characters; the limit is ${MAX_PEER_NAME}`;
-  if (RESERVED_PEERS.has(name.toLowerCase())) return `"${name}" is a reserved word`;
+  if (RESERVED_PEERS.has(name.replace(IGNORED_BY_MAC, "").toLowerCase())) {
+    return `"${name}" is a reserved word`;
+  }
   return undefined;
 }
 
 /** Replaces what no name may hold and what `--to NAME,...` could not say; trims. May come out empty. */
 function cleanLabel(raw: string): string {
-  const safe = raw.slice(0, MAX_NAME_BYTES).normalize("NFC").replace(ALL_FORBIDDEN, "-");
+  const safe = raw.slice(0, MAX_NAME_BYTES).normalize("NFC").replace(ALL_FORBIDDEN, "-").replace(
+    ALL_UNPRINTABLE,
+    "-",
+  );
   return trimLabel(safe.replace(/[/,]/g, "-"));
 }
 

@@ -150,6 +150,11 @@ Deno.test("peer names", () => {
       "con",
       "pc:7",
       "pc ",
+      "rs\u200b",
+      "rs\u200d",
+      "pc\u00ad7",
+      "pc\u{e0041}",
+      "\ue000",
       "😀".repeat(64),
     ]
   ) {
