@@ -9,6 +9,8 @@ const MiB = 1024 * KiB;
 export const LIMITS = {
   /** Largest frame before the handshake is over, bytes: a Hello is about 300; nothing unauthenticated gets more. */
   handshakeFrame: 4 * KiB,
+  /** Messages read before the handshake is over: it takes two; nobody unknown gets more than these parsed. */
+  handshakeMessages: 4,
   /** Small control messages, bytes: names are at most 1,024 bytes, and no such message holds more than a few. */
   smallMessage: 16 * KiB,
   /** Messages that carry lists (rows, peers, files), bytes: about 4,000 rows of 250 bytes in one page. */
@@ -27,16 +29,65 @@ export const LIMITS = {
   filesPerContent: 2_000,
   /** Rows of one peer's index that the registration server keeps: 10 times the largest lab share we know. */
   rowsPerPeer: 200_000,
+  /** Rows of all peers together: three times a campus of a million; each takes 0.3 to 1.5 KB. */
+  rowsInAll: 3_000_000,
   /** Longest time that a broadcast is kept for those who come late, seconds: 30 days, as long as registrations count. */
   broadcastSeconds: 30 * 24 * 3600,
   /** Requests of one connection being worked on at once; one more is answered with the error "busy". */
   requestsInFlight: 64,
+  /**
+   * Requests a second of one connection, and in one go; in a secured lab of all connections of one member. What comes faster
+   * is read later. Pieces are asked for a few thousand times a second at most; so many small questions take a tenth of a core.
+   */
+  requestsPerSecond: 10_000,
+  /** What may wait unread on one stream: one read of 64 KiB holds 5,000 of the smallest messages. */
+  unreadParts: 8_192,
+  unreadBytes: 4 * MiB,
+  /** Transfers to one PC at once: each has part files and sources of its own. */
+  offersAtOnce: 8,
   /** Pieces asked for on one connection and not sent yet: 64 of 4 MiB is far beyond any bandwidth-delay product. */
   piecesQueued: 64,
   /** Connections a server accepts: 10,000 peers are the registration server's goal; one lab needs about 400. */
   connections: 12_000,
   /** Connections that have not finished their handshake: each costs about 6 KiB and a timer. */
   handshakesInFlight: 2_000,
+  /**
+   * Of those, from one address: half, so that whoever floods pushes itself out. Labs sit behind NAT, where 400 PCs may dial
+   * in the same second; who has greeted counts no longer, since in an open lab nobody has more right to be there.
+   */
+  handshakesPerAddress: 1_000,
+  /** Connections of one member of a secured lab: its data connections, commands and dashboards; some are 20. */
+  connectionsPerMember: 128,
+  /** Failed tries of a join code from one address in a minute: somebody who mistypes needs two. */
+  joinTries: 5,
+  /** Tries of one address being judged at once: a whole lab behind one NAT may join at the same moment. */
+  joinTriesAtOnce: 64,
+  /** Addresses whose failed tries are remembered, the oldest forgotten first: 1 MB. */
+  joinAddresses: 10_000,
+  /** Invitations in force at once: each try is compared with all of them. */
+  invites: 100,
+  /** Members of a lab, revoked ones included, and records of peers: five campuses. */
+  members: 50_000,
+  /** Length of an index.csv in UTF-16 units: more than a million of the longest rows that people have. */
+  indexText: 512 * MiB,
+  /** Rows of an index.csv: 25 times the files of a large lab's share; about 1 GB in memory. */
+  indexRows: 1_000_000,
+  /** A line of it in UTF-16 units: a row needs 3 KiB at most, all of it quotes; the parser's memory grows with it. */
+  indexLine: 16 * KiB,
+  /** Files in one manifest: a pack has 2,000, so this is room for other people's habits. */
+  manifestFiles: 100_000,
+  /** JSON part of a manifest, bytes: 100,000 files of the longest name (1,024), size (16) and hash (64), 9 signs. */
+  manifestJson: 128 * MiB,
+  /** A file's name in UTF-8 bytes: with a folder before it, it stays below macOS's 1,024 and Linux's 4,096 mostly. */
+  nameBytes: 1_024,
+  /** A part of it: NTFS and APFS count 255 UTF-16 units, ext4 counts 255 bytes; both must hold. */
+  namePart: 255,
+  /** Parts of it: far deeper than people go, shallow enough for any recursion. */
+  nameParts: 32,
+  /** A peer's name in characters: it has to fit into tables and into conflict names. */
+  peerName: 64,
+  /** A file's title in UTF-16 units: five lines of an RFC, more than any list can show. */
+  title: 300,
   /** A request of the course's own programs, bytes: a file's name of 1,024 and a few headers. */
   classicRequest: 8 * KiB,
   /** Connections of such programs at once: a class of 64, each with a few. */
@@ -69,6 +120,8 @@ export const TIMEOUTS = {
   dial: 5_000,
   /** From accept to a complete Hello, and from Hello to Welcome. */
   handshake: 10_000,
+  /** A control message that has begun must be whole by then, however its bytes dribble: 1 MiB at 17 KB/s. */
+  message: 60_000,
   /** A request that needs no long work on the other side. */
   request: 30_000,
   /** A GetRFC may make the holder read and hash what it holds. */

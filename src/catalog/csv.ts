@@ -10,18 +10,18 @@
  */
 import { parse, stringify } from "@std/csv";
 import { LabError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import { printable } from "./names.ts";
 import { byName, type IndexRow, rowFault } from "./row.ts";
 
 /** The columns, in their order. */
 export const INDEX_COLUMNS = ["name", "title", "size", "sha256", "modified", "flag"] as const;
 
-/** Longest text in UTF-16 units, 512 MiB: more than a million of the longest rows that people have. */
-export const MAX_INDEX_TEXT = 512 * 1024 * 1024;
-/** Most rows: 25 times the files of a large lab's share; about 1 GB in memory. */
-export const MAX_INDEX_ROWS = 1_000_000;
-/** Longest line in UTF-16 units: a row needs 3 KiB at most, all of it quotes; the parser's memory grows with it. */
-const MAX_LINE = 16 * 1024;
+/** Longest text in UTF-16 units. */
+export const MAX_INDEX_TEXT = LIMITS.indexText;
+/** Most rows. */
+export const MAX_INDEX_ROWS = LIMITS.indexRows;
+const MAX_LINE = LIMITS.indexLine;
 /** Problems that are described; the rest is counted. */
 const MAX_PROBLEMS = 20;
 

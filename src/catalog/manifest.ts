@@ -13,6 +13,7 @@
  */
 import { type Bytes, isSha256, sameBytes, utf8 } from "../base/bytes.ts";
 import { LabError, messageOf, RemoteProtocolError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import { type ContentFile, Layout, MAX_PIECE_SIZE, MIN_PIECE_SIZE } from "./layout.ts";
 import { nameFault, printable } from "./names.ts";
 import { NameSet } from "./nameset.ts";
@@ -28,10 +29,10 @@ export interface Manifest {
 
 /** Bytes of a SHA-256. */
 export const HASH_BYTES = 32;
-/** Most files in one content; a pack has 2,000, so this is room for other people's habits. */
-export const MAX_MANIFEST_FILES = 100_000;
-/** Longest JSON part: 100,000 files of the longest name (1,024), the largest size (16), a hash (64), 9 signs: 112 MB. */
-export const MAX_MANIFEST_JSON = 128 * 1024 * 1024;
+/** Most files in one content. */
+export const MAX_MANIFEST_FILES = LIMITS.manifestFiles;
+/** Longest JSON part, bytes. */
+export const MAX_MANIFEST_JSON = LIMITS.manifestJson;
 
 const MAGIC = utf8("P2DM");
 const VERSION = 1;

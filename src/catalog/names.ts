@@ -4,6 +4,7 @@
  * platform; a name is refused, never repaired, except where a function says that it makes a name.
  */
 import { LabError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import { printable, UNPRINTABLE } from "../base/text.ts";
 
 export { printable };
@@ -11,14 +12,14 @@ export { printable };
 /** Any part that starts with this, in any case, is ours alone: temporary files live there, never in the index. */
 export const RESERVED_PREFIX = ".labswarm";
 
-/** Longest part: NTFS and APFS count 255 UTF-16 units, ext4 counts 255 bytes; both must hold. */
-export const MAX_PART = 255;
-/** Longest whole name in UTF-8 bytes: with a folder before it, it stays below macOS's 1,024 and Linux's 4,096 mostly. */
-export const MAX_NAME_BYTES = 1024;
-/** Most parts in a name: far deeper than people go, shallow enough for any recursion. */
-export const MAX_PARTS = 32;
-/** Longest peer name in characters (code points): it has to fit into tables and into conflict names. */
-export const MAX_PEER_NAME = 64;
+/** Longest part, in UTF-16 units and in bytes. */
+export const MAX_PART = LIMITS.namePart;
+/** Longest whole name in UTF-8 bytes. */
+export const MAX_NAME_BYTES = LIMITS.nameBytes;
+/** Most parts in a name. */
+export const MAX_PARTS = LIMITS.nameParts;
+/** Longest peer name in characters (code points). */
+export const MAX_PEER_NAME = LIMITS.peerName;
 
 /** What Windows forbids, controls, lone surrogates, line separators, bidi overrides and isolates, BOM. */
 const FORBIDDEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}<>:"|?*\\\u202a-\u202e\u2066-\u2069\ufeff]/u;

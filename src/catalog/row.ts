@@ -1,5 +1,6 @@
 /** One row of the index: a file that a share holds, or held. The shape is fixed by the CSV contract. */
 import { isSha256 } from "../base/bytes.ts";
+import { LIMITS } from "../base/limits.ts";
 import { nameFault } from "./names.ts";
 
 /** A file of a share, as its index tells it. */
@@ -18,8 +19,8 @@ export interface IndexRow {
   flag: 0 | 1;
 }
 
-/** Longest title in UTF-16 units: five lines of an RFC, more than any list can show. */
-export const MAX_TITLE = 300;
+/** Longest title in UTF-16 units. */
+export const MAX_TITLE = LIMITS.title;
 
 /** What a title may not hold: controls, lone surrogates, line separators, bidi overrides and isolates, BOM. */
 export const NOT_IN_TITLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069\ufeff]/u;

@@ -8,6 +8,7 @@
 
 import { type Bytes, fromHex, toHex } from "../base/bytes.ts";
 import { LabError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import * as v from "../deps/valibot.ts";
 import type { Role } from "./card.ts";
 
@@ -41,10 +42,10 @@ export type Invite = KeptMembership["invites"][number];
 /** Somebody who has joined. */
 export type MemberRecord = KeptMembership["members"][number];
 
-/** Invitations in force at once: each try is compared with all of them. */
-export const INVITES_MAX = 100;
+/** Invitations in force at once. */
+export const INVITES_MAX = LIMITS.invites;
 /** Members, revoked ones included: as many as the registration server keeps records of. */
-export const MEMBERS_MAX = 50_000;
+export const MEMBERS_MAX = LIMITS.members;
 
 /** Who was invited and who has joined. */
 export class Membership {

@@ -1,12 +1,14 @@
 /** How often somebody may try a join code: a few times a minute from one address. Pure. */
 
-/** Failed tries from one address in one minute. Somebody who mistypes needs two; tries of others don't count. */
-export const TRIES = 5;
-/** Tries of one address being judged at once: a whole lab behind one NAT may join at the same moment. */
-export const TRIES_AT_ONCE = 64;
+import { LIMITS } from "../base/limits.ts";
+
+/** Failed tries from one address in one minute; tries of others don't count. */
+export const TRIES = LIMITS.joinTries;
+/** Tries of one address being judged at once. */
+export const TRIES_AT_ONCE = LIMITS.joinTriesAtOnce;
 const WINDOW = 60_000;
 /** Addresses remembered; beyond, the oldest is forgotten. */
-const ADDRESSES = 10_000;
+const ADDRESSES = LIMITS.joinAddresses;
 
 /** Counts tries. */
 export class Tries {

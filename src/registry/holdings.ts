@@ -80,8 +80,14 @@ export class Holdings {
   #rows = 0;
   #version = 0;
 
-  /** @param rowsPerPeer for tests: how many rows one peer may have. */
-  constructor(private rowsPerPeer: number = LIMITS.rowsPerPeer) {}
+  /**
+   * @param rowsPerPeer for tests: how many rows one peer may have.
+   * @param rowsInAll how many all of them.
+   */
+  constructor(
+    private rowsPerPeer: number = LIMITS.rowsPerPeer,
+    private rowsInAll: number = LIMITS.rowsInAll,
+  ) {}
 
   /** Rows of all peers. */
   get rows(): number {
@@ -166,12 +172,19 @@ export class Holdings {
 
   #demandRoom(cookie: string, reset: boolean, rows: ReadonlyMap<string, WireRow>): void {
     const held = reset ? undefined : this.#byPeer.get(cookie);
+    const others = this.#rows - this.rowsOf(cookie);
     let total = held?.size ?? 0;
     for (const name of rows.keys()) if (!held?.has(name)) total++;
     if (total > this.rowsPerPeer) {
       throw new LabError(
         "busy",
         `Cannot take an index of ${total} files: the limit is ${this.rowsPerPeer} per peer; share fewer files, or pack them`,
+      );
+    }
+    if (others + total > this.rowsInAll && total > this.rowsOf(cookie)) {
+      throw new LabError(
+        "busy",
+        `Cannot take an index of ${total} files: all peers together have ${others}, and the limit is ${this.rowsInAll}`,
       );
     }
   }

@@ -114,6 +114,18 @@ Deno.test("too many rows of one peer are refused whole", () => {
   assertEquals(holdings.rowsOf("p1"), 3);
 });
 
+Deno.test("all peers together have so many rows, and who only changes what it has is not refused", () => {
+  const holdings = new Holdings(3, 5);
+  holdings.announce({ ...none, cookie: "p1", rows: [row("a"), row("b"), row("c")] });
+  holdings.announce({ ...none, cookie: "p2", rows: [row("a"), row("b")] });
+  const more = () => holdings.announce({ ...none, cookie: "p2", rows: [row("d")] });
+  assertEquals(assertThrows(more, LabError, "all peers together have 3").code, "busy");
+  holdings.announce({ ...none, cookie: "p2", rows: [row("a", { size: 7 })] });
+  holdings.announce({ ...none, cookie: "p1", reset: true, rows: [row("x"), row("y")] });
+  more();
+  assertEquals(holdings.rows, 5);
+});
+
 Deno.test("names, folders, globs and words", () => {
   const holdings = new Holdings();
   const rows = ["docs/a.txt", "docs/b/c.txt", "docs-old.txt", "rfc1.txt", "x[1].txt"].map((name) =>

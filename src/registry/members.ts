@@ -7,14 +7,15 @@
  */
 
 import { LabError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import { nameKey, peerNameFault } from "../catalog/names.ts";
 import type { WirePeer } from "../protocol/messages.ts";
 import * as rules from "./rules.ts";
 import type { Claim, KeptRecord, Moment, PeerRecord } from "./rules.ts";
 import { lowerBound, SortedNames } from "./sorted_names.ts";
 
-/** Records kept: five times the registration server's goal of 10,000 peers, about 25 MB. */
-export const RECORDS_MAX = 50_000;
+/** Records kept: about 25 MB. */
+export const RECORDS_MAX: number = LIMITS.members;
 
 /** What a registration came to. */
 export interface Registration {

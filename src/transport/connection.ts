@@ -13,6 +13,7 @@ import { formatHostPort, type HostPort } from "../base/units.ts";
 import { dataName, decodeMessage, encodeMessage, frameRule } from "../protocol/codec.ts";
 import { type Frame, FrameDecoder } from "../protocol/frame.ts";
 import type { ControlName, Message, MessageOf } from "../protocol/messages.ts";
+import type { Budget } from "./budget.ts";
 import { Exchange, remoteError } from "./exchange.ts";
 import { type DataFrame, Outbox, rejected } from "./outbox.ts";
 import type { Member } from "./security.ts";
@@ -33,6 +34,8 @@ export interface ConnectionOptions {
   idle?: number;
   /** Counts the frames. */
   tally?: Tally;
+  /** How fast the other side may ask; without it, as fast as it likes. */
+  budget?: Budget;
 }
 
 /** Bytes read at a time: control messages are small; a piece's bytes have a channel of their own. */
@@ -54,6 +57,8 @@ export class Connection {
   member: Member | undefined;
   /** Idle limit in milliseconds; may change as the connection's purpose becomes known. */
   idle: number;
+  /** How fast the other side may ask; shared by the connections of a member once it's known who it is. */
+  budget: Budget | undefined;
   #stream: ByteStream;
   #options: ConnectionOptions;
   #decoder: FrameDecoder;
@@ -65,6 +70,10 @@ export class Connection {
   #started: number;
   #lastRead: number;
   #refused = false;
+  #beforeGreeting = 0;
+  /** Since when a control message has been coming in. */
+  #begunAt: number | undefined;
+  #resting: AbortController | undefined;
   #reason: unknown;
   #markClosed = () => {};
 
@@ -72,6 +81,7 @@ export class Connection {
     this.#stream = stream;
     this.#options = options;
     this.clock = options.clock;
+    this.budget = options.budget;
     this.idle = options.idle ?? TIMEOUTS.connectionIdle;
     this.#nextStream = options.side === "dialer" ? 1 : 2;
     this.#started = this.#lastRead = this.clock.monotonic();
@@ -176,6 +186,7 @@ export class Connection {
     this.#reason = reason;
     this.#options.watchdog.remove(this);
     this.#outbox.end(reason);
+    this.#resting?.abort(reason);
     this.#stream.close();
     for (const exchange of this.#exchanges.values()) exchange.end(reason);
     this.#exchanges.clear();
@@ -213,6 +224,10 @@ export class Connection {
       this.close(
         new LabError("timeout", `${this.title} did not greet within ${seconds(TIMEOUTS.handshake)}`),
       );
+    } else if (this.#begunAt !== undefined && now - this.#begunAt > TIMEOUTS.message) {
+      this.close(
+        new LabError("timeout", `${this.title} did not end its message within ${seconds(TIMEOUTS.message)}`),
+      );
     } else if (!this.#outbox.busy && this.#working === 0 && now - this.#lastRead > this.idle) {
       this.close(new LabError("timeout", `${this.title} was silent for ${seconds(this.idle)}`));
     }
@@ -229,10 +244,15 @@ export class Connection {
         if (!this.#greeted && isTlsAlert(buffer.subarray(0, n))) {
           throw new LabError("not_permitted", `${this.title} is secured: join its lab with a code first`);
         }
+        let hasEnded = false;
         for (const frame of this.#decoder.push(buffer.subarray(0, n))) {
+          hasEnded = true;
           this.#dispatch(frame);
           if (this.isClosed || this.#refused) return;
         }
+        if (this.#decoder.atBorder) this.#begunAt = undefined;
+        else if (hasEnded || this.#begunAt === undefined) this.#begunAt = this.#lastRead;
+        await this.#rest();
         if (n === buffer.length && n < READ_BYTES.most) buffer = new Uint8Array(READ_BYTES.most);
       }
       const where = this.#decoder.atBorder ? "" : " in the middle of a message";
@@ -240,6 +260,14 @@ export class Connection {
     } catch (cause) {
       this.#refuse(cause);
     }
+  }
+
+  /** Whoever asks faster than it may is read later: what it has sent waits on its own side. */
+  async #rest(): Promise<void> {
+    const ms = this.budget?.owed(this.clock.monotonic()) ?? 0;
+    if (ms <= 0) return;
+    this.#resting = new AbortController();
+    await this.clock.sleep(ms, this.#resting.signal).catch(() => {});
   }
 
   /** The other side broke the rules: nothing more of it is read; it is told, as far as it listens; the connection ends. */
@@ -266,7 +294,11 @@ export class Connection {
         bytes.length,
       );
     }
+    if (!this.#greeted && ++this.#beforeGreeting > LIMITS.handshakeMessages) {
+      throw new RemoteProtocolError("Too many messages before the handshake is over");
+    }
     const message = decodeMessage(frame.type, frame.payload);
+    this.budget?.take(this.clock.monotonic());
     if (exchange) {
       // At once, not when somebody reads it: what follows the Welcome in the same bytes must get through.
       if (message.kind === "Welcome" && !theirs) this.#greeted = true;

@@ -19,12 +19,6 @@ export type Incoming = Message | {
   bytes: Bytes;
 };
 
-/**
- * What may wait unread on one stream before the sender counts as misbehaving: parts, and bytes on the wire. One read of
- * 64 KiB can hold 5,000 of the smallest messages, all of which arrive before anybody has had a turn to take one.
- */
-const UNREAD = { parts: 8192, bytes: 4 * LIMITS.listMessage };
-
 /** One question and its answers. */
 export class Exchange {
   #queue: { incoming: Incoming; size: number }[] = [];
@@ -148,7 +142,7 @@ export class Exchange {
       waiting.resolve(incoming);
     } else {
       this.#queuedBytes += size;
-      if (this.#queue.length >= UNREAD.parts || this.#queuedBytes > UNREAD.bytes) {
+      if (this.#queue.length >= LIMITS.unreadParts || this.#queuedBytes > LIMITS.unreadBytes) {
         throw new RemoteProtocolError("Too many unread messages on one stream");
       }
       this.#queue.push({ incoming, size });

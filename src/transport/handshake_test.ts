@@ -9,6 +9,7 @@ import { encodeFrame } from "../protocol/frame.ts";
 import { CONTROL, DATA } from "../protocol/messages.ts";
 import { alive, bare, header, HELLO, hostWith, pass, reader, welcomeMessage, world } from "./_fixture.ts";
 import { greet, welcome } from "./handshake.ts";
+import type { Security } from "./security.ts";
 import { writeAll } from "./stream.ts";
 Deno.test("questions before Hello are not answered; the Hello that follows is", async () => {
   let asked = 0;
@@ -144,4 +145,26 @@ Deno.test("a name from the network can't steer a terminal through an error's tex
   const { connection } = await greeting;
   assertEquals(connection.title, "a\\u{1b}[2J\\u{202e}");
   connection.close();
+});
+
+Deno.test("before the handshake is over no more than a few messages are parsed", async () => {
+  const w = world();
+  let judged = 0;
+  const security = {
+    verify: () => {
+      judged++;
+      return new Promise<never>(() => {});
+    },
+    onRevoked: () => () => {},
+  } as unknown as Security;
+  const acceptor = welcome(w.far, { ...hostWith(() => {}), security }, w.options);
+  const next = reader(w.near, false);
+  await writeAll(w.near, encodeMessage(HELLO, 1));
+  assertEquals((await next())?.message.kind, "Challenge");
+  const many = Array.from({ length: LIMITS.handshakeMessages }, () => encodeMessage(welcomeMessage(2), 1));
+  await writeAll(w.near, concat(many));
+  const said = (await next())?.message;
+  assert(said?.kind === "Error" && said.code === "protocol" && /Too many messages/.test(said.message));
+  assertEquals(judged, 0);
+  acceptor.close();
 });

@@ -1,6 +1,6 @@
 /**
- * A listening server: accepts, greets, keeps count. When the table is full, the connection that was silent longest makes
- * room, never the newcomer: a flood of idle connections can't lock honest ones out.
+ * A listening server: accepts, greets, keeps count. When a limit is reached, the connection that was silent longest makes
+ * room, never the newcomer (places.ts): a flood of idle connections can't lock honest ones out.
  */
 
 import type { Clock } from "../base/clock.ts";
@@ -8,12 +8,21 @@ import { LabError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { HostPort } from "../base/units.ts";
 import type { Logger } from "../base/log.ts";
+import { Budget } from "./budget.ts";
 import type { Connection } from "./connection.ts";
 import { type Host, welcome } from "./handshake.ts";
+import { type PlaceLimits, Places } from "./places.ts";
 import type { ByteStream } from "./stream.ts";
 import { Tally } from "./tally.ts";
 import { listenTcp } from "./tcp.ts";
 import type { Watchdog } from "./watchdog.ts";
+
+const LIMITED: PlaceLimits = {
+  connections: LIMITS.connections,
+  handshakes: LIMITS.handshakesInFlight,
+  perAddress: LIMITS.handshakesPerAddress,
+  perMember: LIMITS.connectionsPerMember,
+};
 
 /** A server of P2P-DI/2. */
 export interface Server {
@@ -29,38 +38,33 @@ export interface Server {
  *
  * @param at where to listen; port 0 takes a free one.
  * @param options.log is told at the end how many frames of each type there were.
- * @param limits for tests; connections in all, and those that have not greeted.
+ * @param limits for tests.
  * @throws {LabError} when the port can't be had.
  */
 export function serve(
   at: HostPort,
   host: Host,
   options: { clock: Clock; watchdog: Watchdog; log?: Logger },
-  limits = { connections: LIMITS.connections as number, handshakes: LIMITS.handshakesInFlight as number },
+  limits: Partial<PlaceLimits> = {},
 ): Server {
-  const greeted = new Set<Connection>();
-  const waiting = new Set<Connection>();
-  const all = new Set<Connection>();
+  const places = new Places({ ...LIMITED, ...limits });
+  const { all } = places;
   const tally = new Tally();
+  const budgets = new Budgets();
 
   const accept = (stream: ByteStream) => {
-    if (waiting.size >= limits.handshakes) evictSilent(waiting);
-    if (all.size >= limits.connections) evictSilent(waiting.size > 0 ? waiting : greeted);
+    places.makeRoom(stream.remote.host);
     const connection: Connection = welcome(stream, host, {
       ...options,
       tally,
+      budget: new Budget(),
       greeted: () => {
-        waiting.delete(connection);
-        greeted.add(connection);
+        places.greeted(connection);
+        budgets.share(connection);
       },
     });
-    all.add(connection);
-    waiting.add(connection);
-    connection.closed.then(() => {
-      all.delete(connection);
-      waiting.delete(connection);
-      greeted.delete(connection);
-    });
+    places.add(connection);
+    connection.closed.then(() => places.remove(connection));
   };
 
   let open = true;
@@ -94,12 +98,19 @@ function revoked(connection: Connection): LabError {
   return new LabError("not_permitted", `${connection.title} is a member no longer`);
 }
 
-/** Sets keep insertion order, so among those that never spoke the first is the oldest. */
-function evictSilent(connections: Set<Connection>): void {
-  let silent: Connection | undefined;
-  for (const each of connections) {
-    if (!each.isClosed && (!silent || each.lastRead < silent.lastRead)) silent = each;
+/** The connections of a member share one budget, for as long as any of them is open. */
+class Budgets {
+  #shared = new Map<string, { budget: Budget; users: number }>();
+
+  share(connection: Connection): void {
+    const { member } = connection;
+    if (!member) return;
+    const shared = this.#shared.get(member.id) ?? { budget: new Budget(), users: 0 };
+    this.#shared.set(member.id, shared);
+    shared.users++;
+    connection.budget = shared.budget;
+    connection.closed.then(() => {
+      if (--shared.users === 0) this.#shared.delete(member.id);
+    });
   }
-  silent?.close();
-  if (silent) connections.delete(silent);
 }

@@ -52,7 +52,7 @@ export interface OfferReceiver {
 }
 
 /** Offers being received at once; more are told to come back. */
-const OFFERS_AT_ONCE = 8;
+const OFFERS_AT_ONCE = LIMITS.offersAtOnce;
 
 /** Whoever offered hears at most so often how far we are, milliseconds: with 40 PCs each piece's news would be thousands. */
 const TELL_EVERY = 200;
