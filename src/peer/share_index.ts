@@ -52,6 +52,9 @@ export class ShareIndex {
   #watcher: Deno.FsWatcher | undefined;
   #stops: (() => void)[] = [];
   #cancelSoon = () => {};
+  #isSoon = false;
+  /** When to scan, unless something more changes until then; monotonic milliseconds. */
+  #soonAt = 0;
 
   constructor(options: ShareIndexOptions) {
     this.#o = options;
@@ -120,10 +123,18 @@ export class ShareIndex {
 
   /** Scans in a moment; more calls until then are one scan. */
   scanSoon(): void {
-    this.#cancelSoon();
-    this.#cancelSoon = this.#o.clock.after(SETTLE, () => {
+    const { clock } = this.#o;
+    // Called for each of 10,000 files that come: the timer that runs already is asked to wait, not made anew.
+    this.#soonAt = clock.monotonic() + SETTLE;
+    if (this.#isSoon) return;
+    this.#isSoon = true;
+    const look = () => {
+      const left = this.#soonAt - clock.monotonic();
+      if (left > 0) return void (this.#cancelSoon = clock.after(left, look));
+      this.#isSoon = false;
       this.scan().catch((cause) => this.#o.log.error(`Cannot scan the share: ${messageOf(cause)}`));
-    });
+    };
+    this.#cancelSoon = clock.after(SETTLE, look);
   }
 
   /** Scans every so many milliseconds, and soon after the system says that something changed. */

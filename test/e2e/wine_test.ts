@@ -138,3 +138,32 @@ labTest(
   },
   options,
 );
+
+labTest("Wine: rs.exe broadcasts to two peer.exe and two Linux peers", async (lab) => {
+  const bytes = bytesOf(20 * MB, 4);
+  const small = Array.from({ length: 30 }, (_, i) => [`folder/${i}.txt`, `text ${i}`] as const);
+  const { address } = await lab.rs();
+  put(lab.pc("rs"), "share/image.bin", bytes);
+  for (const [name, text] of small) put(lab.pc("rs"), `share/${name}`, text);
+  const windows = ["w1", "w2"];
+  const linux = ["l1", "l2"];
+  put(lab.pc("w1"), "share/image.bin", "an older one");
+  const serve = ["serve", "--json", "--rs", address, "--port", "0", "--accept-open-broadcasts"];
+  await Promise.all([
+    ...windows.map((pc) => lab.start("peer", pc, [...serve, "--name", pc]).event("registered")),
+    ...linux.map((pc) => lab.start("peer", pc, [...serve, "--name", pc], PROGRAMS.peer).event("registered")),
+  ]);
+
+  const ended = assertCode(
+    await lab.run("rs", "rs", ["broadcast", "share\\image.bin", "share\\folder", "--json", "--rs", address]),
+    0,
+  );
+  const [line] = eventsOf(ended, "broadcast");
+  assertEquals([line?.peers, line?.done, line?.failed], [4, 4, 0]);
+  for (const pc of [...windows, ...linux]) {
+    assertFile(join(lab.pc(pc), "share/image.bin"), bytes);
+    for (const [name, text] of small) assertFile(join(lab.pc(pc), "share", name), text);
+  }
+  const [replaced = ""] = [...Deno.readDirSync(join(lab.pc("w1"), "peer-data/replaced"))].map((e) => e.name);
+  assertFile(join(lab.pc("w1"), "peer-data/replaced", replaced), "an older one");
+}, options);

@@ -7,6 +7,7 @@ import { LabError, messageOf } from "../../base/errors.ts";
 import type { HostPort } from "../../base/units.ts";
 import { formatHostPort } from "../../base/units.ts";
 import { cleanPeerName, printable } from "../../catalog/names.ts";
+import { FolderView } from "../../storage/folder_view.ts";
 import { Root } from "../../storage/root.ts";
 import { RateLimiter } from "../../transport/rate.ts";
 import type { Handler } from "../../transport/connection.ts";
@@ -332,7 +333,10 @@ export class PeerServe {
     const undo: (() => void)[] = [];
     const putBack = () => undo.splice(0).forEach((each) => each());
     try {
-      for (const file of plan.files) if (!file.present) undo.push(aside.free(file.target));
+      const view = new FolderView(this.#root);
+      for (const { present, target } of plan.files) {
+        if (!present && view.has(target)) undo.push(aside.free(target));
+      }
     } catch (cause) {
       putBack();
       throw cause;
