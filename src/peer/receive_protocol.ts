@@ -3,6 +3,7 @@
 import type { ErrorCode } from "../base/errors.ts";
 import type { Credentials } from "../join/credentials.ts";
 import type { PartSpec } from "../storage/part_spec.ts";
+import type { HolderNews } from "../transport/piece_channel.ts";
 import type { Identity } from "../transport/handshake.ts";
 
 /** A piece to ask for on a source's connection. */
@@ -31,6 +32,8 @@ export type ReceiveOrder =
   | { kind: "dial"; source: number; host: string; port: number; id?: string }
   /** These are members no longer: no connection to them is kept or made. */
   | { kind: "revoke"; ids: readonly string[] }
+  /** Tells the holder at the other end of a connection instead of whom it is asked. */
+  | { kind: "claim"; source: number; content: string; instead: string[]; demoted: boolean }
   | { kind: "ask"; orders: PieceOrderWire[] }
   | { kind: "hang-up"; source: number }
   | { kind: "finish"; content: string; checkWhole: boolean }
@@ -46,6 +49,8 @@ export type ReceiveNews =
   | { kind: "piece"; source: number; content: string; piece: number; bytes: number }
   | { kind: "bad"; source: number; content: string; piece: number; bytes: number }
   | { kind: "refused"; source: number; content: string; piece: number; code: ErrorCode; message: string }
+  /** A holder has news for those who ask it. */
+  | { kind: "told"; source: number; news: HolderNews }
   | { kind: "finished"; content: string; paths: string[] }
   | { kind: "hashed"; name: string; sha256: string | undefined }
   /** Something of ours failed: the disk, a permission. */

@@ -96,6 +96,10 @@ async function openInTime(
 async function receiveAll(source: number, channel: PieceChannel): Promise<never> {
   while (true) {
     const answer = await channel.receive();
+    if (answer.kind === "told") {
+      tell({ kind: "told", source, news: answer.news });
+      continue;
+    }
     const { content, piece } = answer.ticket;
     if (answer.kind === "refused") {
       tell({
@@ -166,6 +170,11 @@ function obey(order: ReceiveOrder): void {
       security?.then((own) => own.revoke(order.ids));
       for (const [channel, id] of members) if (order.ids.includes(id)) channel.close();
       return;
+    case "claim": {
+      const { source, content, instead, demoted } = order;
+      channels.get(source)?.claim({ kind: "Interested", content, instead, demoted });
+      return;
+    }
     case "ask":
       return ask(order);
     case "hang-up":

@@ -20,6 +20,7 @@ import type { Connection } from "../transport/connection.ts";
 import type { Identity } from "../transport/handshake.ts";
 import { RateLimiter } from "../transport/rate.ts";
 import { serve, type Server } from "../transport/server.ts";
+import { Askers } from "./broadcast/askers.ts";
 import type { Background } from "./broadcast/background.ts";
 import type { PeerContext } from "./context.ts";
 import { connectRs, queryPeers } from "./rs_client.ts";
@@ -203,6 +204,7 @@ export function offerServer(
   const handler = peerHandler({
     rows: () => [],
     contents,
+    askers: new Askers(context.clock),
     rate,
     giveWay: () => setting.background?.pace(rate),
     self: () => ({ name: setting.name, port: server.address.port }),

@@ -288,6 +288,30 @@ export const CONTROL = {
     schema: v.object({ files: v.pipe(list(file, LIMITS.filesPerContent), v.minLength(1)) }),
   },
   PieceRequest: { type: 0x32, cap: SMALL, schema: v.object({ content: sha256, piece: count }) },
+  Have: {
+    type: 0x34,
+    cap: SMALL,
+    schema: v.object({
+      content: sha256,
+      /** Stripes that the sender is behind with, and how many PCs are between it and the one who said so first. */
+      behind: list(
+        v.object({ stripe: v.pipe(count, v.maxValue(7)), hops: v.pipe(count, v.maxValue(100)) }),
+        8,
+      ),
+    }),
+  },
+  Choke: { type: 0x35, cap: SMALL, schema: v.object({ content: sha256 }) },
+  Interested: {
+    type: 0x37,
+    cap: LIST,
+    schema: v.object({
+      content: sha256,
+      /** Names of those whom the plan gave for this, and who failed. */
+      instead: list(peerName, 64),
+      /** The sender was choked itself: it may have what is left over. */
+      demoted: v.optional(v.boolean()),
+    }),
+  },
   // Offers
   Offer: {
     type: 0x40,
@@ -306,6 +330,8 @@ export const CONTROL = {
       bytes: count,
       /** Broadcast: whom to ask for every n-th piece, the planned parent first; the offering side comes after all of them. */
       stripes: v.optional(list(list(holder, 64), 8)),
+      /** Broadcast: for each stripe, how many PCs are between the source and the receiver. */
+      depths: v.optional(list(count, 8)),
       /** Broadcast that is delivered late: whom to fetch from, like any file; the offering side comes last. */
       holders: v.optional(list(holder, 64)),
       /** Broadcast: the pieces make way for other traffic, at the receivers too, which pass them on. */
@@ -412,8 +438,6 @@ export const DATA = {
 
 /** Numbers kept for messages that are designed but not built; PROTOCOL.md says what for. */
 export const RESERVED = {
-  Have: 0x34,
-  Choke: 0x35,
   Unchoke: 0x36,
 } as const;
 

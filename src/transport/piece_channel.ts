@@ -42,10 +42,14 @@ export interface PieceTicket {
   length: number;
 }
 
-/** What came for a ticket: its bytes, valid until the next `receive`, or why there are none. */
+/** News of a holder that takes part in the same broadcast. */
+export type HolderNews = MessageOf<"Have"> | MessageOf<"Choke">;
+
+/** What came: the bytes for a ticket, valid until the next `receive`, or why there are none; or news of the holder. */
 export type PieceAnswer =
   | { kind: "piece"; ticket: PieceTicket; bytes: Bytes }
-  | { kind: "refused"; ticket: PieceTicket; error: LabError };
+  | { kind: "refused"; ticket: PieceTicket; error: LabError }
+  | { kind: "told"; news: HolderNews };
 
 /** The receiving end of a data connection. */
 export class PieceChannel {
@@ -111,6 +115,11 @@ export class PieceChannel {
     this.#send({ kind: "PieceRequest", content: ticket.content, piece: ticket.piece }, stream);
   }
 
+  /** Tells the holder for which pieces it is going to be asked, and instead of whom. */
+  claim(message: MessageOf<"Interested">): void {
+    this.#send(message, this.#take());
+  }
+
   /**
    * The next answer.
    *
@@ -133,6 +142,7 @@ export class PieceChannel {
         return { kind: "piece", ticket, bytes };
       }
       const message = await this.#message();
+      if (message?.kind === "Have" || message?.kind === "Choke") return { kind: "told", news: message };
       if (message?.kind !== "Error") continue;
       if (header.stream === 0) throw remoteError(message);
       return { kind: "refused", ticket: this.#ticketFor(header.stream), error: remoteError(message) };

@@ -46,7 +46,8 @@ Deno.test("pieces from a connection of ours, many asked for at once", async () =
   lengths.forEach((length, piece) => channel.ask(ticket(piece, length)));
   for (const [piece, length] of lengths.entries()) {
     const answer = await channel.receive();
-    if (answer.kind !== "piece") throw answer.error;
+    if (answer.kind === "told") throw new Error("No news were due");
+    if (answer.kind === "refused") throw answer.error;
     assertEquals([answer.ticket.piece, answer.bytes.length], [piece, length]);
     assertEquals(answer.bytes.every((b, i) => b === (i + piece) % 256), true);
   }
@@ -76,7 +77,7 @@ Deno.test("answers in another order, a refusal between them", async () => {
   channel.ask(ticket(1, 2));
   channel.ask(ticket(2, 1));
   const first = await channel.receive();
-  assertEquals([first.kind, first.ticket.piece], ["piece", 2]);
+  assertEquals(first.kind === "piece" && first.ticket.piece, 2);
   const second = await channel.receive();
   assertEquals(second.kind === "refused" && [second.ticket.piece, second.error.code, second.error.message], [
     0,

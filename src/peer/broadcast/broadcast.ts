@@ -74,6 +74,7 @@ export class Broadcast {
   #peers = new Map<string, WirePeer>();
   #away = new Set<string>();
   #stripes = new Map<string, WireHolder[][]>();
+  #depths = new Map<string, number[]>();
   #began: number;
 
   constructor(files: readonly SendFile[], setting: BroadcastSetting) {
@@ -139,10 +140,11 @@ export class Broadcast {
     const home = this.#o.home.map(subnetOf).find((subnet) =>
       members.some((member) => member.subnet === subnet)
     );
-    const { ancestors, order } = planBroadcast(members, home ?? subnetOf(peers[0]?.address ?? ""));
+    const { ancestors, depths, order } = planBroadcast(members, home ?? subnetOf(peers[0]?.address ?? ""));
     for (const [name, trees] of ancestors) {
       this.#stripes.set(name, trees.map((path) => path.map((above) => holderOf(this.#peers.get(above)!))));
     }
+    this.#depths = depths;
     return order;
   }
 
@@ -234,6 +236,7 @@ export class Broadcast {
       files: pages[i]!,
       bytes: this.#bytes,
       stripes: this.#stripes.get(target.name) ?? [[], []],
+      depths: this.#depths.get(target.name) ?? [0, 0],
       ...(this.#o.background ? { background: true } : {}),
       ...(cookie === undefined ? {} : { cookie }),
       ...(i < pages.length - 1 ? { more: true } : {}),

@@ -13,6 +13,7 @@ import type { ContentFile, Layout } from "../../catalog/layout.ts";
 import { encodeManifest } from "../../catalog/manifest.ts";
 import { readAt } from "../../storage/hashing.ts";
 import type { PieceReader } from "../serve/content_store.ts";
+import { Askers } from "./askers.ts";
 
 /** How long a content is passed on after it is whole, milliseconds: those who come late find it in the index by then. */
 const KEEP = 60_000;
@@ -35,7 +36,12 @@ export class Relay {
   #beginning = new Set<() => void>();
   #expected = 0;
 
-  constructor(private clock: Clock) {}
+  /** Those who ask for what we pass on. */
+  readonly askers: Askers;
+
+  constructor(private clock: Clock) {
+    this.askers = new Askers(clock);
+  }
 
   /** A broadcast is being received: contents that are not known yet may soon be. Call what it returns when it is over. */
   expect(): () => void {
@@ -125,6 +131,7 @@ export class Relay {
 
   /** Closes what has been passed on for long enough. */
   tidy(): void {
+    this.askers.tidy();
     const now = this.clock.monotonic();
     for (const [id, content] of this.#contents) {
       if (now > content.endsAt) this.#drop(id, content);

@@ -1,5 +1,6 @@
 /** What a fetch knows of one content on its way: its manifest, who delivers it, what has come. */
 
+import { Parents } from "../../swarm/parents.ts";
 import type { Clock } from "../../base/clock.ts";
 import { LabError } from "../../base/errors.ts";
 import { Layout } from "../../catalog/layout.ts";
@@ -8,7 +9,6 @@ import { printable } from "../../catalog/names.ts";
 import type { PartSpec } from "../../storage/part_spec.ts";
 import { contentFiles, type ContentPlan } from "./contents.ts";
 import type { NamedManifest } from "./holders.ts";
-import { Stripes } from "./stripes.ts";
 
 /** A file that has been fetched, or was there. */
 export interface FetchedFile {
@@ -52,7 +52,11 @@ export class ContentRun {
   readonly falseManifests = new Set<string>();
   sawBadPiece = false;
   /** In a broadcast: who delivers which pieces. */
-  readonly stripes: Stripes | undefined;
+  readonly stripes: Parents<Holder> | undefined;
+  /** In a broadcast: those who are asked, and for how many pieces. */
+  readonly parents = new Map<string, number>();
+  /** In a broadcast: another PC has our place, and we get what is left over. */
+  demoted = false;
   /** Holders that had forgotten the manifest and were asked for it again. */
   readonly reasked = new Set<string>();
   networkBytes = 0;
@@ -68,7 +72,9 @@ export class ContentRun {
     this.started = clock.monotonic();
     // Those above us in a broadcast have the manifest too.
     this.standby = [...plan.holders, ...new Set(plan.stripes?.flat())];
-    this.stripes = plan.stripes && new Stripes(plan.stripes, this.layout.pieceCount, this.started);
+    const { stripes, depths } = plan;
+    const known = depths?.length === stripes?.length ? { depths: depths! } : {};
+    this.stripes = stripes && new Parents(stripes, this.layout.pieceCount, this.started, known);
   }
 
   get id(): string {

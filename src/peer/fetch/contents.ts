@@ -30,6 +30,8 @@ export interface ContentPlan {
   bytes: number;
   /** In a broadcast: for each stripe those who may be asked for it, the planned parent first. */
   stripes?: Holder[][];
+  /** For each stripe, how many PCs are between us and the source. */
+  depths?: number[];
 }
 
 /**

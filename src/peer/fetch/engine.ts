@@ -21,6 +21,7 @@ import type { Relay } from "../broadcast/relay.ts";
 import { ContentRun, type FetchedFile } from "./content_run.ts";
 import type { ContentPlan } from "./contents.ts";
 import { Holders, type NamedManifest } from "./holders.ts";
+import { isPlanned, ParentDesk } from "./parent_desk.ts";
 import { PartDesk } from "./part_desk.ts";
 import { withRoom } from "./room.ts";
 import { Sources } from "./sources.ts";
@@ -50,9 +51,6 @@ export interface EngineOptions {
   beforeFinish?: (plan: ContentPlan) => () => void;
 }
 
-/** A stripe of a broadcast in which nothing has come for so long gets another source, milliseconds. */
-const STRIPE_PATIENCE = 1_500;
-
 /** Milliseconds' worth of pieces asked of one source of a broadcast: nobody else is asked for them, so nothing is hoarded. */
 const BROADCAST_DEPTH = 500;
 
@@ -69,6 +67,7 @@ export class FetchEngine {
   #holders: Holders;
   #sources: Sources;
   #parts: PartDesk;
+  #parents: ParentDesk;
   #runs = new Map<string, ContentRun>();
   #opening = new Set<ContentRun>();
   #queue: ContentPlan[] = [];
@@ -83,6 +82,8 @@ export class FetchEngine {
     this.#holders = new Holders(options);
     this.#sources = new Sources(options.pool, options.clock);
     this.#parts = new PartDesk(options.pool);
+    const [scheduler, sources, runs] = [this.#scheduler, this.#sources, () => this.#runs.values()];
+    this.#parents = new ParentDesk({ ...options, relay: options.relay, scheduler, sources, runs });
   }
 
   /**
@@ -173,8 +174,8 @@ export class FetchEngine {
     this.#runs.set(run.id, run);
     this.#scheduler.addContent(run.id, lengths, held);
     if (held.length > 0) this.#report(run);
-    if (run.stripes) this.#askStripes(run);
-    for (const peer of run.confirmed) this.#offer(run, peer);
+    if (isPlanned(run)) this.#parents.ask(run);
+    else for (const peer of run.confirmed) this.#offer(run, peer);
     this.#settle(run);
     this.#pump();
   }
@@ -234,36 +235,13 @@ export class FetchEngine {
   }
 
   #offer(run: ContentRun, peer: string): void {
-    const pieces = run.stripes?.piecesOf(peer) ?? "all";
-    for (const source of this.#sources.openTo(peer)) this.#scheduler.offer(source, run.id, pieces);
+    if (isPlanned(run)) return this.#parents.offer(run, peer);
+    for (const source of this.#sources.openTo(peer)) this.#scheduler.offer(source, run.id, "all");
   }
 
-  /** In a broadcast: connects to those whom the plan names, and asks them for their stripes. */
-  #askStripes(run: ContentRun): void {
-    for (const holder of run.stripes!.holders()) {
-      const gone = this.#sources.goneReason(holder.peer);
-      if (gone) {
-        run.banned.set(holder.peer, gone);
-        run.stripes!.lose(holder.peer);
-        return this.#askStripes(run);
-      }
-      run.confirmed.add(holder.peer);
-      this.#sources.ensure(holder, 1);
-      this.#offer(run, holder.peer);
-    }
-  }
-
-  /** Stripes that stand still get one more source beside the one that stalls. */
+  /** Stripes that stand still get another source. */
   #reinforce(): void {
-    const now = this.#o.clock.monotonic();
-    for (const run of this.#runs.values()) {
-      const more = run.stripes?.reinforce(
-        now,
-        STRIPE_PATIENCE,
-        (stripe) => !this.#scheduler.isHeldEvery(run.id, run.stripes!.count, stripe),
-      );
-      if (more) this.#askStripes(run);
-    }
+    for (const run of this.#runs.values()) if (isPlanned(run)) this.#parents.look(run);
     this.#pump();
   }
 
@@ -299,6 +277,8 @@ export class FetchEngine {
       case "finished":
         this.#parts.answered(news);
         return;
+      case "told":
+        return this.#told(news);
       case "hashed":
         return;
     }
@@ -324,6 +304,13 @@ export class FetchEngine {
     this.#pump();
   }
 
+  #told({ source, news }: Extract<ReceiveNews, { kind: "told" }>): void {
+    const peer = this.#sources.get(source)?.holder.peer;
+    const run = this.#runs.get(news.content);
+    if (peer !== undefined && isPlanned(run)) this.#parents.told(run, peer, news);
+    this.#pump();
+  }
+
   #piece({ source, content, piece, bytes }: Extract<ReceiveNews, { kind: "piece" }>): void {
     const run = this.#runs.get(content);
     const isNew = this.#scheduler.arrived({ source, content, piece }, this.#o.clock.monotonic());
@@ -338,6 +325,7 @@ export class FetchEngine {
         run.gained(piece, bytes);
         run.stripes?.gained(piece, this.#o.clock.monotonic());
         this.#o.relay?.hold(content, [piece]);
+        if (isPlanned(run)) this.#parents.look(run);
         this.#report(run);
       }
       this.#settle(run);
@@ -392,9 +380,9 @@ export class FetchEngine {
     if (!run.confirmed.has(peer)) return;
     run.banned.set(peer, error);
     this.#withdraw(run, peer);
-    if (run.stripes) {
-      run.stripes.lose(peer);
-      this.#askStripes(run);
+    if (isPlanned(run)) {
+      run.stripes.lose(peer, this.#o.clock.monotonic());
+      this.#parents.ask(run);
     }
     this.#settle(run);
   }

@@ -35,6 +35,8 @@ export interface FetchJob {
 export interface BroadcastJob {
   /** For each stripe those who may be asked for it, the planned parent first; none where it is delivered late. */
   stripes: Holder[][];
+  /** For each stripe, how many PCs are between us and the source, if the sender says so. */
+  depths?: number[] | undefined;
   relay: Relay;
   /** These files are here already, and make up a content that others may ask for. */
   whole: (files: ContentFile[]) => Promise<void>;
@@ -88,7 +90,7 @@ export async function fetchFiles(job: FetchJob): Promise<FetchOutcome> {
     });
   }
   const { plans, whole } = broadcast && broadcast.stripes.length > 0
-    ? planBroadcastContents(placed, broadcast.stripes)
+    ? planBroadcastContents(placed, broadcast.stripes, broadcast.depths)
     : { plans: planContents(placed, (key) => existsSync(PartFile.pathFor(root, key))), whole: [] };
   const ready = whole.map((plan) => broadcast?.whole(contentFiles(plan)));
   await new FetchEngine({ ...job, ...context, ...broadcast, listener: recording }).run(plans);
@@ -104,6 +106,7 @@ export async function fetchFiles(job: FetchJob): Promise<FetchOutcome> {
 export function planBroadcastContents(
   placed: readonly PlacedFile[],
   stripes: Holder[][],
+  depths?: number[],
 ): { plans: ContentPlan[]; whole: ContentPlan[] } {
   const present = new Set(placed.filter((file) => file.present).map((file) => file.name));
   const plans: ContentPlan[] = [];
@@ -111,7 +114,7 @@ export function planBroadcastContents(
   for (const plan of planContents(placed.map((file) => ({ ...file, present: false })), () => true)) {
     const files = plan.files.map((file) => ({ ...file, present: present.has(file.name) }));
     if (files.every((file) => file.present)) whole.push({ ...plan, files });
-    else plans.push({ ...plan, files, stripes });
+    else plans.push({ ...plan, files, stripes, ...(depths ? { depths } : {}) });
   }
   return { plans, whole };
 }

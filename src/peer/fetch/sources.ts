@@ -58,6 +58,17 @@ export class Sources {
     return known;
   }
 
+  /** Hangs up on a holder; it may be dialled again. */
+  leave(peer: string): void {
+    this.#timers.get(peer)?.();
+    this.#timers.delete(peer);
+    for (const [id, { holder, worker }] of [...this.#sources]) {
+      if (holder.peer !== peer) continue;
+      this.#sources.delete(id);
+      this.pool.tell(worker, { kind: "hang-up", source: id });
+    }
+  }
+
   /** The holder delivered something: its failures are forgotten. */
   delivered(peer: string): void {
     this.#failures.delete(peer);

@@ -7,6 +7,7 @@ import type { Message, MessageOf } from "../../protocol/messages.ts";
 import type { Handler } from "../../transport/connection.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 import type { RateLimiter, Throttle } from "../../transport/rate.ts";
+import type { Askers } from "../broadcast/askers.ts";
 import type { Relay } from "../broadcast/relay.ts";
 import type { ContentStore } from "./content_store.ts";
 import { inPages } from "../../base/pages.ts";
@@ -17,6 +18,8 @@ export interface PeerAnswers {
   contents: ContentStore;
   /** Contents that are being received and passed on. */
   relay?: Relay;
+  /** Those who ask for pieces of broadcasts. */
+  askers?: Askers;
   rate: RateLimiter;
   /** How pieces go that have to make way for other traffic; undefined where they needn't. */
   giveWay?: (isRelayed: boolean) => { rate: Throttle; partBytes: number } | undefined;
@@ -40,6 +43,12 @@ function answer(answers: PeerAnswers, message: Message, exchange: Exchange): Pro
       return sendManifest(answers, message, exchange);
     case "PieceRequest":
       return sendPiece(answers, message, exchange);
+    case "Interested":
+      return answers.askers?.join(
+        message.content,
+        { instead: message.instead, demoted: message.demoted === true },
+        exchange,
+      );
     case "Offer":
       return answers.offer(message, exchange);
     default:
@@ -92,15 +101,21 @@ async function sendPiece(
   exchange: Exchange,
 ): Promise<void> {
   const { content, piece } = request;
-  const relayed = await answers.relay?.piece(content, piece, exchange.signal);
-  const { length, fill } = relayed ?? answers.contents.piece(content, piece);
-  await exchange.connection.sendData({
-    kind: "PieceData",
-    stream: exchange.stream,
-    length,
-    fill,
-    ...answers.giveWay?.(relayed !== undefined) ?? { rate: answers.rate },
-    signal: exchange.signal,
-  });
-  answers.sent(length);
+  const answered = answers.askers?.asks(content, exchange);
+  try {
+    const relayed = await answers.relay?.piece(content, piece, exchange.signal);
+    const { length, fill } = relayed ?? answers.contents.piece(content, piece);
+    if (answers.askers && !await answers.askers.turn(content, exchange)) return;
+    await exchange.connection.sendData({
+      kind: "PieceData",
+      stream: exchange.stream,
+      length,
+      fill,
+      ...answers.giveWay?.(relayed !== undefined) ?? { rate: answers.rate },
+      signal: exchange.signal,
+    });
+    answers.sent(length);
+  } finally {
+    answered?.();
+  }
 }

@@ -64,6 +64,7 @@ interface Incoming {
   files: WantedFile[];
   total: number;
   stripes: Holder[][];
+  depths: number[] | undefined;
   /** It comes late: from holders, like any file. */
   isLate: boolean;
   background: boolean;
@@ -187,6 +188,7 @@ async function gather(
     source,
     files,
     stripes,
+    depths: offer.depths,
     isLate,
     background,
     total: files.reduce((sum, file) => sum + file.size, 0),
@@ -253,7 +255,7 @@ function rarely(
 
 async function receive(
   receiver: OfferReceiver,
-  { from, files, stripes, isLate, background }: Incoming,
+  { from, files, stripes, depths, isLate, background }: Incoming,
   tell: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<FetchedFile[]> {
@@ -291,7 +293,7 @@ async function receive(
         fetched: (file) => receiver.received(file, from),
         failed: () => {},
       },
-      ...(isBroadcast ? { broadcast: { ...broadcast, stripes } } : {}),
+      ...(isBroadcast ? { broadcast: { ...broadcast, stripes, depths } } : {}),
     });
     clean = true;
     if (failed.length > 0) throw failed[0]!.error;

@@ -298,6 +298,7 @@ export class PeerServe {
       rows: () => this.#index.rows,
       contents: this.#contents,
       relay: this.#relay,
+      askers: this.#relay.askers,
       rate: this.#rate,
       giveWay: (isRelayed) => isRelayed ? this.#background.pace(this.#rate) : undefined,
       self: () => ({ name: this.#name, port: this.#server.address.port }),

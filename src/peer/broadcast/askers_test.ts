@@ -1,0 +1,115 @@
+/** Who asks for the pieces of a broadcast, and who comes first. */
+
+import { assertEquals } from "@std/assert";
+import { FakeClock } from "../../base/clock.ts";
+import type { Message } from "../../protocol/messages.ts";
+import type { Connection } from "../../transport/connection.ts";
+import type { Exchange } from "../../transport/exchange.ts";
+import { Askers } from "./askers.ts";
+
+const CONTENT = "ab".repeat(32);
+
+/** Somebody who asks, on a connection of its own. */
+class Asker {
+  readonly heard: Message[] = [];
+  readonly #connection: Connection;
+  #hangUp: () => void = () => {};
+
+  constructor(name: string) {
+    const closed = new Promise<void>((resolve) => this.#hangUp = resolve);
+    this.#connection = { peerName: name, title: name, member: undefined, closed } as unknown as Connection;
+  }
+
+  question(): Exchange {
+    const send = (message: Message) => Promise.resolve(void this.heard.push(message));
+    return {
+      connection: this.#connection,
+      signal: new AbortController().signal,
+      send,
+    } as unknown as Exchange;
+  }
+
+  async hangUp(): Promise<void> {
+    this.#hangUp();
+    for (let i = 0; i < 5; i++) await Promise.resolve();
+  }
+}
+
+function stage() {
+  const clock = new FakeClock();
+  return { clock, askers: new Askers(clock) };
+}
+
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  let over = false;
+  promise.then(() => over = true);
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+  return over;
+}
+
+/** Asks for a piece, and waits for the turn. */
+function turn(askers: Askers, asker: Asker): Promise<boolean> {
+  const question = asker.question();
+  askers.asks(CONTENT, question);
+  return askers.turn(CONTENT, question);
+}
+
+Deno.test("whom the plan sends here comes first, at once", async () => {
+  const { askers } = stage();
+  assertEquals(await turn(askers, new Asker("a")), true);
+  assertEquals(await turn(askers, new Asker("b")), true);
+});
+
+Deno.test("who comes instead of one takes its place; that one is told, and gets what is left over", async () => {
+  const { askers, clock } = stage();
+  const [slow, child] = [new Asker("slow"), new Asker("child")];
+  await turn(askers, slow);
+  askers.join(CONTENT, { instead: ["slow"] }, child.question());
+  assertEquals(slow.heard, [{ kind: "Choke", content: CONTENT }]);
+  assertEquals(await turn(askers, child), true);
+  const waiting = turn(askers, slow);
+  assertEquals(await isSettled(waiting), false);
+  for (let i = 0; i < 8; i++) {
+    clock.advance(50);
+    await isSettled(waiting);
+  }
+  assertEquals(await waiting, true);
+});
+
+Deno.test("who never comes first gets a piece now and then, or it would take us for dead", async () => {
+  const { askers, clock } = stage();
+  const [first, last] = [new Asker("first"), new Asker("last")];
+  await turn(askers, first);
+  askers.join(CONTENT, { instead: [], demoted: true }, last.question());
+  const waiting = turn(askers, last);
+  let ms = 0;
+  while (!await isSettled(waiting)) {
+    await turn(askers, first);
+    clock.advance(50);
+    ms += 50;
+  }
+  assertEquals(ms, 4_000);
+});
+
+Deno.test("those who ask are told that we're behind; sent away, their questions are answered", async () => {
+  const { askers } = stage();
+  const child = new Asker("child");
+  askers.behind(CONTENT, [{ stripe: 0, hops: 1 }]);
+  const question = child.question();
+  askers.asks(CONTENT, question);
+  askers.behind(CONTENT, [{ stripe: 1, hops: 2 }]);
+  askers.sendAway(CONTENT);
+  assertEquals(child.heard.map(({ kind }) => kind), ["Have", "Error"]);
+  assertEquals(await askers.turn(CONTENT, question), false);
+});
+
+Deno.test("what was answered is answered once; who has gone is told nothing", async () => {
+  const { askers } = stage();
+  const child = new Asker("child");
+  askers.asks(CONTENT, child.question())();
+  askers.sendAway(CONTENT);
+  assertEquals(child.heard, []);
+  await child.hangUp();
+  askers.behind(CONTENT, [{ stripe: 0, hops: 0 }]);
+  assertEquals(child.heard, []);
+});
