@@ -294,10 +294,7 @@ export const CONTROL = {
     schema: v.object({
       content: sha256,
       /** Stripes that the sender is behind with, and how many PCs are between it and the one who said so first. */
-      behind: list(
-        v.object({ stripe: v.pipe(count, v.maxValue(7)), hops: v.pipe(count, v.maxValue(100)) }),
-        8,
-      ),
+      behind: list(v.object({ stripe: count, hops: count }), 8),
     }),
   },
   Choke: { type: 0x35, cap: SMALL, schema: v.object({ content: sha256 }) },
