@@ -5,13 +5,14 @@ import { formatBytes, formatCount, formatRate, formatSeconds, type HostPort } fr
 import { printable } from "../../catalog/names.ts";
 import { type Broadcast, reasonOf } from "../../peer/broadcast/broadcast.ts";
 import { Background } from "../../peer/broadcast/background.ts";
-import { type PeerContext, toolIdentity } from "../../peer/context.ts";
-import { contentsOf, filesToSend, offerServer } from "../../peer/send.ts";
+import type { PeerContext } from "../../peer/context.ts";
+import { filesToSend } from "../../peer/send.ts";
 import { RateLimiter } from "../../transport/rate.ts";
 import { BroadcastWatch } from "../broadcast/watch.ts";
 import type { CommandContext } from "../context.ts";
 import type { BROADCAST_FLAGS } from "./common_flags.ts";
-import { KeptBroadcast } from "./remember.ts";
+import type { KeptBroadcast } from "./remember.ts";
+import { sendToAll } from "./send_to_all.ts";
 
 type Ctx = CommandContext<typeof BROADCAST_FLAGS>;
 
@@ -24,9 +25,6 @@ export interface Broadcaster {
   adopt?: (id: string) => Promise<boolean>;
   context: PeerContext;
 }
-
-/** Connections of one broadcast's receivers at once: a control and two data connections for each of 400 PCs. */
-const MOST_CONNECTIONS = 1_200;
 
 /** Puts files on every PC, and tells how it went. */
 export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
@@ -44,37 +42,23 @@ export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
   const { context } = who;
   demandLead(context);
   const files = await filesToSend(paths);
-  const contents = contentsOf(files, context);
   const limiter = new RateLimiter(clock, flags.rate ?? Infinity);
   const title = files.length === 1 ? files[0]!.offered : formatCount(files.length, "file");
   const watch = new BroadcastWatch({ ctx, began, title, from: who.name, files, limiter, report });
   const background = flags.background ? new Background(clock) : undefined;
-  const server = offerServer(contents, { context, name: who.name, limiter, background }, MOST_CONNECTIONS);
-  const tidy = clock.every(5_000, () => contents.tidy());
-  const run = new KeptBroadcast(files, {
-    ...who,
-    identity: toolIdentity(context, who.name),
-    context,
-    to: flags.to,
-    timeout: flags.timeout,
-    background: flags.background,
-    port: server.address.port,
-    home: ownAddresses(),
-    changed: (targets) => watch.changed(targets),
-    signal,
-  }, { title, expires: flags.expires, ...(who.adopt ? { adopt: who.adopt } : {}) });
-  background?.begin(() => run.children());
+  let run: KeptBroadcast | undefined;
   try {
-    await run.run();
+    run = await sendToAll(files, {
+      ...{ ...who, title, limiter, background, signal },
+      ...{ to: flags.to, timeout: flags.timeout, expires: flags.expires },
+      changed: (targets) => watch.changed(targets),
+      begun: (begun) => run = begun,
+    });
   } catch (cause) {
-    watch.abandon(run.id, cause);
+    if (run) watch.abandon(run.id, cause);
     throw cause;
   } finally {
     watch.stop();
-    background?.close();
-    tidy();
-    server.close();
-    contents.close();
   }
   return tellEnd(ctx, run, title, watch, (clock.monotonic() - began) / 1000);
 }
@@ -86,15 +70,6 @@ function demandLead({ security }: PeerContext): void {
     "not_permitted",
     "Cannot broadcast: this PC joined as a member, and that takes a lead; have rs invite --role lead print a code for it",
   );
-}
-
-/** Addresses of this PC; none where the system doesn't say. */
-function ownAddresses(): string[] {
-  try {
-    return Deno.networkInterfaces().map(({ address }) => address);
-  } catch {
-    return [];
-  }
 }
 
 function tellEnd(ctx: Ctx, run: Broadcast, name: string, watch: BroadcastWatch, seconds: number): number {

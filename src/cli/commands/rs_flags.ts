@@ -26,8 +26,19 @@ export const RS_SERVE_FLAGS = {
     help: "how long a registration lasts without KeepAlive",
   },
   discovery: { type: "boolean", default: "true", help: "don't let peers find this server by themselves" },
-  "http-port": { type: "port", value: "PORT", help: "port of the page", hidden: true },
-  http: { type: "boolean", default: "true", help: "no page", hidden: true },
+  "http-port": {
+    type: "port",
+    value: "PORT",
+    shownDefault: "23480, else a free one",
+    help: "port of the page",
+  },
+  "http-host": {
+    type: "string",
+    value: "ADDR",
+    default: "127.0.0.1",
+    help: "address of the page; 0.0.0.0: for leads on the network, with the key in DATA/page.key",
+  },
+  http: { type: "boolean", default: "true", help: "no page" },
 } as const satisfies Flags;
 
 export const RS_PEERS_FLAGS = {

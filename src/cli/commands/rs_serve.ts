@@ -15,6 +15,7 @@ import { Root } from "../../storage/root.ts";
 import type { Handler } from "../../transport/connection.ts";
 import { RateLimiter } from "../../transport/rate.ts";
 import type { CommandContext } from "../context.ts";
+import { Page } from "../dashboard/page.ts";
 import type { RS_SERVE_FLAGS } from "./rs_flags.ts";
 import { announceLab } from "./rs_announce.ts";
 import { labCommands } from "./rs_lab.ts";
@@ -31,13 +32,13 @@ export async function run(ctx: Ctx): Promise<void> {
       "Cannot serve --classic without --open: the course's own programs can't join with a code, so they need an open lab",
     );
   }
-  if (flags.httpPort !== undefined) output.note("The page is not built yet: --http-port has no effect");
   const data = await ctx.ensureAccess(folders.data, "read-write", { flag: "--data", folder: "data" });
   const lock = lockDataFolder(Root.open(data, "write").path, "rs");
   try {
     const lab = await labFor(ctx, data);
-    const context = { ...peerContext(ctx), security: lab?.security };
-    const server = await start(ctx, data, context, lab);
+    const page = new Page(ctx, data);
+    const context = { ...peerContext(page.ctx), security: lab?.security };
+    const server = await start(page, data, context, lab);
     const { host, port } = server.address;
     const serves = { host, port };
     const control = await openControl({
@@ -48,12 +49,14 @@ export async function run(ctx: Ctx): Promise<void> {
       commands: { ...commands(server), ...lab ? labCommands(lab) : {} },
     });
     const { classicPort } = server;
+    const http = await page.open(server, context, lab);
     output.json({
       event: "listening",
       role: "rs",
       host,
       port,
       ...(classicPort === undefined ? {} : { classicPort }),
+      ...(http === undefined ? {} : { httpPort: http.port }),
     });
     if (!lab) {
       log.warn(
@@ -69,6 +72,7 @@ export async function run(ctx: Ctx): Promise<void> {
     });
     await announced?.close();
     await control.close();
+    await page.close();
     await server.close();
   } finally {
     lock.release();
@@ -124,11 +128,12 @@ async function tellFirst({ output }: Ctx, lab: SecuredLab): Promise<void> {
 }
 
 async function start(
-  ctx: Ctx,
+  page: Page,
   data: string,
   context: PeerContext,
   lab: SecuredLab | undefined,
 ): Promise<RegistryServer> {
+  const { ctx } = page;
   const { flags, output, log } = ctx;
   const onOffer = offerHandler({
     context,
@@ -140,6 +145,7 @@ async function start(
       if (file.present) return;
       output.json({ event: "received", name: file.name, bytes: file.size, from, path: file.path });
       log.info(`Received  ${printable(file.name)} from ${printable(from)} -> ${file.path}`);
+      page.received(file, from);
     },
     signal: ctx.signal,
   });
@@ -151,6 +157,7 @@ async function start(
     data: { dir: data },
     ttlSeconds: flags.ttl,
     admission: lab,
+    onEvent: () => page.membersChanged(),
     onOffer,
     onOther: ownFiles(
       ctx,

@@ -1,0 +1,58 @@
+/** A broadcast from its files to its end, whoever wants it: a command, or the page of the registration server. */
+
+import type { Background } from "../../peer/broadcast/background.ts";
+import type { BroadcastSetting } from "../../peer/broadcast/broadcast.ts";
+import { toolIdentity } from "../../peer/context.ts";
+import { contentsOf, offerServer, type SendFile } from "../../peer/send.ts";
+import { RateLimiter } from "../../transport/rate.ts";
+import { KeptBroadcast, type Memory } from "./remember.ts";
+
+/** Connections of one broadcast's receivers at once: a control and two data connections for each of 400 PCs. */
+const MOST_CONNECTIONS = 1_200;
+
+/** What a broadcast needs beside its files. */
+export type SendToAll =
+  & Omit<BroadcastSetting, "identity" | "port" | "home" | "background">
+  & Memory
+  & { limiter?: RateLimiter; background?: Background | undefined; begun?: (run: KeptBroadcast) => void };
+
+/**
+ * Sends files to everybody, or to some.
+ *
+ * @returns how it went with each.
+ * @throws {LabError} when there is nobody to send to, or the registration server can't be told.
+ */
+export async function sendToAll(files: readonly SendFile[], setting: SendToAll): Promise<KeptBroadcast> {
+  const { context, name, title, expires, adopt, background } = setting;
+  const limiter = setting.limiter ?? new RateLimiter(context.clock, Infinity);
+  const contents = contentsOf(files, context);
+  const server = offerServer(contents, { context, name, limiter, background }, MOST_CONNECTIONS);
+  const tidy = context.clock.every(5_000, () => contents.tidy());
+  try {
+    const run = new KeptBroadcast(files, {
+      ...setting,
+      background: background !== undefined,
+      identity: toolIdentity(context, name),
+      port: server.address.port,
+      home: ownAddresses(),
+    }, { title, expires, ...(adopt ? { adopt } : {}) });
+    setting.begun?.(run);
+    background?.begin(() => run.children());
+    await run.run();
+    return run;
+  } finally {
+    background?.close();
+    tidy();
+    server.close();
+    contents.close();
+  }
+}
+
+/** Addresses of this PC; none where the system doesn't say. */
+function ownAddresses(): string[] {
+  try {
+    return Deno.networkInterfaces().map(({ address }) => address);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,113 @@
+/** The lab as the page sees it, out of the registration server's state. */
+
+import type { Clock } from "../../base/clock.ts";
+import type {
+  About,
+  BroadcastRow,
+  FileRow,
+  LabView,
+  PcRow,
+  PeerRow,
+  TransferRow,
+} from "../../dashboard/types.ts";
+import type { BroadcastHead } from "../../registry/broadcast_store.ts";
+import type { Content } from "../../registry/holdings.ts";
+import { type PeerRecord, registrationsLately } from "../../registry/rules.ts";
+import type { RegistryServer } from "../../registry/server.ts";
+import type { Transfers } from "./transfers.ts";
+
+/** Times to which a page is told when registrations end, milliseconds: else every row would change every second. */
+const GRAIN = 10_000;
+
+/** The lab as it is now. */
+export class ServerView implements LabView {
+  #seen = "";
+  #version = 0;
+  #activity = 0;
+
+  constructor(
+    readonly about: About,
+    private server: RegistryServer,
+    private received: Transfers,
+    private clock: Clock,
+  ) {}
+
+  /** Somebody came or went: who holds what is another matter now. */
+  membersChanged(): void {
+    this.#activity++;
+  }
+
+  peers(): PeerRow[] {
+    return [...this.server.members.list({ all: true })].map((record) => this.#peer(record));
+  }
+
+  broadcasts(): BroadcastRow[] {
+    return this.server.listBroadcasts().map(({ peer, bytes: size, began, expires, ...row }) => {
+      const head = this.server.broadcasts.get(row.id);
+      const bytes = head && row.state === "running" ? this.#verified(head) : row.done * size;
+      return { ...row, from: peer, size, began: Date.parse(began), expires: Date.parse(expires), bytes };
+    });
+  }
+
+  pcs(id: string): PcRow[] {
+    const head = this.server.broadcasts.demand(id);
+    return this.server.listPcs(id).map(({ name, active, state, reason }) => ({
+      ...{ name, active, state, bytes: this.server.broadcasts.bytesOf(head, name) },
+      ...(reason === undefined ? {} : { reason }),
+    }));
+  }
+
+  transfers(): TransferRow[] {
+    return this.received.rows();
+  }
+
+  filesVersion(): number {
+    const now = `${this.server.holdings.version} ${this.#activity}`;
+    if (now !== this.#seen) this.#version++;
+    this.#seen = now;
+    return this.#version;
+  }
+
+  *files(): Generator<FileRow> {
+    const off = new Set<string>();
+    for (const { cookie, active } of this.server.members.list({ all: true })) if (!active) off.add(cookie);
+    for (const content of this.server.holdings.all()) yield fileRow(content, off);
+  }
+
+  holders({ name, sha256, size }: { name: string; sha256: string; size: number }) {
+    const { holdings, members } = this.server;
+    const content = holdings.contents(name).find((each) => each.sha256 === sha256 && each.size === size);
+    return [...content?.holders ?? []].map((cookie) => members.byCookie(cookie))
+      .filter((record) => record !== undefined).map(({ name, active }) => ({ name, active }));
+  }
+
+  #peer(record: PeerRecord): PeerRow {
+    const now = { wall: this.clock.now(), mono: this.clock.monotonic() };
+    const { name, host, address, port, active, comeBackBy, expires, lastRegistered, cookie } = record;
+    const state = !active ? "off" : comeBackBy === undefined ? "here" : "awaited";
+    const until = active ? Math.round((now.wall + expires - now.mono) / GRAIN) * GRAIN : 0;
+    return {
+      ...{ name, host, address, port, state, until, registered: lastRegistered },
+      ...{ times: registrationsLately(record, now), files: this.server.holdings.rowsOf(cookie) },
+    };
+  }
+
+  #verified(head: BroadcastHead): number {
+    const { broadcasts, members } = this.server;
+    let bytes = 0;
+    for (const { peer } of broadcasts.pcs(head, members.list({ all: true }), this.clock.now())) {
+      bytes += broadcasts.bytesOf(head, peer);
+    }
+    return bytes;
+  }
+}
+
+function fileRow(
+  { name, title, size, sha256, modified, holders }: Content,
+  off: ReadonlySet<string>,
+): FileRow {
+  let away = 0;
+  const [few, many] = off.size < holders.size ? [off, holders] : [holders, off];
+  for (const cookie of few) if (many.has(cookie)) away++;
+  return { name, title, size, sha256, modified, holders: holders.size - away, known: holders.size };
+}

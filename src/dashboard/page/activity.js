@@ -1,0 +1,97 @@
+/** Transfers to this PC, and what happens as the log says it. */
+
+import { byId, h, keyed, setText } from "./dom.js";
+import { percent, plain, size, time } from "./format.js";
+
+const KINDS = { received: "Received", collect: "Collect", broadcast: "Broadcast" };
+
+/** @param {import("./state.js").LabState} lab */
+export function transfersView(lab) {
+  const place = byId("view-transfers");
+  const nothing = h(
+    "p.nothing",
+    {},
+    "No transfers. What PCs send here, and what is collected from them, shows up here.",
+  );
+  const list = h("ul.transfers", { "aria-label": "Transfers" });
+  place.append(nothing, list);
+  const kept = new Map();
+  let query = "";
+  function update() {
+    const rows = [...lab.transfers.values()]
+      .filter((row) => query === "" || `${row.name} ${row.peer}`.toLowerCase().includes(query))
+      .sort((a, b) => b.at - a.at);
+    nothing.hidden = rows.length > 0;
+    list.hidden = rows.length === 0;
+    keyed(list, kept, rows.map((row) => [row.id, row]), transfer);
+  }
+  return {
+    parts: ["transfers"],
+    update,
+    search(text) {
+      query = text.toLowerCase();
+      update();
+    },
+  };
+}
+
+function transfer() {
+  const parts = {
+    kind: h("span.kind"),
+    name: h("span.what"),
+    peer: h("span.peer"),
+    bytes: h("span.bytes"),
+    at: h("span.at"),
+    note: h("span.why"),
+  };
+  const element = h("li.transfer", {}, ...Object.values(parts));
+  element.update = (row) => {
+    element.dataset.state = row.state;
+    setText(parts.kind, KINDS[row.kind]);
+    setText(parts.name, plain(row.name));
+    setText(parts.peer, row.peer ? `${row.kind === "broadcast" ? "to" : "from"} ${plain(row.peer)}` : "");
+    const share = row.total > 0 && row.state === "running"
+      ? `${percent(row.bytes, row.total)} % of ${size(row.total)}`
+      : size(row.bytes);
+    setText(parts.bytes, row.bytes || row.total ? share : "");
+    setText(parts.at, time(row.at));
+    setText(parts.note, row.state === "running" ? "under way" : plain(row.note ?? row.state));
+  };
+  return element;
+}
+
+/** The events, in the tab and beside the lists. */
+export function eventsView(lab) {
+  const places = [byId("view-events"), byId("side-events")];
+  const lists = places.map((place) =>
+    place.appendChild(h("ol.events", { "aria-label": "Events, the latest first" }))
+  );
+  let query = "";
+  let last = 0;
+  const element = ({ at, level, text }) =>
+    h("li", { "data-level": level }, h("time", {}, time(at)), h("span", {}, plain(text)));
+  const fits = ({ text }) => query === "" || text.toLowerCase().includes(query);
+  function update() {
+    const fresh = lab.events.filter(({ n }) => n > last);
+    if ((lab.events.at(-1)?.n ?? 0) < last) return again();
+    last = fresh.at(-1)?.n ?? last;
+    lists.forEach((list, i) => {
+      const rows = i === 0 ? fresh.filter(fits) : fresh;
+      list.prepend(...rows.map(element).reverse());
+      while (list.children.length > 200) list.lastChild.remove();
+    });
+  }
+  function again() {
+    last = 0;
+    for (const list of lists) list.replaceChildren();
+    if (lab.events.length > 0) update();
+  }
+  return {
+    parts: ["events"],
+    update,
+    search(text) {
+      query = text.toLowerCase();
+      again();
+    },
+  };
+}
