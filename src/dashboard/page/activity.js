@@ -60,38 +60,41 @@ function transfer() {
   return element;
 }
 
-/** The events, in the tab and beside the lists. */
+/** Events shown: the last ones; the log has all. */
+const EVENTS = 120;
+
+/** The events, in the tab and beside the lists: only where they are seen. */
 export function eventsView(lab) {
-  const places = [byId("view-events"), byId("side-events")];
-  const lists = places.map((place) =>
-    place.appendChild(h("ol.events", { "aria-label": "Events, the latest first" }))
-  );
+  const lists = [byId("view-events"), byId("side-events")].map((place) => ({
+    place,
+    list: place.appendChild(h("ol.events", { "aria-label": "Events, the latest first" })),
+    last: 0,
+  }));
   let query = "";
-  let last = 0;
   const element = ({ at, level, text }) =>
     h("li", { "data-level": level }, h("time", {}, time(at)), h("span", {}, plain(text)));
   const fits = ({ text }) => query === "" || text.toLowerCase().includes(query);
-  function update() {
-    const fresh = lab.events.filter(({ n }) => n > last);
-    if ((lab.events.at(-1)?.n ?? 0) < last) return again();
-    last = fresh.at(-1)?.n ?? last;
-    lists.forEach((list, i) => {
-      const rows = i === 0 ? fresh.filter(fits) : fresh;
-      list.prepend(...rows.map(element).reverse());
-      while (list.children.length > 200) list.lastChild.remove();
-    });
+  function draw(each, isSearched) {
+    if (each.place.offsetParent === null) return;
+    const newest = lab.events.at(-1)?.n ?? 0;
+    if (newest < each.last) {
+      each.list.replaceChildren();
+      each.last = 0;
+    }
+    const fresh = lab.events.filter(({ n }) => n > each.last);
+    each.last = newest;
+    each.list.prepend(...(isSearched ? fresh.filter(fits) : fresh).slice(-EVENTS).map(element).reverse());
+    while (each.list.children.length > EVENTS) each.list.lastChild.remove();
   }
-  function again() {
-    last = 0;
-    for (const list of lists) list.replaceChildren();
-    if (lab.events.length > 0) update();
-  }
+  const update = () => lists.forEach((each, i) => draw(each, i === 0));
+  addEventListener("resize", update);
   return {
     parts: ["events"],
     update,
     search(text) {
       query = text.toLowerCase();
-      again();
+      lists[0].last = Infinity;
+      update();
     },
   };
 }

@@ -81,7 +81,11 @@ function card(first, lab, withdraw) {
       { type: "button", on: { click: () => withdraw(lab.broadcasts.get(id)) } },
       "Withdraw",
     ),
-    toggle: h("button", { type: "button", "aria-expanded": "false", "aria-controls": `pcs-${id}` }, "PCs"),
+    toggle: h(
+      "button",
+      { type: "button", "aria-expanded": "false", "aria-controls": `pcs-${id}` },
+      "Show PCs",
+    ),
   };
   const pcs = new Pcs(id);
   parts.toggle.addEventListener("click", () => open(pcs.element.hidden));
@@ -95,6 +99,7 @@ function card(first, lab, withdraw) {
   );
   function open(isOpen) {
     parts.toggle.setAttribute("aria-expanded", String(isOpen));
+    setText(parts.toggle, isOpen ? "Hide PCs" : "Show PCs");
     pcs.show(isOpen);
   }
   let seen = "";

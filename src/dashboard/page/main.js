@@ -45,7 +45,10 @@ function figures() {
   const under = [...lab.broadcasts.values()].filter(({ state }) => state === "running").length;
   const { total, last, away } = lab.files;
   const set = (id, value, of) =>
-    setText(byId(id).firstChild, of === undefined ? number(value) : `${number(value)} / ${number(of)}`);
+    setText(
+      byId(id).querySelector("b"),
+      of === undefined ? number(value) : `${number(value)} / ${number(of)}`,
+    );
   set("figure-peers", here, lab.peers.size);
   set("figure-broadcasts", under);
   set("figure-files", total);
