@@ -54,7 +54,8 @@ export class ServerActions implements LabActions {
     this.#o = setting;
     const { lab } = setting;
     if (lab) {
-      this.invite = ({ role, hours, uses }) => lab.invite({ role, uses, lasts: Math.round(hours * 3600_000) });
+      this.invite = ({ role, hours, uses }) =>
+        lab.invite({ role, uses, lasts: Math.round(hours * 3600_000) });
     }
   }
 
