@@ -310,3 +310,25 @@ pageTest("collecting from every PC, withdrawing a broadcast", async (lab, chromi
   await page.locator(".card[data-state=withdrawn]").waitFor();
   assertEquals(await Deno.readTextFile(join(lab.pc("b"), "share", "lesson.txt")), "1");
 });
+
+pageTest(
+  "in a secured lab: a join code made on the page lets a PC in, and a broadcast reaches it",
+  async (lab, chromium) => {
+    const rs = lab.start("rs", "rs", ["serve", "--json", "--port", "0", "--http-port", "0"]);
+    const { port, httpPort } = await rs.event("listening");
+    put(lab.pc("rs"), join("share", "lesson.txt"), "1");
+    const page = await chromium.open(`http://127.0.0.1:${httpPort}/`);
+    await page.getByRole("button", { name: "Invite" }).click();
+    await page.getByRole("button", { name: "Make a code" }).click();
+    const code = await page.locator(".code code").innerText();
+    await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+    await lab.peer("a", `127.0.0.1:${port}`, "--join", code);
+    await page.locator("#figure-peers b", { hasText: "1 / 1" }).waitFor();
+    await page.getByRole("button", { name: "Broadcast", exact: true }).click();
+    await page.getByLabel("lesson.txt").check();
+    await page.getByRole("button", { name: "Start" }).click();
+    await page.locator(".card .summary", { hasText: "1 of 1 PC done" }).waitFor();
+    assertEquals(await Deno.readTextFile(join(lab.pc("a"), "share", "lesson.txt")), "1");
+    assert(!rs.stderr.includes(code), "the code in a log");
+  },
+);
