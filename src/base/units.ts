@@ -35,6 +35,20 @@ export function parseRate(text: string): number {
 }
 
 /**
+ * Reads "128kB", "2 MB", "1GiB" or "500" as bytes.
+ *
+ * @throws {LabError} with code "usage" when it is no size of a byte or more.
+ */
+export function parseSize(text: string): number {
+  const match = /^\s*([0-9.]+)\s*([a-z]*)\s*$/i.exec(text);
+  const size = Math.round(Number(match?.[1]) * (SIZE_UNITS[match?.[2]?.toLowerCase() ?? "?"] ?? NaN));
+  if (!(size > 0) || !Number.isSafeInteger(size)) {
+    throw new LabError("usage", `Cannot read the size "${text}": write it like 128kB or 2MB`);
+  }
+  return size;
+}
+
+/**
  * Reads "90", "90s", "10m", "2h" or "1d" as milliseconds.
  *
  * @throws {LabError} with code "usage" when it is no duration above zero.

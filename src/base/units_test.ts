@@ -16,6 +16,7 @@ import {
   parseDuration,
   parseHostPort,
   parseRate,
+  parseSize,
 } from "./units.ts";
 
 const usage = (read: () => unknown) => assertEquals(assertThrows(read, LabError).code, "usage");
@@ -36,6 +37,14 @@ Deno.test("rates", () => {
     const wrong of ["", "0", "-5MB/s", "fast", "1.2.3MB", "5XB", "5 constructor", "Infinity", "1e9", "50MBps"]
   ) {
     usage(() => parseRate(wrong));
+  }
+});
+
+Deno.test("sizes", () => {
+  const cases: [string, number][] = [["128kB", 128e3], ["2 MB", 2e6], ["1GiB", 2 ** 30], ["500", 500]];
+  for (const [text, size] of cases) assertEquals(parseSize(text), size, text);
+  for (const wrong of ["", "0", "-1", "2MB/s", "0.1", "1e3", "9999999TB", "5 constructor"]) {
+    usage(() => parseSize(wrong));
   }
 });
 

@@ -16,6 +16,8 @@ interface TypeMap {
   duration: number;
   /** "50MB/s", "100mbit": bytes per second. */
   rate: number;
+  /** "128kB", "2MB": bytes. */
+  size: number;
   hostport: HostPort;
   /** Texts with commas between them. */
   list: string[];

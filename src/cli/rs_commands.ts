@@ -1,6 +1,7 @@
 /** What `rs` can do. */
 
 import {
+  EXPERIMENT_FLAGS,
   INVITE_FLAGS,
   LAB_FLAGS,
   MEMBERS_FLAGS,
@@ -131,6 +132,21 @@ export const RS: ProgramSpec = {
       flags: RS_INDEX_FLAGS,
       examples: [["rs index", "all files"], ["rs index '*.pdf'", "those that match"]],
       run: () => import("./commands/rs_index.ts"),
+    }),
+    command({
+      name: "experiment",
+      summary: "measure central against peer to peer",
+      description:
+        "Each peer fetches all files that it doesn't hold, one after the other: from one peer that holds them all, then " +
+        "from each other, at best and at worst. Writes a page with the curves, and a CSV file beside it.\n\n" +
+        "On PCs it takes what a broadcast takes, and the files stay in their shares, in a folder experiment-...; with " +
+        "--local nothing stays.",
+      flags: EXPERIMENT_FLAGS,
+      examples: [
+        ["rs experiment --local", "six peers at 20 Mbit/s each on this PC, half a minute"],
+        ["rs experiment --peers pc1,pc2,pc3,pc4,pc5,pc6 --size 2MB", "six PCs of the lab"],
+      ],
+      run: () => import("./commands/rs_experiment.ts"),
     }),
     command({ ...wiresharkHelp("rs"), run: () => import("./commands/wireshark.ts") }),
   ],

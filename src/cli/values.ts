@@ -1,7 +1,7 @@
 /** From the text of a flag to its value. Each fault is a usage error that names the flag and says what to write. */
 
 import { LabError, messageOf } from "../base/errors.ts";
-import { parseDuration, parseHostPort, parseRate } from "../base/units.ts";
+import { parseDuration, parseHostPort, parseRate, parseSize } from "../base/units.ts";
 import type { Flag } from "./flags.ts";
 
 /** A usage error: exit code 2. */
@@ -32,6 +32,8 @@ export function readValue(name: string, flag: Flag, text: string): unknown {
       return named(name, () => parseDuration(text));
     case "rate":
       return named(name, () => parseRate(text));
+    case "size":
+      return named(name, () => parseSize(text));
     case "hostport":
       return named(name, () => parseHostPort(text, flag.defaultPort ?? 0));
     case "boolean":

@@ -85,6 +85,7 @@ export class Holder {
     const handler = peerHandler({
       rows: () => [],
       contents: {
+        has: (id: never) => this.store.has(id),
         manifest: (f: never) => this.store.manifest(f),
         piece: (id: never, i: never) => this.store.piece(id, i),
       } as never,

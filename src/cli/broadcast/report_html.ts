@@ -1,6 +1,6 @@
 /**
- * The report of a broadcast as one HTML file that needs nothing else: no scripts, nothing from elsewhere (it says so itself,
- * by a content security policy), light and dark, fit for paper. Every text of others is escaped. Pure: data in, HTML out.
+ * The report of a broadcast as one HTML file that needs nothing else (`page.ts`). Every text of others is escaped. Pure: data
+ * in, HTML out.
  */
 
 import { formatBytes, formatCount, formatRate, formatSeconds } from "../../base/units.ts";
@@ -8,7 +8,7 @@ import { chart, COLOURED, lastDone } from "./chart.ts";
 import type { PcCourse } from "./course.ts";
 import { becauseOf, type Efficiency } from "./efficiency.ts";
 import { escaped } from "./escape.ts";
-import { REPORT_CSS } from "./report_css.ts";
+import { page } from "./page.ts";
 
 /** What a report tells. */
 export interface ReportData {
@@ -39,18 +39,9 @@ export interface ReportData {
  * @returns a whole HTML document; about 100 kB for 400 PCs.
  */
 export function reportHtml(data: ReportData): string {
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Broadcast of ${escaped(data.title)}</title>
-<style>${REPORT_CSS}</style>
-</head>
-<body>
-<h1>Broadcast of ${escaped(data.title)}</h1>
+  return page(
+    `Broadcast of ${data.title}`,
+    `<h1>Broadcast of ${escaped(data.title)}</h1>
 <p class="verdict ${isWhole(data) ? "good" : "bad"}">${verdict(data)}</p>
 <dl>
 ${summary(data).map(([term, text]) => `<div><dt>${term}</dt><dd>${text}</dd></div>`).join("\n")}
@@ -61,10 +52,8 @@ ${chart({ total: data.total, pcs: data.pcs, bound: data.efficiency?.bound })}
 <figcaption>${legend(data)}</figcaption>
 </figure>
 <h2>Receipts</h2>
-${receipts(data)}
-</body>
-</html>
-`;
+${receipts(data)}`,
+  );
 }
 
 function isWhole({ pcs, ended }: ReportData): boolean {

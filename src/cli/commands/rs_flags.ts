@@ -74,6 +74,39 @@ export const RS_BROADCASTS_FLAGS = {
 
 export const RS_BROADCAST_FLAGS = { ...BROADCAST_FLAGS, ...ASK_FLAGS } as const satisfies Flags;
 
+export const EXPERIMENT_FLAGS = {
+  local: {
+    type: "boolean",
+    help: "with peers in this process, below the data folder, instead of PCs",
+    excludes: ["peers", "rs"],
+  },
+  peers: { type: "list", value: "NAME,...", help: "these PCs; the first one serves where it is central" },
+  count: {
+    type: "number",
+    value: "N",
+    min: 2,
+    max: 40,
+    default: "6",
+    help: "how many peers",
+    excludes: ["peers"],
+  },
+  files: { type: "number", value: "N", min: 1, max: 200, default: "10", help: "files that each peer holds" },
+  size: { type: "size", value: "SIZE", default: "128kB", help: "of each file, 100 MB at most" },
+  rate: {
+    type: "rate",
+    value: "RATE",
+    shownDefault: "20Mbit with --local",
+    help: "what each peer sends at most; of PCs, what their peer serve was told: for the bound",
+  },
+  report: {
+    type: "string",
+    value: "FILE.html",
+    shownDefault: "{data}/experiment.html",
+    help: "the page; the numbers go beside it, as .csv",
+  },
+  ...ASK_FLAGS,
+} as const satisfies Flags;
+
 /** Flag of the commands about the lab's membership: they work on the data folder. */
 export const LAB_FLAGS = { data: ASK_FLAGS.data } as const satisfies Flags;
 

@@ -104,6 +104,11 @@ export class Relay {
     return [...this.#contents.values()].find((content) => content.spec === spec)?.encoded;
   }
 
+  /** Tells whether a content is being received here, or was a moment ago. */
+  has(id: string): boolean {
+    return this.#contents.has(id);
+  }
+
   /**
    * Waits for a piece, if its content is being received here or is about to be.
    *

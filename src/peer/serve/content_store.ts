@@ -111,6 +111,11 @@ export class ContentStore {
     return encoded;
   }
 
+  /** Tells whether somebody has asked for this content's manifest. */
+  has(id: string): boolean {
+    return this.#contents.has(id);
+  }
+
   /**
    * Prepares a piece for sending.
    *

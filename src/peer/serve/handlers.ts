@@ -101,10 +101,13 @@ async function sendPiece(
   exchange: Exchange,
 ): Promise<void> {
   const { content, piece } = request;
+  const { relay, contents } = answers;
   const answered = answers.askers?.asks(content, exchange);
   try {
-    const relayed = await answers.relay?.piece(content, piece, exchange.signal);
-    const { length, fill } = relayed ?? answers.contents.piece(content, piece);
+    // What is held anyway need not wait for a broadcast that may begin.
+    const isHeld = contents.has(content) && !relay?.has(content);
+    const relayed = isHeld ? undefined : await relay?.piece(content, piece, exchange.signal);
+    const { length, fill } = relayed ?? contents.piece(content, piece);
     if (answers.askers && !await answers.askers.turn(content, exchange)) return;
     await exchange.connection.sendData({
       kind: "PieceData",

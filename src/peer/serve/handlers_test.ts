@@ -1,10 +1,16 @@
 /** What a peer answers over TCP: its index in pages, manifests, and a clear no to all else. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { systemClock } from "../../base/clock.ts";
+import { FakeClock, systemClock } from "../../base/clock.ts";
+import { toHex } from "../../base/bytes.ts";
 import { codeOf } from "../../base/errors.ts";
-import { LIMITS } from "../../base/limits.ts";
+import { LIMITS, TIMEOUTS } from "../../base/limits.ts";
 import type { IndexRow } from "../../catalog/row.ts";
+import { noise, TempFolder } from "../../storage/_testing.ts";
+import { sha256 } from "../../storage/hashing.ts";
+import { Root } from "../../storage/root.ts";
+import { isoTime } from "../../storage/scan.ts";
+import { Relay } from "../broadcast/relay.ts";
 import type { Connection } from "../../transport/connection.ts";
 import { greet } from "../../transport/handshake.ts";
 import { RateLimiter } from "../../transport/rate.ts";
@@ -12,7 +18,7 @@ import { serve } from "../../transport/server.ts";
 import { dialTcp } from "../../transport/tcp.ts";
 import { contextOf, TOOL } from "../_testing.ts";
 import { queryIndex } from "../rs_client.ts";
-import { ContentStore } from "./content_store.ts";
+import { ContentStore, type LocalFiles } from "./content_store.ts";
 import { peerHandler } from "./handlers.ts";
 
 const row = (name: string, more: Partial<IndexRow> = {}): IndexRow => ({
@@ -26,12 +32,13 @@ const row = (name: string, more: Partial<IndexRow> = {}): IndexRow => ({
 });
 
 /** A peer with this index, and a connection to it. */
-async function world(rows: IndexRow[]) {
+async function world(rows: IndexRow[], more: { files?: LocalFiles; relay?: Relay } = {}) {
   const context = contextOf();
-  const contents = new ContentStore(() => undefined, undefined, systemClock);
+  const contents = new ContentStore(more.files ?? (() => undefined), undefined, systemClock);
   const handler = peerHandler({
     rows: () => rows,
     contents,
+    ...(more.relay ? { relay: more.relay } : {}),
     rate: new RateLimiter(systemClock, Infinity),
     self: () => ({ name: "pc7", port: 4711 }),
     offer: () => {},
@@ -52,6 +59,7 @@ async function world(rows: IndexRow[]) {
       const all = [...server.connections];
       connection.close();
       server.close();
+      contents.close();
       await Promise.all(all.map((each) => each.closed));
     },
   };
@@ -108,4 +116,20 @@ Deno.test("what a peer doesn't have or do is said with its code, and the connect
     assertEquals(codeOf(await assertRejects(() => w.connection.request(message, "Left"))), code);
   }
   assertEquals(await w.names({}), ["a"]);
+});
+
+Deno.test("while a broadcast is expected, what is held anyway is sent at once", async () => {
+  using temp = new TempFolder();
+  const bytes = noise(1000, 1);
+  const modified = isoTime(Deno.statSync(temp.file("a", bytes)).mtime);
+  const root = Root.open(temp.path, "read");
+  // Its time stands still: who waits for the broadcast to begin waits for ever.
+  const relay = new Relay(new FakeClock());
+  await using w = await world([], { relay, files: () => ({ name: "a", root, size: 1000, modified }) });
+  relay.expect();
+  const asked = w.connection.open({ kind: "GetRFC", files: [["a", 1000, toHex(sha256(bytes))]] });
+  const manifest = await asked.collect("ManifestData", LIMITS.manifest, TIMEOUTS.request);
+  const piece = w.connection.open({ kind: "PieceRequest", content: toHex(sha256(manifest)), piece: 0 });
+  assertEquals(await piece.collect("PieceData", LIMITS.piece, 5_000), bytes);
+  relay.close();
 });
