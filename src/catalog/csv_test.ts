@@ -1,3 +1,4 @@
+import { cpuTime } from "../base/_cpu_time.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { parse } from "@std/csv";
 import { LabError } from "../base/errors.ts";
@@ -152,12 +153,12 @@ Deno.test("index CSV: 100,000 rows each way in time that stays unnoticed", () =>
   );
   const best = { encode: Infinity, decode: Infinity };
   for (let i = 0; i < 3; i++) { // the best of three, for other tests run beside this one
-    const start = performance.now();
+    const start = cpuTime();
     const text = encodeIndex(rows);
-    const middle = performance.now();
+    const middle = cpuTime();
     assertEquals(decodeIndex(text).rows.length, 100_000);
     best.encode = Math.min(best.encode, middle - start);
-    best.decode = Math.min(best.decode, performance.now() - middle);
+    best.decode = Math.min(best.decode, cpuTime() - middle);
   }
   assert(best.encode < 2000 && best.decode < 2000, JSON.stringify(best));
 });

@@ -1,3 +1,4 @@
+import { cpuTime } from "../base/_cpu_time.ts";
 import { assert, assertEquals } from "@std/assert";
 import * as fc from "../deps/fast_check.ts";
 import { nastyText } from "./_arbitraries.ts";
@@ -91,19 +92,19 @@ Deno.test("glob: hostile patterns take time linear in the name", () => {
     "{" + ",".repeat(1000) + "}*b",
   ];
   for (const pattern of patterns) {
-    const start = performance.now();
+    const start = cpuTime();
     const matches = glob(pattern);
     for (const name of ["a".repeat(1024), "a/".repeat(512) + "a"]) matches(name);
-    const ms = performance.now() - start;
+    const ms = cpuTime() - start;
     assert(ms < 2000, `${pattern.slice(0, 20)}: ${ms} ms`); // backtracking would take years
   }
   const timeOf = (length: number) => {
     const matches = glob("*a".repeat(100) + "b");
     let best = Infinity;
     for (let i = 0; i < 5; i++) {
-      const start = performance.now();
+      const start = cpuTime();
       for (let k = 0; k < 10; k++) matches("a".repeat(length));
-      best = Math.min(best, performance.now() - start);
+      best = Math.min(best, cpuTime() - start);
     }
     return best;
   };

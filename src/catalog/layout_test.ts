@@ -1,3 +1,4 @@
+import { cpuTime } from "../base/_cpu_time.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { LabError } from "../base/errors.ts";
 import * as fc from "../deps/fast_check.ts";
@@ -105,9 +106,9 @@ Deno.test("Layout: spans cover every byte once, in order, and piecesOf agrees wi
 
 Deno.test("Layout: 100,000 files, spans of every piece in a blink", () => {
   const layout = new Layout(sized(...Array.from({ length: 100_000 }, (_, i) => i % 3000)));
-  const start = performance.now();
+  const start = cpuTime();
   let spans = 0;
   for (let i = 0; i < layout.pieceCount; i++) spans += layout.spans(layout.piece(i)).length;
   assert(spans >= 99_000);
-  assert(performance.now() - start < 500, `${performance.now() - start} ms`);
+  assert(cpuTime() - start < 500, `${cpuTime() - start} ms`);
 });

@@ -1,3 +1,4 @@
+import { cpuTime } from "../base/_cpu_time.ts";
 import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
 import { concat, toHex, utf8 } from "../base/bytes.ts";
 import { LabError, RemoteProtocolError } from "../base/errors.ts";
@@ -169,10 +170,10 @@ Deno.test("manifest: 100,000 files in about a second", () => {
     { length: 100_000 },
     (_, i) => ({ name: `d${i % 99}/file ${i}.txt`, size: 10, sha256: ZERO }),
   );
-  const start = performance.now();
+  const start = cpuTime();
   const read = decodeManifest(encodeManifest(manifestOf(files)));
   assertEquals(read.files.length, 100_000);
-  assert(performance.now() - start < 4000, `${performance.now() - start} ms`);
+  assert(cpuTime() - start < 4000, `${cpuTime() - start} ms`);
 });
 
 Deno.test("sameFiles: every field and the order count", () => {

@@ -1,3 +1,4 @@
+import { cpuTime } from "../base/_cpu_time.ts";
 import { assert, assertEquals } from "@std/assert";
 import * as fc from "../deps/fast_check.ts";
 import { validRow } from "./_arbitraries.ts";
@@ -151,9 +152,9 @@ Deno.test("MergedIndex: fromJSON never throws", () => {
 });
 
 Deno.test("MergedIndex: 100,000 rows of 100 peers in about a second", () => {
-  const start = performance.now();
+  const start = cpuTime();
   const merged = new MergedIndex();
   for (let i = 0; i < 100; i++) merged.learn(holder(`pc${i}`), rows(1000), NOW, 1000);
   assertEquals(again(merged).rows(NOW).length, 100_000);
-  assert(performance.now() - start < 5000, `${performance.now() - start} ms`);
+  assert(cpuTime() - start < 5000, `${cpuTime() - start} ms`);
 });

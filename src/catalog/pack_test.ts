@@ -1,3 +1,4 @@
+import { cpuTime } from "../base/_cpu_time.ts";
 import { assert, assertEquals } from "@std/assert";
 import * as fc from "../deps/fast_check.ts";
 import { contentFile } from "./_arbitraries.ts";
@@ -55,7 +56,7 @@ Deno.test("packs: every file once, whatever the order; limits hold; every pack h
 });
 
 Deno.test("packs: 20,000 clashing names don't take forever", () => {
-  const start = performance.now();
+  const start = cpuTime();
   assertEquals(packs(Array.from({ length: 20_000 }, () => file("a"))).length, 20_000);
-  assert(performance.now() - start < 1000);
+  assert(cpuTime() - start < 1000);
 });

@@ -1,3 +1,4 @@
+import { cpuTime } from "../base/_cpu_time.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { LabError } from "../base/errors.ts";
 import * as fc from "../deps/fast_check.ts";
@@ -58,10 +59,10 @@ Deno.test("matcher and searcher: limits", () => {
 
 Deno.test("matcher: 1,000 names against 100,000, and one glob, in about a second", () => {
   const names = Array.from({ length: 100_000 }, (_, i) => `folder ${i % 100}/file ${i}.txt`);
-  const start = performance.now();
+  const start = cpuTime();
   const matches = matcher([...names.slice(0, 999), "*9.txt"]);
   assertEquals(names.filter(matches).length, 10_000 + 999 - 99);
-  assert(performance.now() - start < 4000, `${performance.now() - start} ms`);
+  assert(cpuTime() - start < 4000, `${cpuTime() - start} ms`);
 });
 
 Deno.test("searcher: words in name or title, in any case; globs on the name", () => {

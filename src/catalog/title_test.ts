@@ -1,3 +1,4 @@
+import { cpuTime } from "../base/_cpu_time.ts";
 import { assert, assertEquals } from "@std/assert";
 import * as fc from "../deps/fast_check.ts";
 import { nastyText } from "./_arbitraries.ts";
@@ -67,11 +68,11 @@ Deno.test("titleOf: any head gives a valid title, in no time", () => {
   for (
     const unit of ["a", " ", "Title:", "=-", "a:", "\t\v", "draft-", "jan ", "Obsoletes ", "😀", "   x\n"]
   ) {
-    const began = performance.now();
+    const began = cpuTime();
     for (const before of ["", start]) {
       const title = titleOf("rfc1.txt", before + unit.repeat(8192));
       assert(title.length <= MAX_TITLE && title.isWellFormed());
     }
-    assert(performance.now() - began < 500, unit);
+    assert(cpuTime() - began < 500, unit);
   }
 });

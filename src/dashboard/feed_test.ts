@@ -1,3 +1,4 @@
+import { cpuTime } from "../base/_cpu_time.ts";
 import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
 import { LabError } from "../base/errors.ts";
 import { seededRandom } from "../base/random.ts";
@@ -55,12 +56,12 @@ Deno.test("400 PCs: a step takes a few milliseconds", () => {
   const lab = new FakeLab();
   lab.rows.peers = Array.from({ length: 400 }, (_, i) => peer(`lab-${i}`));
   lab.feed.step();
-  const began = performance.now();
+  const began = cpuTime();
   for (let i = 0; i < 20; i++) {
     lab.rows.peers[i] = peer(`lab-${i}`, { files: 1 });
     lab.feed.step();
   }
-  assertLess((performance.now() - began) / 20, 25);
+  assertLess((cpuTime() - began) / 20, 25);
 });
 
 Deno.test("files: sorted, searched, filtered, by page; made anew when something changed, but not all the time", () => {

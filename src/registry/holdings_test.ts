@@ -1,3 +1,4 @@
+import { cpuTime } from "../base/_cpu_time.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { LabError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
@@ -185,11 +186,11 @@ Deno.test("200 peers that share 500 files are answered in milliseconds", () => {
   for (let n = 0; n < 200; n++) holdings.announce({ ...none, cookie: `cookie-${n}`, rows });
   queryPage(holdings, {}, everybody);
   const times = Array.from({ length: 9 }, () => {
-    const start = performance.now();
+    const start = cpuTime();
     const page = queryPage(holdings, {}, everybody);
     encodeMessage(page, 1);
     assertEquals(page.rows.length, 500);
-    return performance.now() - start;
+    return cpuTime() - start;
   }).sort((a, b) => a - b);
   // About 10 ms here; ten times that on a machine that is busy with other tests.
   assert(times[4]! < 150, `${times[4]} ms`);
@@ -285,7 +286,7 @@ Deno.test("100,000 rows are taken in and asked for without a pause that people n
   }
   queryPage(holdings, {}, everybody);
   holdings.announce({ ...none, cookie: "p0", rows: [row("one/more")] });
-  const start = performance.now();
+  const start = cpuTime();
   assertEquals(queryPage(holdings, { patterns: ["one/more"] }, everybody).rows.length, 1);
-  assert(performance.now() - start < 200);
+  assert(cpuTime() - start < 200);
 });
