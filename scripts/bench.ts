@@ -7,12 +7,13 @@
 import type { Bench } from "./bench/bench.ts";
 import { UsageError } from "./bench/bench.ts";
 import { BENCH as MEMORY } from "./bench/memory.ts";
+import { BENCH as REGISTRY } from "./bench/registry.ts";
 import { BENCH as SWARM } from "./bench/swarm.ts";
 import { BENCH as SECURE } from "./bench/secure.ts";
 import { BENCH as TRANSFER } from "./bench/transfer.ts";
 import { CannotRun } from "./bench/tools.ts";
 
-const BENCHES: readonly Bench[] = [TRANSFER, MEMORY, SWARM, SECURE];
+const BENCHES: readonly Bench[] = [TRANSFER, MEMORY, SWARM, SECURE, REGISTRY];
 
 function overview(): string {
   const width = Math.max(...BENCHES.map(({ name }) => name.length));

@@ -86,6 +86,11 @@ export function peakOf(pids: readonly number[]): number {
   );
 }
 
+/** The resident size of one process now, bytes; 0 when it has ended. */
+export function rssOf(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024;
+}
+
 /** User time of the whole machine since it started, seconds. */
 export function machineUser(): number {
   return parseMachineUser(read("/proc/stat"));

@@ -19,6 +19,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   rsync: "rsync",
   ss: "iproute2",
   sysctl: "procps",
+  taskset: "util-linux",
   tc: "iproute2",
   "udp-receiver": "udpcast",
   "udp-sender": "udpcast",

@@ -50,6 +50,18 @@ export const systemClock: Clock = {
   },
 };
 
+/**
+ * Calls back after a moment of real time, for work that is better done in company; a matter of cost, not of time, so that a
+ * {@linkcode FakeClock} doesn't hold it up.
+ *
+ * @param ms a few milliseconds.
+ * @returns what keeps it from happening.
+ */
+export function shortly(ms: number, callback: () => void): () => void {
+  const timer = setTimeout(callback, ms);
+  return () => clearTimeout(timer);
+}
+
 /** A clock that moves only when told to: for tests and simulations. */
 export class FakeClock implements Clock {
   #now: number;

@@ -6,7 +6,9 @@ export interface Logger {
   info(message: string, properties?: Record<string, unknown>): void;
   warn(message: string, properties?: Record<string, unknown>): void;
   error(message: string, properties?: Record<string, unknown>): void;
+  /** Tells whether messages of a level are shown anywhere, for those who make many; absent: they may be. */
+  shows?(level: "debug" | "info"): boolean;
 }
 
 /** Says nothing. */
-export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {}, shows: () => false };

@@ -1,5 +1,7 @@
 /** Chance as a parameter: real randomness for the product, a seeded generator for tests and simulations. */
 
+import { toHex } from "./bytes.ts";
+
 /** A source of random numbers and identifiers. */
 export interface Random {
   /** A number from 0 up to, not including, 1. */
@@ -11,10 +13,7 @@ export interface Random {
 /** Cryptographically strong randomness of the runtime. */
 export const systemRandom: Random = {
   next: () => crypto.getRandomValues(new Uint32Array(1))[0]! / 2 ** 32,
-  id(bytes) {
-    return Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (b) => b.toString(16).padStart(2, "0"))
-      .join("");
-  },
+  id: (bytes) => toHex(crypto.getRandomValues(new Uint8Array(bytes))),
 };
 
 /**

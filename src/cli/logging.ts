@@ -83,7 +83,10 @@ export function openLog(options: LogOptions): Log {
     start().catch((thrown) => options.write(`Cannot start the log: ${String(thrown)}`));
   };
   return {
-    logger: { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") },
+    logger: {
+      ...{ debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") },
+      shows: (level) => ORDER.indexOf(level) >= ORDER.indexOf(lowest),
+    },
     start,
     async close() {
       if (!tape) return;

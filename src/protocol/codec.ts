@@ -6,7 +6,7 @@ import { type Bytes, utf8 } from "../base/bytes.ts";
 import { RemoteProtocolError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import * as v from "../deps/valibot.ts";
-import { encodeFrame, type FrameRule } from "./frame.ts";
+import { encodeFrame, type FrameRule, HEADER_BYTES, writeHeader } from "./frame.ts";
 import { CONTROL, type ControlName, DATA, type DataName, type Message } from "./messages.ts";
 
 /** The version of the protocol that this code speaks. */
@@ -30,6 +30,10 @@ const decodeText = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * @param greeted false until the handshake is over; until then only handshake messages are read, up to their small cap.
  */
 export function frameRule(type: number, greeted: boolean): FrameRule {
+  return (greeted ? RULES.greeted : RULES.greeting)[type]!;
+}
+
+function ruleOf(type: number, greeted: boolean): FrameRule {
   const control = CONTROL_BY_TYPE.get(type);
   const data = DATA_BY_TYPE.get(type);
   if (!greeted) {
@@ -39,6 +43,12 @@ export function frameRule(type: number, greeted: boolean): FrameRule {
   if (data) return { cap: DATA[data].cap, data: true };
   return { cap: LIMITS.unknownMessage, data: false, skip: true };
 }
+
+/** By type: a rule is looked up for each frame. */
+const RULES = {
+  greeting: Array.from({ length: 256 }, (_, type) => ruleOf(type, false)),
+  greeted: Array.from({ length: 256 }, (_, type) => ruleOf(type, true)),
+};
 
 /** Name of a data frame's type. */
 export function dataName(type: number): DataName | undefined {
@@ -58,13 +68,33 @@ export function typeName(type: number): string {
 export function encodeMessage(message: Message, stream: number): Bytes {
   const { kind, ...fields } = message;
   const payload = utf8(JSON.stringify(fields));
-  if (payload.length > CONTROL[kind].cap) {
-    throw new RangeError(
-      `Cannot encode ${a(kind)} of ${payload.length} bytes: the limit is ${CONTROL[kind].cap}`,
-    );
-  }
+  demandFit(kind, payload.length);
   return encodeFrame(CONTROL[kind].type, stream, payload);
 }
+
+/**
+ * The same into a buffer that is there already: making one costs more than encoding a small message.
+ *
+ * @returns how many bytes it took; 0 when it might not fit, and nothing was written.
+ * @throws {RangeError} when the message is larger than its cap.
+ */
+export function encodeInto(message: Message, stream: number, into: Uint8Array): number {
+  const { kind, ...fields } = message;
+  const text = JSON.stringify(fields);
+  if (HEADER_BYTES + 3 * text.length > into.length) return 0;
+  const { written: length } = encoder.encodeInto(text, into.subarray(HEADER_BYTES));
+  demandFit(kind, length);
+  writeHeader(into, { length, type: CONTROL[kind].type, stream });
+  return HEADER_BYTES + length;
+}
+
+function demandFit(kind: ControlName, length: number): void {
+  const { cap } = CONTROL[kind];
+  if (length <= cap) return;
+  throw new RangeError(`Cannot encode ${a(kind)} of ${length} bytes: the limit is ${cap}`);
+}
+
+const encoder = new TextEncoder();
 
 /**
  * The message in a control frame's payload. Unknown fields are dropped.

@@ -18,6 +18,9 @@ import { RemoteProtocolError } from "../base/errors.ts";
 /** Bytes in a frame's header. */
 export const HEADER_BYTES = 12;
 
+/** Where the type stands in it. */
+export const TYPE_AT = 4;
+
 /** What a header says. */
 export interface FrameHeader {
   /** Bytes of payload that follow. */
@@ -30,7 +33,7 @@ export interface FrameHeader {
 
 /** A complete control frame, or a part of a data frame's payload. */
 export type Frame =
-  | { kind: "control"; type: number; stream: number; payload: Bytes }
+  | { kind: "control"; type: number; stream: number; payload: Uint8Array }
   | { kind: "data"; type: number; stream: number; length: number; offset: number; bytes: Uint8Array };
 
 /** What the decoder must know of a message type: how much of it is accepted, and whether it's passed on in parts. */
@@ -43,10 +46,16 @@ export interface FrameRule {
 
 /** Writes a header into `target` at `offset`. */
 export function writeHeader(target: Uint8Array, { length, type, stream }: FrameHeader, offset = 0): void {
-  const view = new DataView(target.buffer, target.byteOffset + offset, HEADER_BYTES);
-  view.setUint32(0, length);
-  view.setUint32(4, type << 24 >>> 0);
-  view.setUint32(8, stream);
+  putU32(target, offset, length);
+  putU32(target, offset + 4, type << 24);
+  putU32(target, offset + 8, stream);
+}
+
+function putU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
 }
 
 /** Makes one frame out of a header's fields and a payload. */
@@ -64,14 +73,17 @@ export function encodeFrame(type: number, stream: number, payload: Uint8Array): 
  * @throws {RemoteProtocolError} when the three reserved bytes are not zero.
  */
 export function readHeader(bytes: Uint8Array, offset = 0): FrameHeader {
-  const view = new DataView(bytes.buffer, bytes.byteOffset + offset, HEADER_BYTES);
-  const word = view.getUint32(4);
-  if ((word & 0xffffff) !== 0) {
+  if ((bytes[offset + 5]! | bytes[offset + 6]! | bytes[offset + 7]!) !== 0) {
     throw new RemoteProtocolError(
       "Cannot decode a frame: its reserved bytes are not zero, so this is not P2P-DI/2",
     );
   }
-  return { length: view.getUint32(0), type: word >>> 24, stream: view.getUint32(8) };
+  return { length: u32(bytes, offset), type: bytes[offset + 4]!, stream: u32(bytes, offset + 8) };
+}
+
+/** Without a DataView: a server reads a header for each message, and making the view would cost more than reading. */
+function u32(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 24 | bytes[at + 1]! << 16 | bytes[at + 2]! << 8 | bytes[at + 3]!) >>> 0;
 }
 
 /**
@@ -88,7 +100,8 @@ export function readHeader(bytes: Uint8Array, offset = 0): FrameHeader {
 export class FrameDecoder {
   #header = new Uint8Array(HEADER_BYTES);
   #headerFilled = 0;
-  #current: (FrameHeader & FrameRule) | undefined;
+  #current: FrameHeader | undefined;
+  #rule: FrameRule = { cap: 0, data: false };
   #seen = 0;
   #payload: Gathering | undefined;
   #broken = false;
@@ -104,6 +117,7 @@ export class FrameDecoder {
   /**
    * Takes the next bytes of the stream and yields the frames that they complete. It is lazy, so that a frame is acted
    * upon before the header of the next one is judged: a handshake changes what is accepted after it. Go on to its end.
+   * A payload may be a part of the chunk: deal with it before the next frame is asked for, or copy it.
    *
    * @param chunk may be reused by the caller once all frames have been dealt with.
    * @throws {RemoteProtocolError} on a frame over its cap or a header that is not ours; the decoder is then of no further use.
@@ -128,36 +142,45 @@ export class FrameDecoder {
   }
 
   #takeHeader(chunk: Uint8Array, at: number): number {
+    if (this.#headerFilled === 0 && chunk.length - at >= HEADER_BYTES) {
+      this.#judge(chunk, at);
+      return HEADER_BYTES;
+    }
     const take = Math.min(HEADER_BYTES - this.#headerFilled, chunk.length - at);
     this.#header.set(chunk.subarray(at, at + take), this.#headerFilled);
     this.#headerFilled += take;
-    if (this.#headerFilled === HEADER_BYTES) {
-      this.#broken = true;
-      const header = readHeader(this.#header);
-      const rule = this.rule(header.type);
-      if (header.length > rule.cap) {
-        throw new RemoteProtocolError(
-          `Cannot decode a frame of type 0x${
-            header.type.toString(16)
-          } and ${header.length} bytes: the limit is ${rule.cap}`,
-        );
-      }
-      this.#broken = false;
-      this.#current = { ...header, ...rule };
-      this.#headerFilled = 0;
-      this.#seen = 0;
-    }
+    if (this.#headerFilled === HEADER_BYTES) this.#judge(this.#header, 0);
     return take;
   }
 
+  #judge(bytes: Uint8Array, at: number): void {
+    this.#broken = true;
+    const header = readHeader(bytes, at);
+    const rule = this.rule(header.type);
+    if (header.length > rule.cap) {
+      throw new RemoteProtocolError(
+        `Cannot decode a frame of type 0x${
+          header.type.toString(16)
+        } and ${header.length} bytes: the limit is ${rule.cap}`,
+      );
+    }
+    this.#broken = false;
+    this.#current = header;
+    this.#rule = rule;
+    this.#headerFilled = 0;
+    this.#seen = 0;
+  }
+
   #takePayload(bytes: Uint8Array): Frame | undefined {
-    const { type, stream, length, data, skip } = this.#current!;
+    const { type, stream, length } = this.#current!;
+    const { data, skip } = this.#rule;
     const offset = this.#seen;
     this.#seen += bytes.length;
     const last = this.#seen === length;
     if (last) this.#current = undefined;
     if (skip) return undefined;
     if (data) return { kind: "data", type, stream, length, offset, bytes };
+    if (bytes.length === length) return { kind: "control", type, stream, payload: bytes };
     this.#payload ??= new Gathering(length);
     this.#payload.add(bytes);
     const payload = this.#payload.whole();

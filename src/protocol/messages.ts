@@ -228,12 +228,23 @@ export const CONTROL = {
       /** The course's own programs too: they can't be dialled. */
       classic: v.optional(v.boolean()),
       after: v.optional(peerName),
+      /** Only what has changed after this version of the list. */
+      since: v.optional(text(64)),
     }),
   },
   Peers: {
     type: 0x17,
     cap: LIST,
-    schema: v.object({ peers: list(peerRecord, 4_000), next: v.optional(peerName) }),
+    schema: v.object({
+      peers: list(peerRecord, 4_000),
+      next: v.optional(peerName),
+      /** Of the list, when this was said; opaque. */
+      version: v.optional(text(64)),
+      /** These are changes, not the list. */
+      changes: v.optional(v.boolean()),
+      /** There are more changes: ask again with `version`. */
+      more: v.optional(v.boolean()),
+    }),
   },
   Announce: {
     type: 0x18,

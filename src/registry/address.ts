@@ -4,6 +4,9 @@
  * they are told the address at which they themselves reached that PC.
  */
 
+/** What has one spelling only: digits and dots. */
+const PLAIN = /^[0-9.]+$/;
+
 /**
  * One spelling for one address: IPv4 inside IPv6 (::ffff:192.168.1.7) becomes plain IPv4; lower case; no brackets.
  *
@@ -14,6 +17,7 @@
  * ```
  */
 export function normalAddress(host: string): string {
+  if (PLAIN.test(host)) return host;
   const bare = host.replace(/^\[|\]$/g, "").toLowerCase();
   const dotted = /^(?:0*:){0,5}:?(?:0*:)?ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(bare)?.[1];
   if (dotted !== undefined) return dotted;
@@ -27,7 +31,8 @@ export function normalAddress(host: string): string {
 /** Tells whether an address means "this same PC". */
 export function isLoopback(host: string): boolean {
   const address = normalAddress(host);
-  return address === "::1" || address === "localhost" || /^127\.\d+\.\d+\.\d+$/.test(address);
+  return address === "::1" || address === "localhost" ||
+    (address.startsWith("127.") && /^127\.\d+\.\d+\.\d+$/.test(address));
 }
 
 /** The two ends of an asker's connection, as hosts. */

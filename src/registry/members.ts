@@ -10,6 +10,7 @@ import { LabError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { nameKey, peerNameFault } from "../catalog/names.ts";
 import type { WirePeer } from "../protocol/messages.ts";
+import { ChangeLog } from "./change_log.ts";
 import * as rules from "./rules.ts";
 import type { Claim, KeptRecord, Moment, PeerRecord } from "./rules.ts";
 import { lowerBound, SortedNames } from "./sorted_names.ts";
@@ -41,6 +42,10 @@ export interface MembersView {
    * can't be dialled by ours, are left out unless `classic`.
    */
   list(options?: { all?: boolean; after?: string; classic?: boolean }): Iterable<PeerRecord>;
+  /** Counts changes that others may see; means nothing after a restart. */
+  readonly version: number;
+  /** Records that have changed after a version, active or not, each with the version of its latest change, in that order. */
+  changes(version: number): Iterable<{ record: PeerRecord; version: number }>;
 }
 
 /** All peers that the registration server knows. */
@@ -50,6 +55,7 @@ export class Members implements MembersView {
   #all = new SortedNames();
   #actives = new SortedNames();
   #activeCookies = new Set<string>();
+  #log = new ChangeLog();
   /** Lowest number not given yet, by the name it was asked for: a lab's PCs may all have one host name. */
   #numbers = new Map<string, number>();
 
@@ -64,6 +70,9 @@ export class Members implements MembersView {
   }
   get active(): number {
     return this.#activeCookies.size;
+  }
+  get version(): number {
+    return this.#log.version;
   }
   byCookie(cookie: string): PeerRecord | undefined {
     return this.#records.get(cookie);
@@ -83,6 +92,13 @@ export class Members implements MembersView {
     for (; at < keys.length; at++) {
       const record = this.#records.get(this.#cookies.get(keys[at]!)!)!;
       if (classic || !rules.isClassicOnly(record)) yield record;
+    }
+  }
+
+  *changes(version: number): Generator<{ record: PeerRecord; version: number }> {
+    for (const change of this.#log.since(version)) {
+      const record = this.#records.get(change.key);
+      if (record) yield { record, version: change.version };
     }
   }
 
@@ -123,13 +139,13 @@ export class Members implements MembersView {
   /** A KeepAlive, or a PQuery, of this peer. */
   renew(cookie: string, now: Moment): PeerRecord | undefined {
     const record = this.#records.get(cookie);
-    return record && this.#put(rules.keepAlive(record, this.ttl, now));
+    return record && this.#keep(rules.keepAlive(record, this.ttl, now));
   }
 
   /** Its connection broke. */
   disconnected(cookie: string, now: Moment): PeerRecord | undefined {
     const record = this.#records.get(cookie);
-    return record && this.#put(rules.disconnected(record, now));
+    return record && this.#keep(rules.disconnected(record, now));
   }
 
   /** It said goodbye. */
@@ -149,7 +165,14 @@ export class Members implements MembersView {
     return over;
   }
 
+  /** What nobody is told has changed: its lease. This is what a server does all day. */
+  #keep(record: PeerRecord): PeerRecord {
+    this.#records.set(record.cookie, record);
+    return record;
+  }
+
   #put(record: PeerRecord): PeerRecord {
+    this.#log.note(record.cookie);
     const key = nameKey(record.name);
     if (!this.#records.has(record.cookie)) this.#all.add(key);
     this.#records.set(record.cookie, record);
@@ -186,8 +209,21 @@ export class Members implements MembersView {
     this.#records.delete(oldest.cookie);
     this.#cookies.delete(key);
     this.#all.delete(key);
+    this.#log.forget(oldest.cookie);
     return oldest.cookie;
   }
+}
+
+/**
+ * Writing a time costs more than all the rest of a record. The list of registrations stays the same object for as long as
+ * the latest one does.
+ */
+const TIMES = new WeakMap<readonly number[], string>();
+
+function timeOf({ registrations, lastRegistered }: PeerRecord): string {
+  let time = TIMES.get(registrations);
+  if (time === undefined) TIMES.set(registrations, time = new Date(lastRegistered).toISOString());
+  return time;
 }
 
 /** A record as it travels, with the address under which the asker reaches the peer. */
@@ -200,7 +236,7 @@ export function toWire(record: PeerRecord, address: string, now: Moment): WirePe
     active: record.active,
     ttl: rules.ttlLeft(record, now),
     registrations30d: rules.registrationsLately(record, now),
-    lastRegistered: new Date(record.lastRegistered).toISOString(),
+    lastRegistered: timeOf(record),
     ...(record.classic === undefined ? {} : { classic: record.classic }),
   };
 }

@@ -77,7 +77,9 @@ export function register(
 export function comeBack(record: KeptRecord, claim: Claim, ttl: number, now: Moment): PeerRecord {
   const { name, cookie } = record;
   const { host, address, port, classic } = claim;
-  const registrations = [...countable(record.registrations, now.wall), now.wall].slice(-REGISTRATIONS_KEPT);
+  const earlier = countable(record.registrations, now.wall);
+  const kept = earlier.length < REGISTRATIONS_KEPT ? earlier : earlier.slice(1 - REGISTRATIONS_KEPT);
+  const registrations = [...kept, now.wall];
   return {
     ...{ name, cookie, host, address, port, registrations },
     ...{ active: true, expires: now.mono + ttl, comeBackBy: undefined, lastRegistered: now.wall },
@@ -142,6 +144,10 @@ export function registrationsLately(record: KeptRecord, now: Moment): number {
 
 /** Those of the last 30 days; those of the future were made while the PC's clock was wrong. */
 function countable(registrations: readonly number[], wall: number): readonly number[] {
+  const [first] = registrations;
+  if (first !== undefined && first > wall - REGISTRATION_WINDOW && registrations.at(-1)! <= wall) {
+    return registrations;
+  }
   return registrations.filter((at) => at <= wall && at > wall - REGISTRATION_WINDOW);
 }
 

@@ -7,7 +7,7 @@
  */
 
 import type { Clock } from "../base/clock.ts";
-import { type ErrorCode, LabError, messageOf } from "../base/errors.ts";
+import { LabError, messageOf } from "../base/errors.ts";
 import { TIMEOUTS } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -31,6 +31,7 @@ import { Members, type MembersView } from "./members.ts";
 import { LocalShare, type OwnFile } from "./local_share.ts";
 import { isClassicOnly, type Moment, type PeerRecord } from "./rules.ts";
 import { openSqliteStore } from "./sqlite_store.ts";
+import { demandOnlyOne, inTurn, REASONS, type Session, tell, tellRevoked, verb } from "./session.ts";
 import type { Caller, Departure, Effect, Outcome, Registry } from "./state.ts";
 import type { Store } from "./store.ts";
 
@@ -137,7 +138,8 @@ export async function startRegistry(options: RegistryOptions): Promise<RegistryS
     const local = new LocalShare(options.share, store.broadcasts);
     await local.load([...broadcasts.holding(clock.now())].map(({ id }) => id));
     return new RunningRegistry(options, {
-      ...{ members, holdings, broadcasts, store, random: options.random, secured, now },
+      ...{ members, holdings, broadcasts, store, secured, now },
+      ...{ random: options.random, epoch: options.random.id(8) },
     }, local);
   } catch (thrown) {
     await store.close();
@@ -147,40 +149,6 @@ export async function startRegistry(options: RegistryOptions): Promise<RegistryS
 
 /** Broadcasts shown at once: those of the last weeks; rs broadcasts lists them all. */
 const LISTED_MAX = 100;
-
-/** The verb at the start of a line of the log, so that what follows forms a column. */
-const VERB_WIDTH = 9;
-
-/** Why a connection loses its peer: what it's told, and for a departure what is logged. */
-const REASONS = {
-  left: { code: "unknown_cookie", told: "This peer has left, through another connection", logged: "it left" },
-  ttl: {
-    ...{ code: "timeout", told: "No KeepAlive came before this peer's TTL ran out; register again" },
-    logged: "its TTL ran out",
-  },
-  grace: {
-    ...{ code: "timeout", told: "This peer did not come back in time; register again" },
-    logged: "it did not come back in time",
-  },
-  replaced: {
-    ...{ code: "not_permitted", told: "Another connection registered with the cookie of this one's peer" },
-    logged: "it registered on another connection",
-  },
-  revoked: {
-    ...{ code: "not_permitted", told: "This PC's membership of the lab was revoked" },
-    logged: "its membership was revoked",
-  },
-} satisfies Record<Departure | "replaced" | "revoked", { code: ErrorCode; told: string; logged: string }>;
-
-/** What is known of a connection. */
-interface Session {
-  readonly connection: Connection;
-  readonly role: Caller["role"];
-  /** Cookie of the peer that is registered on it. */
-  cookie: string | undefined;
-  /** Done when the messages so far have been dealt with. */
-  turn: Promise<void>;
-}
 
 class RunningRegistry implements RegistryServer {
   readonly name: string;
@@ -305,15 +273,13 @@ class RunningRegistry implements RegistryServer {
   }
 
   #greeted(connection: Connection, hello: MessageOf<"Hello">): Handler {
-    const session: Session = { connection, role: hello.role, cookie: undefined, turn: Promise.resolve() };
+    const session: Session = { connection, role: hello.role, cookie: undefined, turn: undefined };
     this.#sessions.set(connection, session);
     connection.closed.then(() => this.#disconnected(session));
     return (message, exchange) => {
       this.#messages[message.kind] = (this.#messages[message.kind] ?? 0) + 1;
       if (!isOurs(message)) return this.#passOn(message, exchange);
-      const turn = session.turn.then(() => this.#answer(session, message, exchange));
-      session.turn = turn.catch(() => {});
-      return turn;
+      return inTurn(session, () => this.#answer(session, message, exchange));
     };
   }
 
@@ -324,34 +290,53 @@ class RunningRegistry implements RegistryServer {
     throw new LabError("unsupported", `This registration server does not answer ${message.kind}`);
   }
 
-  async #answer(session: Session, message: RegistryMessage, exchange: Exchange): Promise<void> {
-    const { log } = this.options;
+  #answer(session: Session, message: RegistryMessage, exchange: Exchange): Promise<void> | void {
     const { remote, local, title } = session.connection;
     const { member } = session.connection;
     const caller: Caller = { remote, local, title, role: session.role, cookie: session.cookie, member };
-    const verb = message.kind.padEnd(VERB_WIDTH);
-    let outcome: Outcome;
     try {
       if (this.#closing) throw new LabError("unreachable", "This registration server is being stopped");
       demandOwnCookie("cookie" in message ? message.cookie : undefined, caller);
-      if (message.kind === "Register") await demandOnlyOne(this.#byCookie.get(member?.id ?? ""), session);
-      outcome = await dispatch(this.registry, message, caller);
+      const other = message.kind === "Register" && member ? this.#byCookie.get(member.id) : undefined;
+      const outcome = other
+        ? demandOnlyOne(other, session).then(() => dispatch(this.registry, message, caller))
+        : dispatch(this.registry, message, caller);
+      if (!(outcome instanceof Promise)) return this.#carryOut(session, message, outcome, exchange);
+      return outcome.then(
+        (done) => this.#carryOut(session, message, done, exchange),
+        (thrown) => this.#refused(session, message, thrown),
+      );
     } catch (thrown) {
-      this.#errors++;
-      const line = `${verb} ${printable(title, 80)} was refused: ${printable(messageOf(thrown), 400)}`;
-      if (thrown instanceof LabError) log.info(line, { code: thrown.code });
-      else log.error(line, { error: thrown });
-      throw thrown;
+      this.#refused(session, message, thrown);
     }
-    const line = `${verb} ${outcome.line}`;
-    if (outcome.isRoutine) log.debug(line, { message: message.kind });
-    else log.info(line, { message: message.kind });
-    if (outcome.warning !== undefined) log.warn(`${verb} ${outcome.warning}`, { message: message.kind });
-    if (outcome.effect) this.#apply(session, outcome.effect);
-    await exchange.send(outcome.reply);
-    const { security } = this.options;
-    if (security && message.kind === "Register") tellRevoked(session.connection, security.revoked);
-    if (outcome.effect) this.#deliver(session, outcome.effect);
+  }
+
+  #refused({ connection }: Session, message: RegistryMessage, thrown: unknown): never {
+    const { log } = this.options;
+    this.#errors++;
+    const who = printable(connection.title, 80);
+    const line = `${verb(message.kind)} ${who} was refused: ${printable(messageOf(thrown), 400)}`;
+    if (thrown instanceof LabError) log.info(line, { code: thrown.code });
+    else log.error(line, { error: thrown });
+    throw thrown;
+  }
+
+  #carryOut(
+    session: Session,
+    message: RegistryMessage,
+    outcome: Outcome,
+    exchange: Exchange,
+  ): Promise<void> {
+    const { reply, effect } = outcome;
+    tell(this.options.log, message.kind, outcome);
+    if (effect) this.#apply(session, effect);
+    const sent = exchange.send(reply);
+    if (!effect) return sent;
+    return sent.then(() => {
+      const { security } = this.options;
+      if (security && message.kind === "Register") tellRevoked(session.connection, security.revoked);
+      this.#deliver(session, effect);
+    });
   }
 
   /** They are gone at once: what they hold, what they have open; the others hear of it. */
@@ -438,7 +423,7 @@ class RunningRegistry implements RegistryServer {
     if (!record?.active) return;
     const seconds = TIMEOUTS.grace / 1000;
     this.options.log.info(
-      `${"Lost".padEnd(VERB_WIDTH)} ${record.name}: its connection ended; it has ${seconds} s to come back`,
+      `${verb("Lost")} ${record.name}: its connection ended; it has ${seconds} s to come back`,
     );
   }
 
@@ -452,42 +437,8 @@ class RunningRegistry implements RegistryServer {
     });
     for (const { record, why } of over) {
       this.#release(record.cookie, undefined, why);
-      log.info(`${"Inactive".padEnd(VERB_WIDTH)} ${record.name}: ${REASONS[why].logged}`);
+      log.info(`${verb("Inactive")} ${record.name}: ${REASONS[why].logged}`);
       onEvent?.({ kind: "inactive", record, why });
     }
   }
-}
-
-/** Most ids in one message: 27 bytes each. */
-const REVOKED_AT_ONCE = 30_000;
-
-/** Tells a peer who is a member no longer; if that fails, its connection has ended, and it's told when it's back. */
-function tellRevoked(connection: Connection, ids: readonly string[]): void {
-  for (let at = 0; at < ids.length; at += REVOKED_AT_ONCE) {
-    const some = ids.slice(at, at + REVOKED_AT_ONCE);
-    connection.request({ kind: "Revoked", ids: some }, "Heard").catch(() => {});
-  }
-}
-
-/** How long the PC that has a registration may take to show that it's there, milliseconds. */
-const PRESENCE = 3_000;
-
-/**
- * A data folder that was copied makes two PCs the same member. Where the one that is registered still answers, the other is
- * refused; where it doesn't, its connection is a dead one, left by a PC that lost power or its network.
- *
- * @throws {LabError} "not_permitted".
- */
-async function demandOnlyOne(other: Session | undefined, session: Session): Promise<void> {
-  if (!other || other === session) return;
-  try {
-    await other.connection.request({ kind: "Revoked", ids: [] }, "Heard", PRESENCE);
-  } catch {
-    return;
-  }
-  const at = printable(other.connection.remote.host);
-  throw new LabError(
-    "not_permitted",
-    `Another PC (${at}) is registered with this PC's membership: was the data folder copied? Delete it on one of the two and join that one with a new code`,
-  );
 }

@@ -2,8 +2,8 @@
 
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { codeOf } from "../base/errors.ts";
-import { TIMEOUTS } from "../base/limits.ts";
-import type { Message } from "../protocol/messages.ts";
+import { LIMITS, TIMEOUTS } from "../base/limits.ts";
+import type { Message, MessageOf } from "../protocol/messages.ts";
 import type { Connection } from "../transport/connection.ts";
 import { announce, Lab, peers, register } from "./_testing.ts";
 
@@ -176,4 +176,52 @@ Deno.test("two Registers at once on one connection make one registration", async
   const both = await Promise.allSettled([register(link, "a"), register(link, "b")]);
   assertEquals(both.map(({ status }) => status), ["fulfilled", "rejected"]);
   assertEquals(await peers(link, { all: true }), ["a"]);
+});
+
+Deno.test("who has the list asks for what has changed: registrations, departures, no KeepAlives", async () => {
+  await using lab = await Lab.start();
+  const a = await lab.join("a");
+  const b = await lab.join("b");
+  const tool = await lab.dial("tool");
+  const ask = (asked: Partial<MessageOf<"PQuery">>) => tool.request({ ...asked, kind: "PQuery" }, "Peers");
+  const first = await ask({});
+  assertEquals([first.peers.length, first.changes], [2, undefined]);
+  const since = (page: MessageOf<"Peers">) => ask({ since: page.version! });
+  const shown = ({ peers, changes }: MessageOf<"Peers">) => [
+    changes,
+    ...peers.map(({ name, active }) => `${name} ${active}`),
+  ];
+  await b.link.request({ kind: "KeepAlive", cookie: b.cookie }, "Alive");
+  const none = await since(first);
+  assertEquals(shown(none), [true]);
+  await a.link.request({ kind: "Leave", cookie: a.cookie }, "Left");
+  await lab.join("c");
+  const some = await since(none);
+  assertEquals(shown(some), [true, "a false", "c true"]);
+  assertEquals(shown(await since(first)), [true, "a false", "c true"]);
+  await register(b.link, "b", b.cookie, 5000);
+  const last = await since(some);
+  assertEquals([shown(last), last.peers[0]!.port], [[true, "b true"], 5000]);
+  for (const version of ["", "x.1", "nonsense", `${last.version}9`, last.version!.replace(/\..*/, ".-1")]) {
+    assertEquals(shown(await ask({ since: version })), [undefined, "b true", "c true"], version);
+  }
+});
+
+Deno.test("more changes than a page holds come in several, none is lost", async () => {
+  await using lab = await Lab.start();
+  const tool = await lab.dial("tool");
+  let { version } = await tool.request({ kind: "PQuery" }, "Peers");
+  const peers = LIMITS.pageRows + 10;
+  const link = await lab.dial();
+  for (let n = 0; n < peers; n++) {
+    const { cookie } = await register(link, `pc${n}`);
+    await link.request({ kind: "Leave", cookie }, "Left");
+  }
+  const told = [];
+  for (let more: boolean | undefined = true; more;) {
+    const page: MessageOf<"Peers"> = await tool.request({ kind: "PQuery", since: version! }, "Peers");
+    told.push(...page.peers);
+    ({ more, version } = page);
+  }
+  assertEquals(told.map(({ name }) => name), Array.from({ length: peers }, (_, n) => `pc${n}`));
 });

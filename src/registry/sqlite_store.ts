@@ -2,26 +2,31 @@
  * The store in a file, rs.sqlite in the data folder.
  *
  * Rules: one process at a time (the file is locked as long as it's open). Write-ahead log with synchronous=NORMAL: what
- * was committed survives a kill of the process; a power cut may cost the last moments, which peers announce again. One
- * message, one transaction. A damaged file is set aside and a new one begun, for the peers bring most of it back; a file
+ * was committed survives a kill of the process; a power cut may cost the last moments, which peers announce again. Changes
+ * are committed in groups, each whole or not at all, and a promise is kept by its commit. A damaged file is set aside and a new one begun, for the peers bring most of it back; a file
  * of a newer version, or one that is merely locked, is left alone and the start fails.
  */
 
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import type { Clock } from "../base/clock.ts";
+import { type Clock, shortly } from "../base/clock.ts";
 import { LabError, messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import { basename, join } from "../deps/std_path.ts";
 import type { WireRow } from "../protocol/messages.ts";
+import { GroupCommit } from "./group_commit.ts";
 import type { KeptRecord } from "./rules.ts";
 import { SqliteBroadcasts } from "./sqlite_broadcasts.ts";
+import { REGISTRATIONS_SCHEMA, REGISTRATIONS_UPGRADE, SqliteRegistrations } from "./sqlite_registrations.ts";
 import type { HoldingsChange, Store, StoredHolding } from "./store.ts";
 
 /** The file's name in the data folder. */
 export const STORE_FILE = "rs.sqlite";
 
+/** How long changes wait for others to be committed with, milliseconds: at 10,000 peers a commit for each would cost more than all else. */
+const GROUP_MS = 2;
+
 /** Raised by one with each change to the tables. */
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 
 const SCHEMA = `
   CREATE TABLE peers (
@@ -32,9 +37,9 @@ const SCHEMA = `
     address TEXT NOT NULL,
     port INTEGER NOT NULL,
     active INTEGER NOT NULL,
-    last_registered INTEGER NOT NULL,
-    registrations TEXT NOT NULL
+    last_registered INTEGER NOT NULL
   ) STRICT;
+  ${REGISTRATIONS_SCHEMA}
   CREATE TABLE holdings (
     peer INTEGER NOT NULL,
     name TEXT NOT NULL,
@@ -57,7 +62,6 @@ interface PeerColumns {
   port: number;
   active: number;
   last_registered: number;
-  registrations: string;
 }
 
 /** The columns of `holdings` as they come back, with the owner's cookie. */
@@ -96,14 +100,26 @@ class SqliteStore implements Store {
   #db: DatabaseSync;
   #statements;
   #ids = new Map<string, number>();
+  #registrations: SqliteRegistrations;
+  #groups = new GroupCommit({
+    begin: () => void this.#statements.begin.run(),
+    commit: () => void this.#statements.commit.run(),
+    rollback: () => {
+      this.#ids.clear();
+      this.#registrations.forgetAll();
+      // A full disk may have ended the transaction already.
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+    },
+  }, (callback) => shortly(GROUP_MS, callback));
 
   constructor(path: string) {
     this.#db = new DatabaseSync(path);
     try {
       prepareFile(this.#db);
       this.#statements = prepareStatements(this.#db);
+      this.#registrations = new SqliteRegistrations(this.#db);
       this.broadcasts = new SqliteBroadcasts(this.#db, {
-        read: (work) => this.#do("read", work),
+        read: (work) => this.#read(work),
         write: (work) => this.#transaction(work),
       });
     } catch (thrown) {
@@ -113,12 +129,13 @@ class SqliteStore implements Store {
   }
 
   loadPeers(): Promise<Iterable<KeptRecord>> {
-    return this.#do("read", () => {
+    return this.#read(() => {
+      const registered = this.#registrations.load();
       const rows = this.#statements.peers.all() as unknown as PeerColumns[];
       return rows.map((row) => {
         this.#ids.set(row.cookie, row.id);
         const { cookie, name, host, address, port } = row;
-        const registrations = readTimes(row.registrations);
+        const registrations = registered.get(row.id) ?? [];
         return {
           ...{ cookie, name, host, address, port, registrations },
           ...{ active: row.active === 1, lastRegistered: row.last_registered },
@@ -128,17 +145,15 @@ class SqliteStore implements Store {
   }
 
   loadHoldings(): Promise<Iterable<StoredHolding>> {
-    return this.#do("read", () => asHoldings(this.#statements.holdings));
+    return this.#read(() => asHoldings(this.#statements.holdings));
   }
 
   savePeers(records: readonly KeptRecord[]): Promise<void> {
     return this.#transaction(() => {
       for (const record of records) {
         const { cookie, name, host, address, port, active, lastRegistered } = record;
-        this.#statements.savePeer.run(
-          ...[cookie, name, host, address, port, active ? 1 : 0, lastRegistered],
-          JSON.stringify(record.registrations),
-        );
+        this.#statements.savePeer.run(cookie, name, host, address, port, active ? 1 : 0, lastRegistered);
+        this.#registrations.save(this.#id(cookie)!, record.registrations);
       }
     });
   }
@@ -148,6 +163,7 @@ class SqliteStore implements Store {
       const id = this.#id(cookie);
       if (id === undefined) return;
       this.#statements.clear.run(id);
+      this.#registrations.forget(id);
       this.#statements.forgetPeer.run(id);
       this.#ids.delete(cookie);
     });
@@ -166,7 +182,9 @@ class SqliteStore implements Store {
   }
 
   close(): Promise<void> {
-    if (this.#db.isOpen) this.#db.close();
+    if (!this.#db.isOpen) return Promise.resolve();
+    this.#groups.flush();
+    this.#db.close();
     return Promise.resolve();
   }
 
@@ -179,25 +197,18 @@ class SqliteStore implements Store {
   }
 
   #transaction(work: () => void): Promise<void> {
-    return this.#do("write", () => {
-      this.#db.exec("BEGIN IMMEDIATE");
-      try {
-        work();
-        this.#db.exec("COMMIT");
-      } catch (thrown) {
-        // A full disk may have ended the transaction already.
-        if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
-        throw thrown;
-      }
+    return this.#groups.add(work).catch((thrown) => {
+      throw asOurs(thrown, "write");
     });
   }
 
-  // The work is done before this returns: that keeps the calls in their order.
-  #do<T>(what: "read" | "write", work: () => T): Promise<T> {
+  /** What was asked for before is done before: calls keep their order. */
+  #read<T>(work: () => T): Promise<T> {
     try {
+      this.#groups.flush();
       return Promise.resolve(work());
     } catch (thrown) {
-      return Promise.reject(asOurs(thrown, what));
+      return Promise.reject(asOurs(thrown, "read"));
     }
   }
 }
@@ -212,20 +223,21 @@ function prepareFile(db: DatabaseSync): void {
     );
   }
   if (version === 0) db.exec(`BEGIN; ${SCHEMA} COMMIT`);
+  if (version === 1) db.exec(`BEGIN; ${REGISTRATIONS_UPGRADE} PRAGMA user_version = 2; COMMIT`);
   const { quick_check: found } = db.prepare("PRAGMA quick_check(1)").get() as { quick_check: string };
   if (found !== "ok") throw new Error(`malformed: ${found}`);
 }
 
 function prepareStatements(db: DatabaseSync) {
   return {
+    begin: db.prepare("BEGIN IMMEDIATE"),
+    commit: db.prepare("COMMIT"),
     peers: db.prepare("SELECT * FROM peers"),
     id: db.prepare("SELECT id FROM peers WHERE cookie = ?"),
     savePeer: db.prepare(`
-      INSERT INTO peers (cookie, name, host, address, port, active, last_registered, registrations)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+      INSERT INTO peers (cookie, name, host, address, port, active, last_registered) VALUES (?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (cookie) DO UPDATE SET name = excluded.name, host = excluded.host, address = excluded.address,
-        port = excluded.port, active = excluded.active, last_registered = excluded.last_registered,
-        registrations = excluded.registrations`),
+        port = excluded.port, active = excluded.active, last_registered = excluded.last_registered`),
     forgetPeer: db.prepare("DELETE FROM peers WHERE id = ?"),
     holdings: db.prepare(`
       SELECT cookie, holdings.name, title, size, sha256, modified FROM holdings JOIN peers ON peers.id = holdings.peer`),
@@ -233,16 +245,6 @@ function prepareStatements(db: DatabaseSync) {
     drop: db.prepare("DELETE FROM holdings WHERE peer = ? AND name = ?"),
     put: db.prepare("INSERT OR REPLACE INTO holdings VALUES (?, ?, ?, ?, ?, ?)"),
   };
-}
-
-/** A history that can't be read is no reason not to start. */
-function readTimes(json: string): number[] {
-  try {
-    const times: unknown = JSON.parse(json);
-    return Array.isArray(times) ? times.filter(Number.isSafeInteger) : [];
-  } catch {
-    return [];
-  }
 }
 
 function* asHoldings(statement: StatementSync): Generator<StoredHolding> {

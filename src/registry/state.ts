@@ -26,6 +26,8 @@ export interface Registry {
   readonly random: Random;
   /** Only members get here; a cookie is a member's id. */
   readonly secured?: boolean;
+  /** Names this run of the server: versions of another run mean nothing. */
+  readonly epoch: string;
   now(): Moment;
 }
 
@@ -65,8 +67,8 @@ export type Effect =
 /** What a handler comes to. */
 export interface Outcome {
   reply: Message;
-  /** What the log says of the message, in one line, fit to be shown. */
-  line: string;
+  /** What the log says of the message, in one line, fit to be shown; a function where making it costs more than answering. */
+  line: string | (() => string);
   /** It comes every second: only told when debugging. */
   isRoutine?: true;
   /** Something in the message was not as it should be. */

@@ -1,5 +1,6 @@
 /** One suite for every store, then what only SQLite's file has to stand. */
 
+import { DatabaseSync } from "node:sqlite";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { FakeClock } from "../base/clock.ts";
 import { LabError } from "../base/errors.ts";
@@ -53,6 +54,28 @@ async function heldIn(store: Store): Promise<string[]> {
 }
 
 const contract: Record<string, (place: Place) => Promise<void>> = {
+  async "registrations are kept as the list grows, is cut, and changes in other ways"(place) {
+    let store = await place.open();
+    const lists = [[1, 2], [1, 2, 3], [1, 2, 3, 3], [2, 3, 3, 3, 4], [4, 9], [4, 6], [6, 7], [], [8], [
+      8,
+      8,
+    ]];
+    for (const registrations of lists) {
+      await store.savePeers([peer(1, { registrations }), peer(2)]);
+      store = await place.reopen(store);
+      assertEquals(await peersOf(store), [peer(1, { registrations }), peer(2)]);
+    }
+    // Without anything being read in between.
+    for (const registrations of lists) await store.savePeers([peer(1, { registrations })]);
+    for (const registrations of lists.slice(0, 4)) await store.savePeers([peer(1, { registrations })]);
+    store = await place.reopen(store);
+    assertEquals(await peersOf(store), [peer(1, { registrations: lists[3]! }), peer(2)]);
+    await store.forgetPeer("c1");
+    await store.savePeers([peer(1, { registrations: [1] })]);
+    store = await place.reopen(store);
+    assertEquals((await peersOf(store))[0]!.registrations, [1]);
+    await store.close();
+  },
   async "members are kept over a restart, and changed in place"(place) {
     let store = await place.open();
     await store.savePeers([peer(1), peer(2, { name: "é 😀", registrations: [] })]);
@@ -249,10 +272,32 @@ Deno.test("SQLite store: a second damaged database doesn't replace the first", (
     assertEquals([...Deno.readDirSync(dataDir)].length, 4);
   }));
 
+Deno.test("SQLite store: a database of version 1 is taken over with its registrations", () =>
+  inFolder(async (dataDir) => {
+    Deno.mkdirSync(dataDir);
+    const old = new DatabaseSync(join(dataDir, STORE_FILE));
+    old.exec(`
+      CREATE TABLE peers (id INTEGER PRIMARY KEY, cookie TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
+        host TEXT NOT NULL, address TEXT NOT NULL, port INTEGER NOT NULL, active INTEGER NOT NULL,
+        last_registered INTEGER NOT NULL, registrations TEXT NOT NULL) STRICT;
+      CREATE TABLE holdings (peer INTEGER NOT NULL, name TEXT NOT NULL, title TEXT NOT NULL, size INTEGER NOT NULL,
+        sha256 TEXT NOT NULL, modified TEXT NOT NULL, PRIMARY KEY (peer, name)) STRICT, WITHOUT ROWID;
+      INSERT INTO peers VALUES (7, 'c1', 'pc1', 'PC1', '192.168.1.7', 23476, 1, 5, '[3,5,5]');
+      INSERT INTO peers VALUES (8, 'c2', 'pc2', 'PC2', '192.168.1.7', 23476, 0, 5, 'spoiled');
+      INSERT INTO holdings VALUES (7, 'a', '', 1, '${"a".repeat(64)}', '2026-01-02T03:04:05Z');
+      PRAGMA user_version = 1`);
+    old.close();
+    for (let times = 0; times < 2; times++) {
+      const store = await openSqliteStore(options(dataDir));
+      assertEquals((await peersOf(store)).map(({ registrations }) => registrations), [[3, 5, 5], []]);
+      assertEquals(await heldIn(store), ["c1 a 1"]);
+      await store.close();
+    }
+  }));
+
 Deno.test("SQLite store: a database of a newer version is left alone", () =>
   inFolder(async (dataDir) => {
     await fill(dataDir);
-    const { DatabaseSync } = await import("node:sqlite");
     const db = new DatabaseSync(join(dataDir, STORE_FILE));
     db.exec("PRAGMA user_version = 99");
     db.close();

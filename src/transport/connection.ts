@@ -44,6 +44,9 @@ const READ_BYTES = { first: 2 * 1024, most: 64 * 1024 };
 /** How long the last bytes may take to leave, milliseconds. */
 const FAREWELL = 2_000;
 
+/** One for all: an error with its stack for each message would cost as much as answering it. */
+const OVER = new LabError("interrupted", "This exchange is over");
+
 /** Stream ids are u32; ids are never used twice. */
 const LAST_STREAM = 0xffffffff;
 
@@ -169,7 +172,7 @@ export class Connection {
   /** Sends a message; resolves once it has been handed to the system. Nobody need await it. */
   send(message: Message, stream: number): Promise<void> {
     try {
-      return this.#outbox.send(encodeMessage(message, stream));
+      return this.#outbox.sendMessage(message, stream);
     } catch (cause) {
       return rejected(cause);
     }
@@ -252,7 +255,8 @@ export class Connection {
         }
         if (this.#decoder.atBorder) this.#begunAt = undefined;
         else if (hasEnded || this.#begunAt === undefined) this.#begunAt = this.#lastRead;
-        await this.#rest();
+        const owed = this.budget?.owed(this.#lastRead) ?? 0;
+        if (owed > 0) await this.#rest(owed);
         if (n === buffer.length && n < READ_BYTES.most) buffer = new Uint8Array(READ_BYTES.most);
       }
       const where = this.#decoder.atBorder ? "" : " in the middle of a message";
@@ -263,9 +267,7 @@ export class Connection {
   }
 
   /** Whoever asks faster than it may is read later: what it has sent waits on its own side. */
-  async #rest(): Promise<void> {
-    const ms = this.budget?.owed(this.clock.monotonic()) ?? 0;
-    if (ms <= 0) return;
+  async #rest(ms: number): Promise<void> {
     this.#resting = new AbortController();
     await this.clock.sleep(ms, this.#resting.signal).catch(() => {});
   }
@@ -298,7 +300,7 @@ export class Connection {
       throw new RemoteProtocolError("Too many messages before the handshake is over");
     }
     const message = decodeMessage(frame.type, frame.payload);
-    this.budget?.take(this.clock.monotonic());
+    this.budget?.take(this.#lastRead);
     if (exchange) {
       // At once, not when somebody reads it: what follows the Welcome in the same bytes must get through.
       if (message.kind === "Welcome" && !theirs) this.#greeted = true;
@@ -332,17 +334,27 @@ export class Connection {
     }
   }
 
-  async #work(handler: Handler, message: Message, exchange: Exchange): Promise<void> {
+  #work(handler: Handler, message: Message, exchange: Exchange): void {
+    let answered: Promise<void> | void;
     try {
-      await handler(message, exchange);
+      answered = handler(message, exchange);
     } catch (thrown) {
-      if (thrown instanceof RemoteProtocolError) this.#refuse(thrown);
-      else await exchange.fail(thrown).catch(() => {});
-    } finally {
-      this.#working--;
-      exchange.end(new LabError("interrupted", "This exchange is over"));
-      if (this.#exchanges.get(exchange.stream) === exchange) this.forget(exchange);
+      return void this.#failed(exchange, thrown);
     }
+    if (!answered) return this.#over(exchange);
+    answered.then(() => this.#over(exchange), (thrown) => this.#failed(exchange, thrown));
+  }
+
+  async #failed(exchange: Exchange, thrown: unknown): Promise<void> {
+    if (thrown instanceof RemoteProtocolError) this.#refuse(thrown);
+    else await exchange.fail(thrown).catch(() => {});
+    this.#over(exchange);
+  }
+
+  #over(exchange: Exchange): void {
+    this.#working--;
+    exchange.end(OVER);
+    if (this.#exchanges.get(exchange.stream) === exchange) this.forget(exchange);
   }
 }
 

@@ -21,7 +21,8 @@ export type Incoming = Message | {
 
 /** One question and its answers. */
 export class Exchange {
-  #queue: { incoming: Incoming; size: number }[] = [];
+  /** Made when something has to wait: most questions are one message. */
+  #queue: { incoming: Incoming; size: number }[] | undefined;
   #queuedBytes = 0;
   #waiting: { resolve: (incoming: Incoming) => void; reject: (reason: unknown) => void } | undefined;
   #ended: unknown;
@@ -57,7 +58,7 @@ export class Exchange {
    * @throws {LabError} "timeout", or "unreachable" when the connection ended.
    */
   next(timeout: number = TIMEOUTS.request): Promise<Incoming> {
-    const queued = this.#queue.shift();
+    const queued = this.#queue?.shift();
     if (queued) {
       this.#queuedBytes -= queued.size;
       return settle(queued.incoming);
@@ -142,6 +143,7 @@ export class Exchange {
       waiting.resolve(incoming);
     } else {
       this.#queuedBytes += size;
+      this.#queue ??= [];
       if (this.#queue.length >= LIMITS.unreadParts || this.#queuedBytes > LIMITS.unreadBytes) {
         throw new RemoteProtocolError("Too many unread messages on one stream");
       }

@@ -45,6 +45,8 @@ const MORE = [
   "Offer-background",
   "Offer-broadcast",
   "Offer-late",
+  "PQuery-since",
+  "Peers-changes",
   "OfferProgress-limit",
   "Register-classic",
 ];

@@ -35,6 +35,7 @@ function emptyRegistry(secured: boolean): Registry {
     atWork: { isClaimed: () => false, isReceiving: () => false },
     store: new MemoryStore(),
     random: seededRandom(1),
+    epoch: "e",
     secured,
     now: () => ({ wall: clock.now(), mono: clock.monotonic() }),
   };
@@ -56,7 +57,8 @@ async function answer(registry: Registry, message: Message, caller: Caller & { c
   if (!isOurs(message)) return "not ours";
   try {
     demandOwnCookie("cookie" in message ? message.cookie : undefined, caller);
-    const { reply, line, warning, effect } = await dispatch(registry, message, caller);
+    const { reply, line: said, warning, effect } = await dispatch(registry, message, caller);
+    const line = typeof said === "string" ? said : said();
     demand(
       !UNPRINTABLE.test(line) && !UNPRINTABLE.test(warning ?? ""),
       `a line that can't be shown: ${line}`,

@@ -14,5 +14,5 @@ export const keepAlive: Handle<"KeepAlive"> = (registry, message, caller) => {
   const { cookie } = demandOwn(registry, message.cookie, caller);
   const record = registry.members.renew(cookie, now)!;
   const ttl = ttlLeft(record, now);
-  return { reply: { kind: "Alive", ttl }, line: `${record.name}, ${ttl} s` };
+  return { reply: { kind: "Alive", ttl }, line: () => `${record.name}, ${ttl} s` };
 };

@@ -15,7 +15,9 @@ export const leave: Handle<"Leave"> = async (registry, message, caller) => {
   const record = members.leave(cookie);
   if (!record) throw unknownCookie();
   holdings.forget(cookie);
-  await store.savePeers([record]);
-  await store.changeHoldings({ cookie, reset: true, rows: [], gone: [] });
+  await Promise.all([
+    store.savePeers([record]),
+    store.changeHoldings({ cookie, reset: true, rows: [], gone: [] }),
+  ]);
   return { reply: { kind: "Left" }, line: record.name, effect: { kind: "release", record, why: "left" } };
 };

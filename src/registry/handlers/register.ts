@@ -19,7 +19,8 @@ const COOKIE_BYTES = 16;
 export const register: Handle<"Register"> = async (registry, message, caller) => {
   const { members } = registry;
   const current = caller.cookie === undefined ? undefined : members.byCookie(caller.cookie);
-  if (current) {
+  // A registration may be renewed on its own connection: the peer's port has changed, say.
+  if (current && current.cookie !== message.cookie) {
     throw new LabError("failed", `Cannot register twice: this connection is ${current.name}'s; leave first`);
   }
   // In a secured lab name and cookie are those of the card, whatever it says.
@@ -37,7 +38,9 @@ export const register: Handle<"Register"> = async (registry, message, caller) =>
     ...(message.classic === undefined ? {} : { classic: message.classic }),
   };
   const shown = member?.id ?? message.cookie;
-  const registration = members.register(claim, shown, member?.id ?? freshCookie(registry), registry.now());
+  const known = shown !== undefined && members.byCookie(shown) !== undefined;
+  const fresh = member?.id ?? (known ? shown : freshCookie(registry));
+  const registration = members.register(claim, shown, fresh, registry.now());
   await keep(registry, registration);
   const { record, cameBack } = registration;
   const ttl = Math.floor(members.ttl / 1000);
@@ -50,7 +53,7 @@ export const register: Handle<"Register"> = async (registry, message, caller) =>
       keepAlive: Math.max(1, Math.min(TIMEOUTS.keepAlive / 1000, Math.floor(ttl / 3))),
       address: record.address,
     },
-    line: lineOf(registration, message.name),
+    line: () => lineOf(registration, message.name),
     effect: { kind: "bind", record, cameBack },
   };
 };
@@ -69,9 +72,11 @@ async function keep(
   try {
     if (forgotten !== undefined) {
       holdings.forget(forgotten);
-      await store.forgetPeer(forgotten);
     }
-    await store.savePeers([record]);
+    await Promise.all([
+      forgotten === undefined ? undefined : store.forgetPeer(forgotten),
+      store.savePeers([record]),
+    ]);
   } catch (thrown) {
     // It will never learn its cookie: it must not count as active.
     members.leave(record.cookie);
