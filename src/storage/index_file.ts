@@ -5,9 +5,9 @@
 
 import { join } from "@std/path";
 import type { Clock } from "../base/clock.ts";
-import { messageOf } from "../base/errors.ts";
+import { LabError, messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
-import { decodeIndex, encodeIndex } from "../catalog/csv.ts";
+import { decodeIndex, encodeIndex, MAX_INDEX_TEXT } from "../catalog/csv.ts";
 import type { IndexRow } from "../catalog/row.ts";
 import { requirePermission } from "./root.ts";
 import { renameWithRetry, writeAtomic } from "./atomic.ts";
@@ -30,6 +30,11 @@ export class IndexFile {
     let text: string;
     try {
       requirePermission(this.path, "read");
+      const { size } = await Deno.stat(this.path);
+      if (size > MAX_INDEX_TEXT) {
+        await this.#setAside(new LabError("failed", `it has ${size} bytes: limit is ${MAX_INDEX_TEXT}`));
+        return [];
+      }
       text = await Deno.readTextFile(this.path);
     } catch (cause) {
       if (!(cause instanceof Deno.errors.NotFound)) {

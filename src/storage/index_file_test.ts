@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { FakeClock } from "../base/clock.ts";
-import { encodeIndex } from "../catalog/csv.ts";
+import { encodeIndex, MAX_INDEX_TEXT } from "../catalog/csv.ts";
 import type { IndexRow } from "../catalog/row.ts";
 import { Lines, TempFolder } from "./_testing.ts";
 import { IndexFile } from "./index_file.ts";
@@ -35,6 +35,18 @@ Deno.test("no file is an empty index, without a word", async () => {
   using w = world();
   assertEquals(await w.open().load(), []);
   assertEquals([await w.open().isThere(), w.log.lines], [false, []]);
+});
+
+Deno.test("a file far too large is set aside unread", async () => {
+  using w = world();
+  w.temp.file("index.csv", encodeIndex([row("a")]));
+  // Without content, so that it takes no room on the disk.
+  await Deno.truncate(w.open().path, MAX_INDEX_TEXT + 1);
+  const before = Deno.memoryUsage().rss;
+  assertEquals(await w.open().load(), []);
+  assert(Deno.memoryUsage().rss - before < 200e6, "it was read");
+  assertStringIncludes(w.log.lines[0] ?? "", `it has ${MAX_INDEX_TEXT + 1} bytes`);
+  assertEquals(w.temp.list().length, 1);
 });
 
 Deno.test("a damaged file is set aside under another name, and said", async () => {
