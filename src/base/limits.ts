@@ -19,6 +19,8 @@ export const LIMITS = {
   unknownMessage: 64 * KiB,
   /** A manifest, bytes: 8 TiB in 4 MiB pieces is 64 MiB of hashes; 100,000 packed files are about 20 MiB. */
   manifest: 64 * MiB,
+  /** Hashes of pieces in one message while a file is being hashed: 200 of 67 characters stay under `smallMessage`. */
+  hashesPerMessage: 200,
   /** A piece, bytes: the largest piece size there is. */
   piece: 4 * MiB,
   /** Rows in one page of an index: a page stays under `listMessage` even with names of 200 bytes. */

@@ -1,5 +1,6 @@
 /** What the main thread and a receive worker say to each other. */
 
+import type { Bytes } from "../base/bytes.ts";
 import type { ErrorCode } from "../base/errors.ts";
 import type { Credentials } from "../join/credentials.ts";
 import type { PartSpec } from "../storage/part_spec.ts";
@@ -27,8 +28,12 @@ export type ReceiveOrder =
   }
   /** Opens the part file of a content; `seed` copies what is in place already into it. */
   | { kind: "open"; content: string; spec: PartSpec; seed: boolean }
-  /** Checks pieces that an earlier run may have left: every `step`th from `from` on. */
-  | { kind: "check"; content: string; from: number; step: number }
+  /** Checks pieces that an earlier run may have left: every `step`th from `from` on, before `to`. */
+  | { kind: "check"; content: string; from: number; step: number; to: number }
+  /** A file that is being hashed yet: the next pieces' hashes; at the end the file's own. */
+  | { kind: "learn"; content: string; hashes: Bytes; sha256?: string }
+  /** Hashes the whole, as far as its first pieces are there. */
+  | { kind: "follow"; content: string; upTo: number }
   | { kind: "dial"; source: number; host: string; port: number; id?: string }
   /** These are members no longer: no connection to them is kept or made. */
   | { kind: "revoke"; ids: readonly string[] }
@@ -51,6 +56,8 @@ export type ReceiveNews =
   | { kind: "refused"; source: number; content: string; piece: number; code: ErrorCode; message: string }
   /** A holder has news for those who ask it. */
   | { kind: "told"; source: number; news: HolderNews }
+  /** Its part file is gone. */
+  | { kind: "discarded"; content: string }
   | { kind: "finished"; content: string; paths: string[] }
   | { kind: "hashed"; name: string; sha256: string | undefined }
   /** Something of ours failed: the disk, a permission. */

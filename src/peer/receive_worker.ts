@@ -47,13 +47,19 @@ function open({ content, spec, seed }: Extract<ReceiveOrder, { kind: "open" }>):
   tell({ kind: "opened", content, span: part.span() });
 }
 
-function check({ content, from, step }: Extract<ReceiveOrder, { kind: "check" }>): void {
+function check({ content, from, step, to }: Extract<ReceiveOrder, { kind: "check" }>): void {
   const part = partOf(content);
   const buffer = new Uint8Array(MAX_PIECE_SIZE);
-  const end = Math.ceil(part.span() / part.spec.pieceSize);
+  const end = Math.min(to, Math.ceil(part.span() / part.spec.pieceSize));
   const held: number[] = [];
   for (let piece = from; piece < end; piece += step) if (part.holds(piece, buffer)) held.push(piece);
   tell({ kind: "checked", content, held });
+}
+
+function learn({ content, hashes, sha256 }: Extract<ReceiveOrder, { kind: "learn" }>): void {
+  const part = parts.get(content);
+  part?.learn(hashes);
+  if (sha256 !== undefined) part?.claim(sha256);
 }
 
 async function dial({ source, host, port, id }: Extract<ReceiveOrder, { kind: "dial" }>): Promise<void> {
@@ -141,8 +147,9 @@ function finish({ content, checkWhole }: Extract<ReceiveOrder, { kind: "finish" 
 function close({ content, discard }: Extract<ReceiveOrder, { kind: "close" }>): void {
   const part = parts.get(content);
   parts.delete(content);
-  if (discard) part?.discard();
-  else part?.close();
+  if (!discard) return part?.close();
+  part?.discard();
+  tell({ kind: "discarded", content });
 }
 
 function hangUp(source: number): void {
@@ -163,6 +170,10 @@ function obey(order: ReceiveOrder): void {
       return open(order);
     case "check":
       return check(order);
+    case "learn":
+      return learn(order);
+    case "follow":
+      return parts.get(order.content)?.follow(order.upTo, new Uint8Array(MAX_PIECE_SIZE));
     case "dial":
       dial(order);
       return;

@@ -22,6 +22,7 @@ import { RateLimiter } from "../transport/rate.ts";
 import { serve, type Server } from "../transport/server.ts";
 import { Askers } from "./broadcast/askers.ts";
 import type { Background } from "./broadcast/background.ts";
+import type { HashedFile } from "./broadcast/hashed_file.ts";
 import type { PeerContext } from "./context.ts";
 import { connectRs, queryPeers } from "./rs_client.ts";
 import { ContentStore, type LocalFile } from "./serve/content_store.ts";
@@ -32,7 +33,10 @@ import { inPages } from "../base/pages.ts";
 export interface SendFile extends LocalFile {
   /** The name under which it is offered. */
   offered: string;
+  /** A provisional name in its place while it is `hashing`. */
   sha256: string;
+  /** It is hashed while it travels. */
+  hashing?: HashedFile;
 }
 
 /** Pieces' hashes of the files of one command, kept nowhere. */
@@ -54,6 +58,21 @@ export async function filesToSend(paths: readonly string[]): Promise<SendFile[]>
 }
 
 async function filesOf(absolute: string, said: string): Promise<SendFile[]> {
+  const file = fileToSend(absolute, said);
+  if (!file) return await filesInFolder(absolute, basename(absolute));
+  const { name, size } = file;
+  const { sha256 } = await hashFile(absolute, size, pieceSizeFor(size), new Uint8Array(MAX_PIECE_SIZE));
+  return [{ ...file, offered: name, sha256 }];
+}
+
+/**
+ * Looks at a single file.
+ *
+ * @param said the path as the person named it.
+ * @returns undefined for a folder.
+ * @throws {LabError} when it can't be read or has a name that no peer would accept.
+ */
+export function fileToSend(absolute: string, said: string): LocalFile | undefined {
   let info: Deno.FileInfo;
   try {
     info = Deno.statSync(absolute);
@@ -63,11 +82,8 @@ async function filesOf(absolute: string, said: string): Promise<SendFile[]> {
   const name = basename(absolute);
   const fault = nameFault(name);
   if (fault) throw new LabError("name_refused", `Cannot send ${printable(said)}: ${fault}; rename it first`);
-  if (info.isDirectory) return await filesInFolder(absolute, name);
-  const root = Root.ofFile(absolute);
-  const size = info.size;
-  const { sha256 } = await hashFile(absolute, size, pieceSizeFor(size), new Uint8Array(MAX_PIECE_SIZE));
-  return [{ name, offered: name, root, size, modified: isoTime(info.mtime), sha256 }];
+  if (info.isDirectory) return undefined;
+  return { name, root: Root.ofFile(absolute), size: info.size, modified: isoTime(info.mtime) };
 }
 
 async function filesInFolder(absolute: string, name: string): Promise<SendFile[]> {
@@ -196,6 +212,8 @@ export function offerServer(
     rate?: number;
     limiter?: RateLimiter;
     background?: Background | undefined;
+    /** Is asked before the others. */
+    hashing?: HashedFile | undefined;
   },
   most = 64,
 ): Server {
@@ -205,6 +223,7 @@ export function offerServer(
     rows: () => [],
     contents,
     askers: new Askers(context.clock),
+    ...(setting.hashing ? { relay: setting.hashing } : {}),
     rate,
     giveWay: () => setting.background?.pace(rate),
     self: () => ({ name: setting.name, port: server.address.port }),

@@ -344,6 +344,11 @@ export const CONTROL = {
       holders: v.optional(list(holder, 64)),
       /** Broadcast: the pieces make way for other traffic, at the receivers too, which pass them on. */
       background: v.optional(v.boolean()),
+      /**
+       * Broadcast of one file that is being hashed yet: in place of its SHA-256 stands a random number, which names the
+       * content too. PieceHashes follow, and OfferClose.
+       */
+      provisional: v.optional(v.boolean()),
     }),
   },
   OfferProgress: {
@@ -365,6 +370,14 @@ export const CONTROL = {
     }),
   },
   OfferNext: { type: 0x43, cap: SMALL, schema: v.object({}) },
+  /** `at`: the piece that the first of the hashes belongs to. */
+  PieceHashes: {
+    type: 0x4e,
+    cap: SMALL,
+    schema: v.object({ at: count, hashes: list(sha256, LIMITS.hashesPerMessage) }),
+  },
+  /** The file's SHA-256, and that of the manifest which it makes up with the piece hashes. */
+  OfferClose: { type: 0x4f, cap: SMALL, schema: v.object({ sha256, content: sha256 }) },
   // Broadcasts that the registration server remembers
   Withdraw: { type: 0x45, cap: SMALL, schema: v.object({ id: offerId, cookie: v.optional(cookie) }) },
   Broadcast: {

@@ -394,3 +394,24 @@ Deno.test("how far each PC is: told by the broadcaster or by the PC itself; neve
   await lab.log.next(/Offer +pc2: a\.iso has arrived/);
   assertEquals([heard, broadcasts.bytesOf(head, "pc2")], [1, 1000]);
 });
+
+Deno.test("a file that is being hashed: nobody hears of it until it is known; withdrawn, it stays so", async () => {
+  await using lab = await Lab.start();
+  await lab.join("pc1", undefined, 1001);
+  const link = await tell(lab, { files: [], more: true });
+  const tool = await lab.dial("tool");
+  const listed = async () =>
+    (await tool.request({ kind: "BQuery" }, "Broadcasts")).broadcasts.map((
+      { files, bytes },
+    ) => [files, bytes]);
+  assertEquals(await listed(), []);
+  // After a break it is told again.
+  assertEquals((await link.request(page({ files: [], more: true }), "Noted")).whole, undefined);
+  assertEquals((await link.request(page({ files: [file("a")] }), "Noted")).whole, true);
+  assertEquals(await listed(), [[1, 1000]]);
+  await link.request(page({ id: "b9", files: [], more: true }), "Noted");
+  await link.request({ kind: "Withdraw", id: "b9" }, "Noted");
+  const noted = await link.request(page({ id: "b9", files: [file("b")] }), "Noted");
+  assertEquals([noted.whole, noted.withdrawn], [true, true]);
+  assertEquals((await listed()).length, 1);
+});

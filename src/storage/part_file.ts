@@ -4,7 +4,8 @@
  * are there is the content given its names.
  */
 
-import { type Bytes, sameBytes, toHex } from "../base/bytes.ts";
+import { createHash, type Hash } from "node:crypto";
+import { type Bytes, concat, sameBytes, toHex } from "../base/bytes.ts";
 import { LabError } from "../base/errors.ts";
 import { Layout, type PieceIndex } from "../catalog/layout.ts";
 import { printable } from "../catalog/names.ts";
@@ -20,10 +21,38 @@ export const CHECK_WHOLE_MAX = 64 * 1024 * 1024;
 export class PartFile {
   readonly layout: Layout;
   #file: Deno.FsFile;
+  #hashes: Bytes;
+  /** SHA-256 of the first pieces, and how many they are: kept where the whole is checked at the end. */
+  #whole: { hash: Hash; pieces: number } | undefined;
 
   private constructor(private root: Root, readonly spec: PartSpec, readonly path: string, file: Deno.FsFile) {
     this.layout = new Layout(spec.files, spec.pieceSize);
     this.#file = file;
+    this.#hashes = spec.hashes;
+  }
+
+  /** Hashes of pieces that come after those that are known. */
+  learn(hashes: Bytes): void {
+    this.#hashes = concat([this.#hashes, hashes]);
+  }
+
+  /**
+   * Hashes the file as a whole, as far as it is there: at the end little is left to be read again.
+   *
+   * @param upTo pieces that are there, from the first on.
+   */
+  follow(upTo: number, buffer: Bytes): void {
+    this.#whole ??= { hash: createHash("sha256"), pieces: 0 };
+    for (; this.#whole.pieces < upTo; this.#whole.pieces++) {
+      const bytes = buffer.subarray(0, this.layout.pieceLength(this.layout.piece(this.#whole.pieces)));
+      readAt(this.#file, bytes, this.#whole.pieces * this.spec.pieceSize);
+      this.#whole.hash.update(bytes);
+    }
+  }
+
+  /** The file's SHA-256, where it wasn't known before. */
+  claim(sha256: string): void {
+    this.spec.files[0]!.sha256 = sha256;
   }
 
   /** Name of the part file of a content. */
@@ -85,6 +114,7 @@ export class PartFile {
   /** Checks a piece that an earlier run may have left on disk. */
   holds(index: number, buffer: Bytes): boolean {
     const piece = this.layout.piece(index);
+    if (32 * index >= this.#hashes.length) return false;
     const bytes = buffer.subarray(0, this.layout.pieceLength(piece));
     return readAt(this.#file, bytes, index * this.spec.pieceSize) === bytes.length &&
       this.#isRight(piece, bytes);
@@ -141,14 +171,14 @@ export class PartFile {
   }
 
   #isRight(piece: PieceIndex, bytes: Uint8Array): boolean {
-    return sameBytes(sha256(bytes), this.spec.hashes.subarray(32 * piece, 32 * piece + 32));
+    return sameBytes(sha256(bytes), this.#hashes.subarray(32 * piece, 32 * piece + 32));
   }
 
   #finishOne(checkWhole: boolean): string {
     const claim = this.spec.files[0]!;
-    if (this.layout.pieceCount === 1) checkClaim(claim, toHex(this.spec.hashes));
+    if (this.layout.pieceCount === 1) checkClaim(claim, toHex(this.#hashes));
     else if (claim.size <= CHECK_WHOLE_MAX || checkWhole) {
-      checkClaim(claim, wholeSha256(this.path, claim.size));
+      checkClaim(claim, this.#wholeSha256(claim.size));
     }
     this.#file.truncateSync(claim.size);
     this.#file.syncDataSync();
@@ -157,6 +187,12 @@ export class PartFile {
       target: this.spec.targets[0]!,
       modified: this.spec.modified[0]!,
     });
+  }
+
+  #wholeSha256(size: number): string {
+    if (!this.#whole) return wholeSha256(this.path, size);
+    this.follow(this.layout.pieceCount, new Uint8Array(this.spec.pieceSize));
+    return this.#whole.hash.digest("hex");
   }
 
   #unpackAll(): string[] {

@@ -9,7 +9,7 @@ export interface PartSpec {
   key: string;
   files: ContentFile[];
   pieceSize: number;
-  /** SHA-256 of each piece, end to end. */
+  /** SHA-256 of each piece, end to end; as many as are known, where the file is being hashed yet. */
   hashes: Bytes;
   /** Final name of each file below the root: differs from the content's own where another file has that name. */
   targets: string[];

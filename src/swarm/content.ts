@@ -95,8 +95,8 @@ export class ContentState {
     return true;
   }
 
-  isHeldEvery(step: number, first: number): boolean {
-    for (let piece = first; piece < this.#state.length; piece += step) {
+  isHeldEvery(step: number, first: number, end = Infinity): boolean {
+    for (let piece = first; piece < Math.min(end, this.#state.length); piece += step) {
       if (this.#state[piece] !== Piece.held) return false;
     }
     return true;

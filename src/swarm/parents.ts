@@ -145,6 +145,12 @@ export class Parents<Holder extends Candidate> {
     this.#lag.gained(piece % this.count, now);
   }
 
+  /** Nothing can be asked for at the moment, which is nobody's fault. */
+  rest(now: number): void {
+    this.#movedAt = now;
+    for (const stripe of this.#stripes) stripe.gainedAt = stripe.pieceAt = now;
+  }
+
   /**
    * Looks for stripes that lag behind or stand still. Ask with each piece that comes, and ten times a second.
    *

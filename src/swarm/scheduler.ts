@@ -152,9 +152,14 @@ export class Scheduler {
     return this.#contents.get(content)?.isStarved() ?? false;
   }
 
-  /** True when every `step`th piece of the content, from `first` on, is held. */
-  isHeldEvery(content: ContentId, step: number, first: number): boolean {
-    return this.#contents.get(content)?.isHeldEvery(step, first) ?? true;
+  /** True when every `step`th piece of the content, from `first` on and before `end`, is held. */
+  isHeldEvery(content: ContentId, step: number, first: number, end?: number): boolean {
+    return this.#contents.get(content)?.isHeldEvery(step, first, end) ?? true;
+  }
+
+  /** A piece turned out to be on disk already. */
+  found(content: ContentId, piece: number): void {
+    this.#contents.get(content)?.hold(piece);
   }
 
   /** Pieces that are held now. */

@@ -47,6 +47,7 @@ const MORE = [
   "Offer-late",
   "PQuery-since",
   "Peers-changes",
+  "Offer-provisional",
   "OfferProgress-limit",
   "Register-classic",
 ];

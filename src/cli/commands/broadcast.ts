@@ -6,7 +6,7 @@ import { printable } from "../../catalog/names.ts";
 import { type Broadcast, reasonOf } from "../../peer/broadcast/broadcast.ts";
 import { Background } from "../../peer/broadcast/background.ts";
 import type { PeerContext } from "../../peer/context.ts";
-import { filesToSend } from "../../peer/send.ts";
+import { filesToBroadcast } from "../../peer/broadcast/prepare.ts";
 import { RateLimiter } from "../../transport/rate.ts";
 import { BroadcastWatch } from "../broadcast/watch.ts";
 import type { CommandContext } from "../context.ts";
@@ -41,7 +41,7 @@ export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
   for (const path of ctx.args) paths.push(await ctx.ensureAccess(path, "read"));
   const { context } = who;
   demandLead(context);
-  const files = await filesToSend(paths);
+  const files = await filesToBroadcast(paths, context);
   const limiter = new RateLimiter(clock, flags.rate ?? Infinity);
   const title = files.length === 1 ? files[0]!.offered : formatCount(files.length, "file");
   const watch = new BroadcastWatch({ ctx, began, title, from: who.name, files, limiter, report });

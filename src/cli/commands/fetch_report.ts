@@ -4,7 +4,7 @@ import type { LabError } from "../../base/errors.ts";
 import { formatBytes, formatRate, formatSeconds } from "../../base/units.ts";
 import { printable } from "../../catalog/names.ts";
 import type { FetchedFile } from "../../peer/fetch/content_run.ts";
-import type { FetchListener } from "../../peer/fetch/engine.ts";
+import type { FetchListener } from "../../peer/fetch/engine_options.ts";
 import type { CommandContext } from "../context.ts";
 
 /** What telling takes of a command's context. */

@@ -26,7 +26,8 @@ export async function sendToAll(files: readonly SendFile[], setting: SendToAll):
   const { context, name, title, expires, adopt, background } = setting;
   const limiter = setting.limiter ?? new RateLimiter(context.clock, Infinity);
   const contents = contentsOf(files, context);
-  const server = offerServer(contents, { context, name, limiter, background }, MOST_CONNECTIONS);
+  const hashing = files[0]?.hashing;
+  const server = offerServer(contents, { context, name, limiter, background, hashing }, MOST_CONNECTIONS);
   const tidy = context.clock.every(5_000, () => contents.tidy());
   try {
     const run = new KeptBroadcast(files, {
@@ -45,6 +46,7 @@ export async function sendToAll(files: readonly SendFile[], setting: SendToAll):
     tidy();
     server.close();
     contents.close();
+    await hashing?.close();
   }
 }
 

@@ -10,12 +10,14 @@ import { printable } from "../../catalog/names.ts";
 import type { MessageOf, WireFile, WireHolder, WirePeer } from "../../protocol/messages.ts";
 import { planBroadcast } from "../../swarm/plan.ts";
 import type { Connection } from "../../transport/connection.ts";
+import type { Exchange } from "../../transport/exchange.ts";
 import { connect } from "../../transport/connect.ts";
 import type { Identity } from "../../transport/handshake.ts";
 import type { PeerContext } from "../context.ts";
 import { connectRs, queryPeers } from "../rs_client.ts";
 import type { SendFile } from "../send.ts";
 import { inPages } from "../../base/pages.ts";
+import type { HashFeed } from "./hash_feed.ts";
 
 /** How it stands with one PC. */
 export interface Target {
@@ -60,6 +62,12 @@ export interface BroadcastSetting {
 
 /** Pause before a PC whose connection broke is offered again, milliseconds. */
 const AGAIN = 1_000;
+
+/** Between two messages with hashes of a file that is being hashed, milliseconds: one for each piece would be a flood. */
+const HASHES_EVERY = 100;
+
+/** When the file fails, receivers are told so for this long, milliseconds, before their connections end. */
+const LAST_WORD = 2_000;
 
 /** A fault of these kinds may pass; any other is the end for that PC. */
 const PASSING = new Set(["unreachable", "timeout", "busy", "protocol", "interrupted"]);
@@ -127,12 +135,22 @@ export class Broadcast {
       () => stop.abort(new LabError("timeout", "the time is up")),
     );
     const signal = AbortSignal.any([this.#o.signal, stop.signal]);
+    const feed = this.#feed;
+    let lastWord = () => {};
+    feed?.closed().catch((fault) => lastWord = context.clock.after(LAST_WORD, () => stop.abort(fault)));
     try {
       await Promise.all(this.targets.filter(({ off }) => !off).map((each) => this.#serve(each, signal)));
     } finally {
       deadline();
+      lastWord();
     }
     this.#o.signal.throwIfAborted();
+    if (feed?.fault) throw feed.fault;
+  }
+
+  /** Of the file that is being hashed yet. */
+  get #feed(): HashFeed | undefined {
+    return this.#files[0]?.hashing?.feed;
   }
 
   #plan(peers: readonly WirePeer[]): string[] {
@@ -213,6 +231,7 @@ export class Broadcast {
       await exchange.send(this.#message(target, pages, i));
     }
     target.state = "receiving";
+    if (this.#feed) this.#tellHashes(this.#feed, exchange).catch(() => {});
     while (true) {
       const incoming = await exchange.next(TIMEOUTS.manifest);
       if (incoming.kind === "OfferProgress") {
@@ -223,6 +242,20 @@ export class Broadcast {
       this.#tell();
     }
     target.bytes = this.#bytes;
+  }
+
+  /** Tells the pieces' hashes as they become known. When the connection ends, whoever reads from it sees that. */
+  async #tellHashes(feed: HashFeed, exchange: Exchange): Promise<void> {
+    for (let told = 0;;) {
+      await feed.more(told);
+      for (let hashes = feed.page(told); hashes.length > 0; hashes = feed.page(told)) {
+        await exchange.send({ kind: "PieceHashes", at: told, hashes });
+        told += hashes.length;
+      }
+      if (feed.fault) return await exchange.fail(feed.fault);
+      if (feed.closing) return await exchange.send({ kind: "OfferClose", ...feed.closing });
+      await this.#o.context.clock.sleep(HASHES_EVERY, exchange.signal);
+    }
   }
 
   #message(target: Target, pages: WireFile[][], i: number): MessageOf<"Offer"> {
@@ -238,6 +271,7 @@ export class Broadcast {
       stripes: this.#stripes.get(target.name) ?? [[], []],
       depths: this.#depths.get(target.name) ?? [0, 0],
       ...(this.#o.background ? { background: true } : {}),
+      ...(this.#feed ? { provisional: true } : {}),
       ...(cookie === undefined ? {} : { cookie }),
       ...(i < pages.length - 1 ? { more: true } : {}),
     };

@@ -26,7 +26,8 @@ interface Relayed {
   held: Uint8Array;
   waiting: Map<number, Set<() => void>>;
   spec: string;
-  encoded: Bytes;
+  /** The manifest; not there yet where the file is being hashed. */
+  encoded: Bytes | undefined;
   endsAt: number;
 }
 
@@ -53,7 +54,7 @@ export class Relay {
   }
 
   /** A content has a part file now. */
-  begin(id: string, part: { path: string; layout: Layout; hashes: Bytes }): void {
+  begin(id: string, part: { path: string; layout: Layout; hashes: Bytes | undefined }): void {
     const { layout, hashes } = part;
     const before = this.#contents.get(id);
     if (before) {
@@ -71,9 +72,19 @@ export class Relay {
       held: new Uint8Array(layout.pieceCount),
       waiting: new Map(),
       spec: specOf(layout.files),
-      encoded: encodeManifest({ pieceSize: layout.pieceSize, files: [...layout.files], hashes }),
+      encoded: hashes && encodeManifest({ pieceSize: layout.pieceSize, files: [...layout.files], hashes }),
       endsAt: Infinity,
     });
+    this.#wakeAll();
+  }
+
+  /** A content that was begun under a provisional name has its own now, and goes by both. */
+  named(id: string, closed: { content: string; files: readonly ContentFile[]; encoded: Bytes }): void {
+    const content = this.#contents.get(id);
+    if (!content || this.#contents.has(closed.content)) return;
+    content.spec = specOf(closed.files);
+    content.encoded = closed.encoded;
+    this.#contents.set(closed.content, content);
     this.#wakeAll();
   }
 
@@ -87,6 +98,13 @@ export class Relay {
       content.waiting.delete(piece);
       for (const wake of waiting ?? []) wake();
     }
+  }
+
+  /** A file that is whole here already is passed on under this name too, for a while. */
+  lend(id: string, part: { path: string; layout: Layout }): void {
+    this.begin(id, { ...part, hashes: undefined });
+    this.hold(id, Array.from({ length: part.layout.pieceCount }, (_, piece) => piece));
+    this.end(id);
   }
 
   /** The content is whole, or given up: it is passed on for a while yet, as far as it is held. */
@@ -150,8 +168,10 @@ export class Relay {
   }
 
   #drop(id: string, content: Relayed): void {
-    content.file.close();
     this.#contents.delete(id);
+    // It may go by another name, too.
+    if (content.endsAt === -Infinity) return;
+    content.file.close();
     content.endsAt = -Infinity;
     wakeAll(content);
   }

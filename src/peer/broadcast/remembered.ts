@@ -25,6 +25,7 @@ export interface RememberSetting {
   /** The sender's name, and its cookie if it is a peer. */
   name: string;
   cookie: string | undefined;
+  /** None as long as the only one is being hashed: then those who come late don't get it yet. */
   files: readonly WireFile[];
   to: readonly string[] | undefined;
   /** How long it is kept, milliseconds. */
@@ -47,6 +48,7 @@ const LAST_WORD = 5_000;
 /** A broadcast that the registration server remembers. */
 export class Remembered {
   #o: RememberSetting;
+  #files: readonly WireFile[];
   #connection: Connection | undefined;
   /** What is to be told yet, by PC. */
   #news = new Map<string, WireReceipt>();
@@ -63,6 +65,7 @@ export class Remembered {
 
   private constructor(setting: RememberSetting) {
     this.#o = setting;
+    this.#files = setting.files;
   }
 
   /**
@@ -76,6 +79,23 @@ export class Remembered {
     remembered.#running = remembered.#run();
     remembered.#stopProgress = setting.context.clock.every(PROGRESS, () => remembered.#tellProgress());
     return remembered;
+  }
+
+  /**
+   * The file is hashed to its end, or the first time they are told.
+   *
+   * @throws {LabError} when the server isn't there; it is told when it comes back.
+   */
+  async tellFiles(files: readonly WireFile[]): Promise<void> {
+    this.#files = files;
+    const pages = [...inPages(files, ([name]) => 120 + 3 * name.length)];
+    let at = 0;
+    for (const [i, page] of pages.entries()) {
+      const { whole } = await this.#request(this.#page(page, at, i < pages.length - 1));
+      if (whole) return;
+      at += page.length;
+    }
+    if (pages.length === 0) await this.#request(this.#page([], 0, true));
   }
 
   /** Tells what has changed, as soon as it can be told. */
@@ -152,19 +172,13 @@ export class Remembered {
   }
 
   async #claim(): Promise<void> {
-    const { rs, identity, context, files } = this.#o;
+    const { rs, identity, context } = this.#o;
     const handler: Handler = (message) => {
       if (message.kind === "Withdraw" && message.id === this.#o.id) return this.#o.withdrawn();
       throw new LabError("unsupported", "This program only sends");
     };
     this.#connection = await connectRs(rs, identity, context, { handler, signal: this.#stop.signal });
-    const pages = [...inPages(files, ([name]) => 120 + 3 * name.length)];
-    let at = 0;
-    for (const [i, page] of pages.entries()) {
-      const { whole } = await this.#request(this.#page(page, at, i < pages.length - 1));
-      if (whole) return;
-      at += page.length;
-    }
+    await this.tellFiles(this.#files);
   }
 
   #page(files: WireFile[], at: number, more: boolean): MessageOf<"Broadcast"> {

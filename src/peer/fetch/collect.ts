@@ -12,7 +12,7 @@ import { Root } from "../../storage/root.ts";
 import { askPeer, type NetworkAccess } from "../network.ts";
 import { connectRs, queryPeers } from "../rs_client.ts";
 import type { FetchedFile } from "./content_run.ts";
-import type { FetchListener } from "./engine.ts";
+import type { FetchListener } from "./engine_options.ts";
 import { fetchFiles } from "./fetch.ts";
 import { select, type WantedFile } from "./select.ts";
 import { WorkerPool } from "./worker_pool.ts";

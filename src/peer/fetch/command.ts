@@ -6,7 +6,7 @@ import { matcher } from "../../catalog/search.ts";
 import { Root } from "../../storage/root.ts";
 import type { IndexFile } from "../../storage/index_file.ts";
 import { findFiles, type NetworkAccess } from "../network.ts";
-import type { FetchListener } from "./engine.ts";
+import type { FetchListener } from "./engine_options.ts";
 import { fetchFiles } from "./fetch.ts";
 import { select } from "./select.ts";
 import { WorkerPool } from "./worker_pool.ts";

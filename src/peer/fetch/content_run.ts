@@ -7,8 +7,12 @@ import { Layout } from "../../catalog/layout.ts";
 import type { Holder } from "../../catalog/merge.ts";
 import { printable } from "../../catalog/names.ts";
 import type { PartSpec } from "../../storage/part_spec.ts";
+import type { HashFeed } from "../broadcast/hash_feed.ts";
 import { contentFiles, type ContentPlan } from "./contents.ts";
 import type { NamedManifest } from "./holders.ts";
+
+/** Holders asked at once for one content; the others are kept for when one fails. */
+const HOLDERS_AT_ONCE = 8;
 
 /** A file that has been fetched, or was there. */
 export interface FetchedFile {
@@ -57,11 +61,17 @@ export class ContentRun {
   readonly parents = new Map<string, number>();
   /** In a broadcast: another PC has our place, and we get what is left over. */
   demoted = false;
+  /** A file that is being hashed yet: what is known of it. */
+  readonly feed: HashFeed | undefined;
+  /** In that case: pieces that may be asked for, as many from the first on. */
+  reach = 0;
   /** Holders that had forgotten the manifest and were asked for it again. */
   readonly reasked = new Set<string>();
   networkBytes = 0;
   readonly deliveredBy = new Set<string>();
   #fromNetwork = new Set<number>();
+  #held = new Set<number>();
+  #front = 0;
   #verifiedBytes = 0;
   #reported = { at: 0, bytes: 0 };
 
@@ -72,6 +82,7 @@ export class ContentRun {
     this.started = clock.monotonic();
     // Those above us in a broadcast have the manifest too.
     this.standby = [...plan.holders, ...new Set(plan.stripes?.flat())];
+    this.feed = plan.feed;
     const { stripes, depths } = plan;
     const known = depths?.length === stripes?.length ? { depths: depths! } : {};
     this.stripes = stripes && new Parents(stripes, this.layout.pieceCount, this.started, known);
@@ -82,6 +93,23 @@ export class ContentRun {
   }
   get verifiedBytes(): number {
     return this.#verifiedBytes;
+  }
+
+  /** How many holders are asked at once: one is enough for a small content; a large one gains from more. */
+  get holdersAtOnce(): number {
+    // In a broadcast one after the other: the source first, and those above us only when it's gone.
+    return this.stripes ? 1 : Math.min(HOLDERS_AT_ONCE, Math.max(1, Math.ceil(this.layout.pieceCount / 4)));
+  }
+
+  /** The pieces that a holder may be asked for now. */
+  piecesOf(peer: string): "all" | number[] {
+    const pieces = this.stripes?.piecesOf(peer) ?? "all";
+    return this.feed && pieces !== "all" ? pieces.filter((piece) => piece < this.reach) : pieces;
+  }
+
+  /** All pieces may be asked for, and the files are known by their SHA-256. */
+  get isClosed(): boolean {
+    return !this.feed || (this.feed.closing !== undefined && this.reach === this.layout.pieceCount);
   }
 
   partSpec(): PartSpec {
@@ -107,6 +135,8 @@ export class ContentRun {
     this.disputed = false;
     this.dissenters.clear();
     this.#fromNetwork.clear();
+    this.#held.clear();
+    this.#front = 0;
     this.#verifiedBytes = 0;
     this.#reported = { at: 0, bytes: 0 };
   }
@@ -121,13 +151,24 @@ export class ContentRun {
 
   /** Pieces that an earlier run left, checked. */
   resumed(pieces: readonly number[]): void {
-    for (const piece of pieces) this.#verifiedBytes += this.layout.pieceLength(this.layout.piece(piece));
+    for (const piece of pieces) {
+      this.#held.add(piece);
+      this.#verifiedBytes += this.layout.pieceLength(this.layout.piece(piece));
+    }
   }
 
   /** A verified piece that was missing until now. */
   gained(piece: number, bytes: number): void {
     this.#fromNetwork.add(piece);
+    this.#held.add(piece);
     this.#verifiedBytes += bytes;
+  }
+
+  /** How many pieces are there without a gap, from the first on; undefined when there are no more than at the last look. */
+  nextFront(): number | undefined {
+    const before = this.#front;
+    while (this.#held.has(this.#front)) this.#front++;
+    return this.#front > before ? this.#front : undefined;
   }
 
   /** Progress to report now, or undefined when it was reported a moment ago. */

@@ -10,7 +10,11 @@ import { LIMITS } from "../../base/limits.ts";
 import { type ContentFile, pieceSizeFor } from "../../catalog/layout.ts";
 import type { Holder } from "../../catalog/merge.ts";
 import { packs } from "../../catalog/pack.ts";
+import type { HashFeed } from "../broadcast/hash_feed.ts";
 import type { WantedFile } from "./select.ts";
+
+/** A single file above this size, bytes, may be broadcast while it is being hashed: below, that takes a tenth of a second. */
+export const LARGE = 64 * 1024 * 1024;
 
 /** A wanted file with its place. */
 export interface PlacedFile extends WantedFile {
@@ -32,6 +36,8 @@ export interface ContentPlan {
   stripes?: Holder[][];
   /** For each stripe, how many PCs are between us and the source. */
   depths?: number[];
+  /** It is being hashed yet: what is known of it. The file's SHA-256 is a provisional name until it is closed. */
+  feed?: HashFeed;
 }
 
 /**
@@ -80,8 +86,10 @@ function fitting(pack: PlacedFile[]): PlacedFile[][] {
 function planOf(files: PlacedFile[]): ContentPlan {
   const bytes = files.reduce((sum, file) => sum + file.size, 0);
   const pieceSize = pieceSizeFor(bytes);
-  const key = createHash("sha256")
-    .update(JSON.stringify([pieceSize, files.map((file) => [file.name, file.size, file.sha256])]))
+  // A large file's part is found again under whatever SHA-256 it comes: a broadcast may not know it yet.
+  const isLone = files.length === 1 && bytes > LARGE;
+  const list = files.map(({ name, size, sha256 }) => isLone ? [name, size] : [name, size, sha256]);
+  const key = createHash("sha256").update(JSON.stringify([pieceSize, list]))
     .digest("hex").slice(0, 32);
   return { key, files, holders: files[0]!.holders, pieceSize, bytes };
 }

@@ -5,60 +5,28 @@
  * All decisions are made here, on one thread, by one event after another; the workers only do as they are told.
  */
 
-import type { Clock } from "../../base/clock.ts";
 import { codeOf, LabError, messageOf } from "../../base/errors.ts";
-import type { Logger } from "../../base/log.ts";
 import { printable } from "../../catalog/names.ts";
 import { type FileLock, tryLock } from "../../storage/lock.ts";
-import type { Root } from "../../storage/root.ts";
 import { Scheduler } from "../../swarm/scheduler.ts";
-import type { Identity } from "../../transport/handshake.ts";
-import type { Security } from "../../transport/security.ts";
-import type { Watchdog } from "../../transport/watchdog.ts";
 import type { ReceiveNews } from "../receive_protocol.ts";
 import { PartFile } from "../../storage/part_file.ts";
-import type { Relay } from "../broadcast/relay.ts";
-import { ContentRun, type FetchedFile } from "./content_run.ts";
+import { ContentRun } from "./content_run.ts";
 import type { ContentPlan } from "./contents.ts";
+import { grow, startGrowing } from "./growing.ts";
+import type { HashFeed } from "../broadcast/hash_feed.ts";
+import type { EngineOptions } from "./engine_options.ts";
 import { Holders, type NamedManifest } from "./holders.ts";
 import { isPlanned, ParentDesk } from "./parent_desk.ts";
 import { PartDesk } from "./part_desk.ts";
 import { withRoom } from "./room.ts";
 import { Sources } from "./sources.ts";
-import type { WorkerPool } from "./worker_pool.ts";
-
-/** Who hears how a fetch goes. */
-export interface FetchListener {
-  progress(progress: { name: string; bytes: number; total: number; rate: number }): void;
-  fetched(file: FetchedFile): void;
-  failed(names: string[], error: LabError): void;
-}
-
-/** What a fetch works with. */
-export interface EngineOptions {
-  root: Root;
-  pool: WorkerPool;
-  identity: Identity;
-  clock: Clock;
-  watchdog: Watchdog;
-  log: Logger;
-  security?: Security | undefined;
-  listener: FetchListener;
-  signal: AbortSignal;
-  /** Passes pieces on while they are coming in. */
-  relay?: Relay;
-  /** Makes room for files whose names are taken, where that is wanted; what it returns undoes that. */
-  beforeFinish?: (plan: ContentPlan) => () => void;
-}
 
 /** Milliseconds' worth of pieces asked of one source of a broadcast: nobody else is asked for them, so nothing is hoarded. */
 const BROADCAST_DEPTH = 500;
 
 /** Contents open at once: enough to keep the pipe full while small ones begin and end. */
 const WINDOW = { contents: 8, bytes: 256e6 };
-
-/** Holders asked at once for one content; the others are kept for when one fails. */
-const HOLDERS_AT_ONCE = 8;
 
 /** A single fetch of any number of contents. */
 export class FetchEngine {
@@ -162,14 +130,12 @@ export class FetchEngine {
     this.#o.relay?.begin(run.id, {
       path: PartFile.pathFor(this.#o.root, run.plan.key),
       layout: run.layout,
-      hashes: run.manifest.hashes,
+      hashes: run.feed ? undefined : run.manifest.hashes,
     });
     this.#o.relay?.hold(run.id, held);
     run.resumed(held);
-    const lengths = Array.from(
-      { length: run.layout.pieceCount },
-      (_, i) => run.layout.pieceLength(run.layout.piece(i)),
-    );
+    const { layout } = run;
+    const lengths = Array.from({ length: layout.pieceCount }, (_, i) => layout.pieceLength(layout.piece(i)));
     this.#opening.delete(run);
     this.#runs.set(run.id, run);
     this.#scheduler.addContent(run.id, lengths, held);
@@ -178,13 +144,36 @@ export class FetchEngine {
     else for (const peer of run.confirmed) this.#offer(run, peer);
     this.#settle(run);
     this.#pump();
+    if (run.feed) this.#grow(run, run.feed).catch((cause) => this.#abort(cause));
+  }
+
+  /** A file that is being hashed yet: asks for each piece once its hash is known. */
+  #grow(run: ContentRun, feed: HashFeed): Promise<void> {
+    return grow(run, feed, {
+      ...{ pool: this.#o.pool, parts: this.#parts, relay: this.#o.relay, scheduler: this.#scheduler },
+      isOn: () => this.#runs.get(run.id) === run,
+      grown: (found) => {
+        if (found) this.#report(run);
+        this.#parents.grown(run);
+        this.#settle(run);
+        this.#pump();
+      },
+      failed: async (error) => {
+        this.#opening.add(run);
+        this.#forget(run);
+        const isFalse = error.code === "integrity";
+        await (isFalse ? this.#parts.discard(run.id) : this.#parts.close(run.id));
+        this.#drop(run, error);
+      },
+    });
   }
 
   /** Asks several holders; the first manifest is followed, the others join or are disputed. */
   #firstManifest(run: ContentRun): Promise<NamedManifest | undefined> {
+    if (run.feed) return Promise.resolve(startGrowing(run, run.feed));
     return new Promise((resolve) => {
       const ask = () => {
-        while (run.standby.length > 0 && run.asking < wantedHolders(run)) this.#askManifest(run, heard);
+        while (run.standby.length > 0 && run.asking < run.holdersAtOnce) this.#askManifest(run, heard);
         if (run.asking === 0) resolve(undefined);
       };
       const heard = (manifest: NamedManifest | undefined) => manifest ? resolve(manifest) : ask();
@@ -274,6 +263,7 @@ export class FetchEngine {
         return this.#fault(news);
       case "opened":
       case "checked":
+      case "discarded":
       case "finished":
         this.#parts.answered(news);
         return;
@@ -325,6 +315,7 @@ export class FetchEngine {
         run.gained(piece, bytes);
         run.stripes?.gained(piece, this.#o.clock.monotonic());
         this.#o.relay?.hold(content, [piece]);
+        if (run.feed) this.#parts.follow(run);
         if (isPlanned(run)) this.#parents.look(run);
         this.#report(run);
       }
@@ -390,7 +381,7 @@ export class FetchEngine {
   /** Looks whether a content is done, or can't be had any more. */
   #settle(run: ContentRun): void {
     if (!run.manifest || this.#runs.get(run.id) !== run) return;
-    if (this.#scheduler.isDone(run.id)) {
+    if (run.isClosed && this.#scheduler.isDone(run.id)) {
       this.#runs.delete(run.id);
       this.#opening.add(run);
       this.#complete(run).catch((cause) => this.#abort(cause));
@@ -406,7 +397,8 @@ export class FetchEngine {
       this.#askManifest(run, () => this.#settle(run));
       return;
     }
-    this.#forget(run, { discard: false });
+    this.#forget(run);
+    this.#parts.close(run.id);
     if (run.dissenters.size === 0) return this.#drop(run, run.failure());
     this.#opening.add(run);
     run.followDissenters();
@@ -424,7 +416,7 @@ export class FetchEngine {
     } catch (cause) {
       undo?.();
       if (!(cause instanceof LabError)) throw cause;
-      if (cause.code === "integrity") await this.#retract(run, cause.message);
+      if (cause.code === "integrity" && !run.feed) await this.#retract(run, cause.message);
       else this.#drop(run, cause);
     }
   }
@@ -442,9 +434,8 @@ export class FetchEngine {
     await this.#follow(run);
   }
 
-  #forget(run: ContentRun, options: { discard: boolean }): void {
+  #forget(run: ContentRun): void {
     this.#scheduler.removeContent(run.id);
-    this.#parts.close(run.id, options);
     this.#runs.delete(run.id);
   }
 
@@ -471,11 +462,4 @@ export class FetchEngine {
     if (!ours && this.#parts.answered(news, "finished")) return;
     this.#abort(new LabError(news.code, news.message));
   }
-}
-
-/** One holder is enough for a small content; a large one gains from more. */
-function wantedHolders(run: ContentRun): number {
-  // In a broadcast one after the other: the source first, and those above us only when it's gone.
-  if (run.stripes) return 1;
-  return Math.min(HOLDERS_AT_ONCE, Math.max(1, Math.ceil(run.layout.pieceCount / 4)));
 }

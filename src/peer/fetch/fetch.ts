@@ -1,17 +1,19 @@
 /** A fetch from beginning to end: workers, places, contents, engine. What the commands and the offers both use. */
 
-import { existsSync } from "node:fs";
-import type { LabError } from "../../base/errors.ts";
+import { existsSync, statSync } from "node:fs";
+import { codeOf, LabError, messageOf } from "../../base/errors.ts";
 import type { ContentFile } from "../../catalog/layout.ts";
 import type { Holder } from "../../catalog/merge.ts";
 import { PartFile } from "../../storage/part_file.ts";
 import type { Root } from "../../storage/root.ts";
 import type { Identity } from "../../transport/handshake.ts";
+import type { HashFeed } from "../broadcast/hash_feed.ts";
 import type { Relay } from "../broadcast/relay.ts";
 import type { PeerContext } from "../context.ts";
 import type { FetchedFile } from "./content_run.ts";
 import { contentFiles, type ContentPlan, type PlacedFile, planContents } from "./contents.ts";
-import { FetchEngine, type FetchListener } from "./engine.ts";
+import { FetchEngine } from "./engine.ts";
+import type { FetchListener } from "./engine_options.ts";
 import { type LocalHash, placeFiles, placeInstead } from "./place.ts";
 import type { WantedFile } from "./select.ts";
 import type { WorkerPool } from "./worker_pool.ts";
@@ -42,6 +44,8 @@ export interface BroadcastJob {
   whole: (files: ContentFile[]) => Promise<void>;
   /** Frees names that other files have; what it returns puts those back. */
   beforeFinish: (plan: ContentPlan) => () => void;
+  /** The only file is being hashed yet: what is known of it. */
+  feed?: HashFeed;
 }
 
 /** How a fetch ended. */
@@ -72,10 +76,11 @@ export async function fetchFiles(job: FetchJob): Promise<FetchOutcome> {
   const { broadcast } = job;
   const refuse = (file: WantedFile, error: LabError) => recording.failed([file.name], error);
   const placed = broadcast
-    ? await placeInstead(job.files, root, job.localHash, refuse)
+    ? await placeInstead(await namedWhereThere(job, refuse), root, job.localHash, refuse)
     : await placeFiles(job.files, root, job.localHash, refuse);
   for (const file of placed) {
     if (!file.present) continue;
+    lend(job, file);
     const { name, size, sha256, target } = file;
     recording.fetched({
       name,
@@ -90,12 +95,46 @@ export async function fetchFiles(job: FetchJob): Promise<FetchOutcome> {
     });
   }
   const { plans, whole } = broadcast && broadcast.stripes.length > 0
-    ? planBroadcastContents(placed, broadcast.stripes, broadcast.depths)
+    ? planBroadcastContents(placed, broadcast)
     : { plans: planContents(placed, (key) => existsSync(PartFile.pathFor(root, key))), whole: [] };
   const ready = whole.map((plan) => broadcast?.whole(contentFiles(plan)));
   await new FetchEngine({ ...job, ...context, ...broadcast, listener: recording }).run(plans);
   await Promise.all(ready);
   return outcome;
+}
+
+/**
+ * A file that is being hashed yet may be here already, and must not come again: where one of that name and size is, this
+ * waits until it is known what the other one is.
+ */
+async function namedWhereThere(
+  { files, root, broadcast, signal }: FetchJob,
+  refuse: (file: WantedFile, error: LabError) => void,
+): Promise<readonly WantedFile[]> {
+  const [file] = files;
+  const feed = broadcast?.feed;
+  if (!feed || !file || sizeOf(root.pathOf(file.name)) !== file.size) return files;
+  const end = () => feed.fail(new LabError("interrupted", "Interrupted"));
+  signal.addEventListener("abort", end, { once: true });
+  if (signal.aborted) end();
+  try {
+    return [{ ...file, sha256: (await feed.closed()).sha256 }];
+  } catch (cause) {
+    refuse(file, new LabError(codeOf(cause), messageOf(cause), { cause }));
+    return [];
+  } finally {
+    signal.removeEventListener("abort", end);
+  }
+}
+
+function sizeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.size;
+}
+
+/** Others ask for it by its provisional name. */
+function lend({ root, broadcast }: FetchJob, { target }: PlacedFile): void {
+  const { feed, relay } = broadcast ?? {};
+  if (feed) relay?.lend(feed.id, { path: root.pathToRead(target), layout: feed.layout });
 }
 
 /**
@@ -105,8 +144,7 @@ export async function fetchFiles(job: FetchJob): Promise<FetchOutcome> {
  */
 export function planBroadcastContents(
   placed: readonly PlacedFile[],
-  stripes: Holder[][],
-  depths?: number[],
+  { stripes, depths, feed }: Pick<BroadcastJob, "stripes" | "depths" | "feed">,
 ): { plans: ContentPlan[]; whole: ContentPlan[] } {
   const present = new Set(placed.filter((file) => file.present).map((file) => file.name));
   const plans: ContentPlan[] = [];
@@ -114,7 +152,7 @@ export function planBroadcastContents(
   for (const plan of planContents(placed.map((file) => ({ ...file, present: false })), () => true)) {
     const files = plan.files.map((file) => ({ ...file, present: present.has(file.name) }));
     if (files.every((file) => file.present)) whole.push({ ...plan, files });
-    else plans.push({ ...plan, files, stripes, ...(depths ? { depths } : {}) });
+    else plans.push({ ...plan, files, stripes, ...(depths ? { depths } : {}), ...(feed ? { feed } : {}) });
   }
   return { plans, whole };
 }

@@ -76,13 +76,22 @@ export class ParentDesk {
       if (instead.length > 0 || run.demoted) {
         pool.tell(worker, { kind: "claim", source, content: run.id, instead, demoted: run.demoted });
       }
-      scheduler.offer(source, run.id, run.stripes.piecesOf(peer));
+      scheduler.offer(source, run.id, run.piecesOf(peer));
+    }
+  }
+
+  /** More pieces of a file that is being hashed yet may be asked for. */
+  grown(run: ContentRun): void {
+    const { scheduler, sources } = this.o;
+    for (const peer of run.confirmed) {
+      for (const source of sources.openTo(peer)) scheduler.offer(source, run.id, run.piecesOf(peer));
     }
   }
 
   /** Looks for stripes that lag behind or stand still. Ask with each piece that comes, and ten times a second. */
   look(run: PlannedRun): void {
     const { scheduler, clock, relay } = this.o;
+    if (this.#isResting(run)) return run.stripes.rest(clock.monotonic());
     const isOpen = (stripe: number) => !scheduler.isHeldEvery(run.id, run.stripes.count, stripe);
     const { changed, behind } = run.stripes.reinforce(clock.monotonic(), PATIENCE, isOpen);
     if (behind.length > 0) relay?.askers.behind(run.id, behind);
@@ -102,6 +111,14 @@ export class ParentDesk {
     this.o.log.debug(`Others take our place at ${printable(peer)}`);
     // Who fails one of those below fails the others too.
     this.o.relay?.askers.sendAway(run.id);
+  }
+
+  /** All that is hashed of a stripe is here, and more is to come: nobody can be blamed for it. */
+  #isResting(run: PlannedRun): boolean {
+    const { reach, stripes: { count } } = run;
+    if (!run.feed || reach === run.layout.pieceCount) return false;
+    const stripes = Array.from({ length: count }, (_, stripe) => stripe);
+    return stripes.some((stripe) => this.o.scheduler.isHeldEvery(run.id, count, stripe, reach));
   }
 
   #withdraw(run: PlannedRun, peer: string, wanted: ReadonlyMap<string, number>): void {

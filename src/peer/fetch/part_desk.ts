@@ -8,6 +8,9 @@ import type { WorkerPool } from "./worker_pool.ts";
 /** News that answers an order about one content. */
 type ContentNews = Extract<ReceiveNews, { content: string }>;
 
+/** The worker that hashes a file as a whole while its pieces come. */
+const FOLLOWER = 0;
+
 /** The dialogue with the workers about part files. */
 export class PartDesk {
   #waiting = new Map<string, { left: number; news: ReceiveNews[]; resolve: (news: ReceiveNews[]) => void }>();
@@ -30,7 +33,7 @@ export class PartDesk {
     const rest = this.#expect("opened", run.id, pool.size - 1);
     for (let i = 1; i < pool.size; i++) pool.tell(i, { ...order, seed: false });
     await rest;
-    return first?.kind === "opened" && first.span > 0 ? await this.#check(run.id) : [];
+    return first?.kind === "opened" && first.span > 0 ? await this.check(run.id) : [];
   }
 
   /**
@@ -41,21 +44,38 @@ export class PartDesk {
    */
   async finish(run: ContentRun): Promise<string[]> {
     const { pool } = this;
-    const finisher = this.#nextFinisher++ % pool.size;
+    const finisher = run.feed ? FOLLOWER : this.#nextFinisher++ % pool.size;
     for (let i = 0; i < pool.size; i++) {
       if (i !== finisher) pool.tell(i, { kind: "close", content: run.id, discard: false });
     }
     const finished = this.#expect("finished", run.id, 1);
-    pool.tell(finisher, { kind: "finish", content: run.id, checkWhole: run.disputed });
+    pool.tell(finisher, {
+      kind: "finish",
+      content: run.id,
+      checkWhole: run.disputed || run.feed !== undefined,
+    });
     const [news] = await finished;
     if (news?.kind === "finished") return news.paths;
     if (news?.kind === "fault") throw new LabError(news.code, news.message);
     throw new LabError("failed", "The worker gave no answer");
   }
 
-  /** Lets go of a content; its part file stays unless `discard`. */
-  close(id: string, options: { discard: boolean }): void {
-    this.pool.tellAll({ kind: "close", content: id, ...options });
+  /** More pieces are there of a file that must be checked as a whole at the end: it is hashed as far as it goes. */
+  follow(run: ContentRun): void {
+    const upTo = run.nextFront();
+    if (upTo !== undefined) this.pool.tell(FOLLOWER, { kind: "follow", content: run.id, upTo });
+  }
+
+  /** Lets go of a content; its part file stays. */
+  close(id: string): void {
+    this.pool.tellAll({ kind: "close", content: id, discard: false });
+  }
+
+  /** Removes the part file of a content; nothing is left when this returns. */
+  async discard(id: string): Promise<void> {
+    const gone = this.#expect("discarded", id, this.pool.size);
+    this.pool.tellAll({ kind: "close", content: id, discard: true });
+    await gone;
   }
 
   /**
@@ -76,16 +96,26 @@ export class PartDesk {
     return true;
   }
 
-  async #check(id: string): Promise<number[]> {
+  /**
+   * Checks the pieces that an earlier run may have left.
+   *
+   * @param from the first of them.
+   * @param to the one after the last.
+   */
+  async check(id: string, from = 0, to = Infinity): Promise<number[]> {
     const { pool } = this;
     const checked = this.#expect("checked", id, pool.size);
     for (let i = 0; i < pool.size; i++) {
-      pool.tell(i, { kind: "check", content: id, from: i, step: pool.size });
+      pool.tell(i, { kind: "check", content: id, from: from + i, step: pool.size, to });
     }
     return (await checked).flatMap((news) => news.kind === "checked" ? news.held : []);
   }
 
-  #expect(kind: "opened" | "checked" | "finished", id: string, count: number): Promise<ReceiveNews[]> {
+  #expect(
+    kind: "opened" | "checked" | "finished" | "discarded",
+    id: string,
+    count: number,
+  ): Promise<ReceiveNews[]> {
     if (count === 0) return Promise.resolve([]);
     return new Promise((resolve) => this.#waiting.set(`${kind} ${id}`, { left: count, news: [], resolve }));
   }

@@ -231,7 +231,7 @@ Deno.test("in a broadcast contents are the same on every PC, whatever is there a
     const files = names.map((name, i) =>
       placed(name, { size: sizes[i]!, sha256: hash(i), present: present(i) })
     );
-    const { plans, whole } = planBroadcastContents(files, [[holder("a")], [holder("b")]]);
+    const { plans, whole } = planBroadcastContents(files, { stripes: [[holder("a")], [holder("b")]] });
     for (const plan of plans) {
       assert(plan.files.some((file) => !file.present));
       assertEquals(plan.stripes?.map((list) => list[0]?.peer), ["a", "b"]);

@@ -8,6 +8,7 @@ import type { Handler } from "../../transport/connection.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 import type { RateLimiter, Throttle } from "../../transport/rate.ts";
 import type { Askers } from "../broadcast/askers.ts";
+import type { HashedFile } from "../broadcast/hashed_file.ts";
 import type { Relay } from "../broadcast/relay.ts";
 import type { ContentStore } from "./content_store.ts";
 import { inPages } from "../../base/pages.ts";
@@ -16,8 +17,8 @@ import { inPages } from "../../base/pages.ts";
 export interface PeerAnswers {
   rows: () => readonly IndexRow[];
   contents: ContentStore;
-  /** Contents that are being received and passed on. */
-  relay?: Relay;
+  /** Contents that are being received and passed on, or hashed yet: asked for before all others. */
+  relay?: Relay | HashedFile;
   /** Those who ask for pieces of broadcasts. */
   askers?: Askers;
   rate: RateLimiter;

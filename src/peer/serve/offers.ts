@@ -20,9 +20,12 @@ import type { Member } from "../../transport/security.ts";
 import { type PeerContext, toolIdentity } from "../context.ts";
 import type { FetchedFile } from "../fetch/content_run.ts";
 import { toHolder } from "../rs_client.ts";
+import type { HashFeed } from "../broadcast/hash_feed.ts";
+import { LARGE } from "../fetch/contents.ts";
 import { type BroadcastJob, fetchFiles } from "../fetch/fetch.ts";
 import type { LocalHash } from "../fetch/place.ts";
 import type { WantedFile } from "../fetch/select.ts";
+import { feedOf, HashListener } from "./hash_listener.ts";
 import type { BorrowedPool } from "../fetch/warm_pool.ts";
 import { WorkerPool } from "../fetch/worker_pool.ts";
 
@@ -46,7 +49,7 @@ export interface OfferReceiver {
   /** Makes way for other traffic where a broadcast asks for that. */
   background?: Background;
   /** What a broadcast needs; without it broadcasts are refused. */
-  broadcast?: Omit<BroadcastJob, "stripes">;
+  broadcast?: Omit<BroadcastJob, "stripes" | "feed">;
   /** In an open lab: take broadcasts, from whomever. */
   acceptOpenBroadcasts?: boolean;
 }
@@ -68,12 +71,17 @@ interface Incoming {
   /** It comes late: from holders, like any file. */
   isLate: boolean;
   background: boolean;
+  /** It is one file that is being hashed yet. */
+  feed?: HashFeed;
 }
 
 /** How far the receiving of an offer is; heard by all who offered it. */
 interface Progress {
   /** Tells which broadcast it is. */
   id: string;
+  /** Tells what it brings. */
+  files: string;
+  hashes: HashListener | undefined;
   listeners: Set<Exchange>;
   stop: AbortController;
   done: Promise<FetchedFile[]>;
@@ -93,14 +101,16 @@ export function offerHandler(
     const isBroadcast = message.purpose === "broadcast";
     if (isBroadcast) demandLead(receiver, exchange);
     const incoming = await gather(receiver, message, exchange);
-    const key = isBroadcast ? `broadcast ${keyOf(incoming)}` : receiver.context.random.id(8);
-    const progress = await joined(running.get(key), message.id) ?? running.get(key) ??
+    const key = isBroadcast ? `broadcast ${placeOf(incoming)}` : receiver.context.random.id(8);
+    const progress = await joined(running, key, message.id, incoming) ??
       admit(
         running,
         key,
         () => begin(receiver, incoming, message.id, isBroadcast ? undefined : exchange.signal),
       );
     progress.listeners.add(exchange);
+    // What comes from an offer that joined another broadcast is not needed.
+    if (progress.id === message.id) void progress.hashes?.listen(exchange, incoming.source);
     try {
       await sendReceipt(await progress.done, exchange);
     } finally {
@@ -145,13 +155,31 @@ function admit(running: Map<string, Progress>, key: string, start: () => Progres
  * is; so does another one, as long as the first one's sender is there. If it isn't, its plan may lead nowhere: that run
  * ends, and the new one goes on from its part files.
  */
-async function joined(progress: Progress | undefined, id: string): Promise<Progress | undefined> {
-  if (!progress) return undefined;
-  const isHeard = [...progress.listeners].some((exchange) => !exchange.signal.aborted);
-  if (progress.id === id || isHeard) return progress;
-  progress.stop.abort(new LabError("interrupted", "It is being sent again"));
-  await progress.done.catch(() => {});
-  return undefined;
+async function joined(
+  running: ReadonlyMap<string, Progress>,
+  key: string,
+  id: string,
+  incoming: Incoming,
+): Promise<Progress | undefined> {
+  while (true) {
+    const progress = running.get(key);
+    if (!progress) return undefined;
+    const isHeard = [...progress.listeners].some((exchange) => !exchange.signal.aborted);
+    const isSame = progress.files === keyOf(incoming);
+    if (isSame && (progress.id === id || isHeard)) return progress;
+    if (isHeard) {
+      throw new LabError("busy", "A file of that name is being broadcast to this PC; try again in a moment");
+    }
+    progress.stop.abort(new LabError("interrupted", "It is being sent again"));
+    await progress.done.catch(() => {});
+  }
+}
+
+/** What two broadcasts can't both bring at once: a large file has one part file, whichever its SHA-256 is. */
+function placeOf(incoming: Incoming): string {
+  const [file] = incoming.files;
+  const isLone = incoming.files.length === 1 && incoming.total > LARGE;
+  return isLone ? JSON.stringify([file!.name, file!.size]) : keyOf(incoming);
 }
 
 /** The files of a broadcast: what two broadcasts of the same have in common. */
@@ -168,6 +196,7 @@ async function gather(
   const from = nameOf(exchange.connection.member) ?? receiver.senderOf?.(exchange, offer) ??
     (offer.peer === "rs" || !peerNameFault(offer.peer) ? offer.peer : cleanPeerName(offer.peer));
   const { remote, member } = exchange.connection;
+  const feed = offer.provisional ? feedOf(offer) : undefined;
   const source: Holder = {
     peer: from,
     address: remote.host,
@@ -183,6 +212,7 @@ async function gather(
   const sources = isLate ? [...holders, { ...source, peer: SOURCE }] : [source];
   const files = wanted(await allFiles(offer, exchange), sources);
   const background = offer.background === true;
+  const total = files.reduce((sum, file) => sum + file.size, 0);
   return {
     from,
     source,
@@ -191,7 +221,8 @@ async function gather(
     depths: offer.depths,
     isLate,
     background,
-    total: files.reduce((sum, file) => sum + file.size, 0),
+    total,
+    ...(feed ? { feed } : {}),
   };
 }
 
@@ -222,11 +253,15 @@ function begin(
   });
   const stop = new AbortController();
   const signals = [receiver.signal, stop.signal, ...cancelled ? [cancelled] : []];
-  const done = receive(receiver, incoming, tell, AbortSignal.any(signals)).finally(end);
+  const hashes = incoming.feed && new HashListener(incoming.feed, incoming.source, receiver.context.clock);
+  const done = receive(receiver, incoming, tell, AbortSignal.any(signals)).finally(() => {
+    end();
+    hashes?.end();
+  });
   done.catch((cause) =>
     receiver.context.log.warn(`What ${printable(from)} sends has not arrived: ${messageOf(cause)}`)
   );
-  return { id, listeners, stop, done };
+  return { id, files: keyOf(incoming), hashes, listeners, stop, done };
 }
 
 /** Passes on the newest number, at most every `TELL_EVERY` milliseconds. */
@@ -255,7 +290,7 @@ function rarely(
 
 async function receive(
   receiver: OfferReceiver,
-  { from, files, stripes, depths, isLate, background }: Incoming,
+  { from, files, stripes, depths, isLate, background, feed }: Incoming,
   tell: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<FetchedFile[]> {
@@ -293,7 +328,7 @@ async function receive(
         fetched: (file) => receiver.received(file, from),
         failed: () => {},
       },
-      ...(isBroadcast ? { broadcast: { ...broadcast, stripes, depths } } : {}),
+      ...(isBroadcast ? { broadcast: { ...broadcast, stripes, depths, ...(feed ? { feed } : {}) } } : {}),
     });
     clean = true;
     if (failed.length > 0) throw failed[0]!.error;

@@ -21,7 +21,7 @@ import type { ContentPlan } from "../fetch/contents.ts";
 import { WarmPool } from "../fetch/warm_pool.ts";
 import type { FetchedFile } from "../fetch/content_run.ts";
 import { fetchCommand } from "../fetch/command.ts";
-import type { FetchListener } from "../fetch/engine.ts";
+import type { FetchListener } from "../fetch/engine_options.ts";
 import type { LabSecurity } from "../../join/lab_security.ts";
 import { saveMembership } from "../membership_file.ts";
 import { loadPeerState, type PeerState, savePeerState } from "../peer_state.ts";

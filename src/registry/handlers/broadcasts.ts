@@ -46,7 +46,9 @@ export const broadcast: Handle<"Broadcast"> = async (registry, message, caller) 
     const fault = nameFault(name);
     if (fault) throw new LabError("name_refused", `Cannot broadcast ${printable(name)}: ${fault}`);
   }
-  const before = message.at > 0 ? known! : headOf(registry, message);
+  const before = message.at > 0
+    ? known!
+    : { ...headOf(registry, message), withdrawn: known?.withdrawn ?? false };
   const head: BroadcastHead = {
     ...before,
     files: message.at + files.length,
@@ -79,7 +81,8 @@ function demandInOrder(known: BroadcastHead | undefined, { at, files, more }: Me
   if (at + files.length > LIMITS.rowsPerPeer) {
     throw new LabError("busy", `Cannot broadcast more than ${LIMITS.rowsPerPeer} files at once`);
   }
-  if (files.length === 0 && more) {
+  // The first may have none: the file is being hashed yet.
+  if (files.length === 0 && more && at > 0) {
     throw new LabError("usage", "A page of a broadcast without a file says nothing");
   }
 }

@@ -1,0 +1,37 @@
+/** What a fetch works with, and who hears of it. */
+
+import type { Clock } from "../../base/clock.ts";
+import type { LabError } from "../../base/errors.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Root } from "../../storage/root.ts";
+import type { Identity } from "../../transport/handshake.ts";
+import type { Security } from "../../transport/security.ts";
+import type { Watchdog } from "../../transport/watchdog.ts";
+import type { Relay } from "../broadcast/relay.ts";
+import type { FetchedFile } from "./content_run.ts";
+import type { ContentPlan } from "./contents.ts";
+import type { WorkerPool } from "./worker_pool.ts";
+
+/** Who hears how a fetch goes. */
+export interface FetchListener {
+  progress(progress: { name: string; bytes: number; total: number; rate: number }): void;
+  fetched(file: FetchedFile): void;
+  failed(names: string[], error: LabError): void;
+}
+
+/** What a fetch works with. */
+export interface EngineOptions {
+  root: Root;
+  pool: WorkerPool;
+  identity: Identity;
+  clock: Clock;
+  watchdog: Watchdog;
+  log: Logger;
+  security?: Security | undefined;
+  listener: FetchListener;
+  signal: AbortSignal;
+  /** Passes pieces on while they are coming in. */
+  relay?: Relay;
+  /** Makes room for files whose names are taken, where that is wanted; what it returns undoes that. */
+  beforeFinish?: (plan: ContentPlan) => () => void;
+}
