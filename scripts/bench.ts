@@ -10,10 +10,11 @@ import { BENCH as MEMORY } from "./bench/memory.ts";
 import { BENCH as REGISTRY } from "./bench/registry.ts";
 import { BENCH as SWARM } from "./bench/swarm.ts";
 import { BENCH as SECURE } from "./bench/secure.ts";
+import { BENCH as SIMULATION } from "./bench/simulation.ts";
 import { BENCH as TRANSFER } from "./bench/transfer.ts";
 import { CannotRun } from "./bench/tools.ts";
 
-const BENCHES: readonly Bench[] = [TRANSFER, MEMORY, SWARM, SECURE, REGISTRY];
+const BENCHES: readonly Bench[] = [TRANSFER, MEMORY, SWARM, SECURE, REGISTRY, SIMULATION];
 
 function overview(): string {
   const width = Math.max(...BENCHES.map(({ name }) => name.length));

@@ -54,6 +54,7 @@ interface Stripe<Holder> {
 export class Parents<Holder extends Candidate> {
   #stripes: Stripe<Holder>[];
   #lost = new Set<string>();
+  #innocent = new Set<string>();
   #lag: Lag;
   /** When a piece came last, of any stripe. */
   #movedAt: number;
@@ -109,13 +110,18 @@ export class Parents<Holder extends Candidate> {
     return pieces;
   }
 
+  /** This one serves us last: whatever it doesn't deliver is no fault of its own. */
+  servedLast(peer: string): void {
+    this.#innocent.add(peer);
+  }
+
   /** Those whose turn came before this one's, and who were lost or left: it is asked instead of them. */
   given(peer: string): string[] {
     const before = this.#stripes.flatMap(({ list, asked }) => {
       if (!asked.some((holder) => holder.peer === peer)) return [];
       return list.slice(0, list.findIndex((holder) => holder.peer === peer)).map((holder) => holder.peer);
     });
-    return [...new Set(before)];
+    return [...new Set(before)].filter((each) => this.#lost.has(each) || !this.#innocent.has(each));
   }
 
   /** This one can't be asked any more. */

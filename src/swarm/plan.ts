@@ -54,13 +54,12 @@ export function planBroadcast(members: readonly Member[], home: string): Plan {
     { length: STRIPES },
     (_, stripe) => buildTree(groups.map((group) => stripe % 2 === 0 ? group : group.toReversed())),
   );
-  const deputies = trees.map((_, stripe) => deputiesOf(trees, stripe));
+  const candidates = trees.map((_, stripe) => candidatesOf(trees, stripe));
   const ancestors = new Map<string, string[][]>();
   const depths = new Map<string, number[]>();
   for (const { name } of members) {
-    const paths = trees.map((tree) => pathUp(tree, name));
-    depths.set(name, paths.map((path) => path.length));
-    ancestors.set(name, paths.map((path, stripe) => withDeputy(path, deputies[stripe]!.get(name))));
+    depths.set(name, trees.map((tree) => pathUp(tree, name).length));
+    ancestors.set(name, candidates.map((each) => each.get(name)!));
   }
   const depth = (name: string) => Math.min(...depths.get(name)!);
   const order = members.map(({ name }) => name).sort((a, b) => depth(a) - depth(b));
@@ -100,32 +99,48 @@ function pathUp(parents: Tree, name: string): string[] {
   return path;
 }
 
+/** Who stands in is sought so many steps far: beyond that, the members above are asked in order. */
+const STEPS = 6;
+
 /**
- * Two children who lose their parent must not go to the same member: one takes the parent's place below its parent in this
- * tree, the other in the next tree, where an uplink is free too now that the parent needs it no more.
- *
- * @returns for one stripe the member that stands in, for those children that have one.
+ * Whom each member asks in one stripe, its parent first. Two children who lose their parent must not go to the same member:
+ * one takes the parent's place below its parent in this tree, the other in the next tree, where an uplink is free too now
+ * that the parent needs it no more. Where that one is lost as well, they stand where the parent would, and so on.
  */
-function deputiesOf(trees: readonly Tree[], stripe: number): Map<string, string> {
+function candidatesOf(trees: readonly Tree[], stripe: number): Map<string, string[]> {
+  const tree = trees[stripe]!;
+  const seconds = trees.map((_, i) => secondsOf(trees, i));
+  const candidates = new Map<string, string[]>();
+  for (const name of tree.keys()) {
+    const path = pathUp(tree, name);
+    const found = new Set(path.slice(0, 1));
+    let [at, in_, parent] = [name, stripe, path[0]];
+    for (let step = 0; step < STEPS && parent !== undefined; step++) {
+      if (seconds[in_]!.has(at)) in_ = (in_ + 1) % trees.length;
+      at = parent;
+      parent = trees[in_]!.get(at);
+      // What hangs below us can't have it before us.
+      if (parent === undefined || parent === name || pathUp(tree, parent).includes(name)) break;
+      found.add(parent);
+    }
+    candidates.set(name, [...found, ...path.filter((each) => !found.has(each))]);
+  }
+  return candidates;
+}
+
+/** Those who go to the next tree when they lose their parent: one of two children each. */
+function secondsOf(trees: readonly Tree[], stripe: number): Set<string> {
   const [tree, other] = [trees[stripe]!, trees[(stripe + 1) % trees.length]!];
   const children = new Map<string, string[]>();
   for (const [name, parent] of tree) {
     if (parent !== undefined) children.set(parent, [...children.get(parent) ?? [], name]);
   }
-  const deputies = new Map<string, string>();
+  const seconds = new Set<string>();
   for (const [parent, [first, second]] of children) {
     const deputy = other.get(parent);
     if (first === undefined || second === undefined || deputy === undefined) continue;
-    // Whoever has the deputy below it can't get anything from it.
     const isBelowSecond = deputy === second || pathUp(tree, deputy).includes(second);
-    deputies.set(isBelowSecond ? first : second, deputy);
+    seconds.add(isBelowSecond ? first : second);
   }
-  return deputies;
-}
-
-/** Whom to ask, in this order. */
-function withDeputy(path: readonly string[], deputy: string | undefined): string[] {
-  const [parent, ...above] = path;
-  if (parent === undefined || deputy === undefined) return [...path];
-  return [parent, deputy, ...above.filter((each) => each !== deputy)];
+  return seconds;
 }

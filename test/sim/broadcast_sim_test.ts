@@ -5,6 +5,7 @@
 
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { type Outcome, type Scenario, simulateBroadcast } from "./broadcast_sim.ts";
+import { mesh } from "./mesh.ts";
 import type { PcSpec } from "./pc.ts";
 import { planned } from "./planned.ts";
 
@@ -78,7 +79,7 @@ Deno.test("two labs behind slow uplinks: one copy goes into the other lab", () =
 Deno.test("who comes late gets it too; at the worst place, the root of a tree, the others wait for it", () => {
   for (const which of [0, 4, 8]) {
     const outcome = run(one(9, which, { joins: 2_500 }));
-    assertAll(`PC ${which}`, outcome, which === 0 ? 2 : 1.1);
+    assertAll(`PC ${which}`, outcome, which === 0 ? 1.6 : 1.1);
     assertLessOrEqual(outcome.seconds, 2.5 + 2 * outcome.best);
   }
 });
@@ -88,13 +89,20 @@ Deno.test("same seed, same outcome", () => {
   assertEquals(run(pcs, { seed: 5 }), run(pcs, { seed: 5 }));
 });
 
-Deno.test("one in thirteen dies: all others get it, though unlucky places cost up to three times the time", () => {
-  for (let seed = 1; seed <= 5; seed++) {
+Deno.test("one in thirteen dies, within some seconds: all others within 1.2 F/B", () => {
+  for (let seed = 1; seed <= 13; seed++) {
     const pcs = lab(40).map((spec, i) =>
       (i * 7 + seed) % 13 === 0 ? { ...spec, dies: 300 * seed + 40 * i } : spec
     );
-    const { missing, usual, best } = run(pcs, { seed });
-    assertEquals(missing, [], `seed ${seed}`);
-    assert(usual < 3.5 * best, `seed ${seed}: ${usual / best}`);
+    assertAll(`seed ${seed}`, run(pcs, { seed }), 1.2);
+  }
+});
+
+Deno.test("a mesh without a plan gets everything to everybody too, and takes longer", () => {
+  for (const fault of [{}, { freezes: 2_000 }, { lies: 0.05 }, { dies: 1_000 }]) {
+    const pcs = one(12, 3, fault);
+    const rival = run(pcs, { policy: mesh({ neighbours: 4 }), bytes: 16 * MiB });
+    assertEquals(rival.missing, []);
+    assert(rival.usual > run(pcs, { bytes: 16 * MiB }).usual);
   }
 });

@@ -144,8 +144,10 @@ export class Pc {
     return this.#lines.get(from)?.flow.movedAt ?? 0;
   }
 
-  isConnected(to: Pc): boolean {
-    return this.#lines.get(to)?.isOpen ?? false;
+  /** It sends us something, or should. */
+  owes(from: Pc): boolean {
+    const line = this.#lines.get(from);
+    return line !== undefined && (from.#askers.get(line.flow)?.sending.size ?? 0) > 0;
   }
 
   /** Those who ask this one. */
@@ -199,6 +201,7 @@ export class Pc {
     const { isFirst, loser } = this.precedence.joins(by.spec.name, claim);
     if (isFirst) flow.isLast = false;
     else if (claim.demoted || !this.precedence.isFirst(by.spec.name)) flow.isLast = true;
+    if (flow.isLast) this.simulation.events.after(1, () => by.behaviour?.servedLast?.(this));
     if (!isFirst && claim.instead.length === 0 && !claim.demoted) {
       this.simulation.events.after(1, () => by.behaviour?.demoted?.(this));
     }

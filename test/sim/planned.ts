@@ -61,6 +61,10 @@ class Receiver implements Behaviour {
     this.#ask();
   }
 
+  servedLast(by: Pc): void {
+    this.#parents.servedLast(by.spec.name);
+  }
+
   demoted(): void {
     if (this.#demoted) return;
     this.#demoted = true;

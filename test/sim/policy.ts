@@ -22,12 +22,14 @@ export interface Behaviour {
   lost(pc: Pc): void;
   /** Somebody else came instead of us there: we are served last. */
   demoted?(by: Pc): void;
+  /** We are not among those who come first there. */
+  servedLast?(by: Pc): void;
   /** One whom we ask for a stripe is behind with it itself. */
   hold?(from: Pc, stripe: number, hops: number): void;
   /** It sent a bad piece. */
   lied(pc: Pc): void;
   /** A tenth of a second has gone by. */
   tick(): void;
-  /** Who is connected to us now has these, or this one more. */
-  has?(pc: Pc, pieces: readonly number[]): void;
+  /** One whom we are connected to has this piece now. */
+  has?(pc: Pc, piece: number): void;
 }
