@@ -6,7 +6,7 @@ import { run } from "../measure.ts";
 import { ROOT } from "../results.ts";
 import type { Attempt, Contender } from "./contender.ts";
 import { Held } from "./held.ts";
-import { inside } from "./lan.ts";
+import { inside } from "../../netns.ts";
 import { BAD_PIECE, type OurAttempt, OURS, prepareOurs } from "./ours.ts";
 import { SOURCE, type Stage, SwarmFailed } from "./stage.ts";
 

@@ -4,22 +4,21 @@
  *
  * - Linux limits are per kernel, not per host: 33 hosts that know each other overflow the ARP table, and then packets are
  *   lost without a word; a flooded multicast burst overflows one CPU's input queue. Both limits are raised meanwhile.
- * - The congestion control is cubic, Linux's usual one, whatever the machine prefers.
  */
 
 import type { Cleanup } from "../cleanup.ts";
 import { run } from "../measure.ts";
 import { CannotRun, isRoot } from "../tools.ts";
 import {
+  allowCongestionControl,
   type Batch,
-  batchesOf,
-  type Host,
-  type LanPlan,
-  namespacesOf,
-  PREFIX,
-  switchOf,
+  carryOut,
+  inside,
+  makeNamespace,
+  removeNamespaces,
   tbf,
-} from "./lan_plan.ts";
+} from "../../netns.ts";
+import { batchesOf, type Host, type LanPlan, namespacesOf, PREFIX, switchOf } from "./lan_plan.ts";
 
 const SYSCTL = "/proc/sys/net/";
 const LIMITS: Readonly<Record<string, number>> = {
@@ -28,7 +27,6 @@ const LIMITS: Readonly<Record<string, number>> = {
   "ipv4/neigh/default/gc_thresh3": 65_536,
   "core/netdev_max_backlog": 100_000,
 };
-const CONGESTION_CONTROL = "cubic";
 /** One lab at a time on a machine. */
 const LOCK = "/run/labswarm-lan.lock";
 const IPERF_PORT = 5201;
@@ -38,11 +36,6 @@ interface Queue {
   kind: string;
   bytes: number;
   drops: number;
-}
-
-/** The command that runs another one in a namespace; it becomes that one, so the process id is the same. */
-export function inside(namespace: string, ...command: string[]): [string, ...string[]] {
-  return ["nsenter", `--net=/run/netns/${namespace}`, "--", ...command];
 }
 
 /** A LAN that is up. */
@@ -60,10 +53,10 @@ export class Lan {
     const lock = await Deno.open(LOCK, { write: true, create: true });
     cleanup.add(() => lock.close());
     await lock.lock(true);
-    await removeLeftovers();
+    await removeNamespaces(PREFIX);
     raiseLimits(cleanup);
-    cleanup.add(removeLeftovers);
-    for (const namespace of namespacesOf(plan)) await makeNamespace(namespace, plan.labs > 1);
+    cleanup.add(() => removeNamespaces(PREFIX));
+    for (const namespace of namespacesOf(plan)) await makeNamespace(namespace, { routed: plan.labs > 1 });
     for (const batch of batchesOf(plan)) await carryOut(batch);
     return new Lan(plan);
   }
@@ -145,20 +138,6 @@ export class Lan {
   }
 }
 
-/** Ends what runs in our namespaces, and removes them. */
-async function removeLeftovers(): Promise<void> {
-  const list = await run("ip", "netns", "list");
-  const names = list.split("\n").map((line) => line.split(" ")[0]!).filter((name) => name.startsWith(PREFIX));
-  for (const name of names) {
-    for (const pid of (await run("ip", "netns", "pids", name)).split("\n").filter((line) => line !== "")) {
-      try {
-        Deno.kill(Number(pid), "SIGKILL");
-      } catch { /* it has ended */ }
-    }
-    await run("ip", "netns", "del", name);
-  }
-}
-
 function raiseLimits(cleanup: Cleanup): void {
   for (const [name, value] of Object.entries(LIMITS)) {
     const before = Deno.readTextFileSync(SYSCTL + name);
@@ -166,40 +145,8 @@ function raiseLimits(cleanup: Cleanup): void {
     Deno.writeTextFileSync(SYSCTL + name, String(value));
     cleanup.add(() => Deno.writeTextFileSync(SYSCTL + name, before));
   }
-  // A namespace may only choose among what the machine allows.
-  const allowed = `${SYSCTL}ipv4/tcp_allowed_congestion_control`;
-  const before = Deno.readTextFileSync(allowed).trim();
-  if (before.split(" ").includes(CONGESTION_CONTROL)) return;
-  Deno.writeTextFileSync(allowed, `${before} ${CONGESTION_CONTROL}`);
-  cleanup.add(() => Deno.writeTextFileSync(allowed, before));
-}
-
-async function makeNamespace(name: string, routed: boolean): Promise<void> {
-  await run("ip", "netns", "add", name);
-  const settings = [
-    "net.ipv6.conf.all.disable_ipv6=1",
-    "net.ipv6.conf.default.disable_ipv6=1",
-    `net.ipv4.tcp_congestion_control=${CONGESTION_CONTROL}`,
-    "net.ipv4.tcp_no_metrics_save=1",
-    // The firewall need not look at what a switch passes on; -e: not every kernel has it.
-    "net.bridge.bridge-nf-call-iptables=0",
-    ...routed ? ["net.ipv4.ip_forward=1"] : [],
-  ];
-  await run("ip", "netns", "exec", name, "sysctl", "-e", "-qw", ...settings);
-}
-
-async function carryOut({ program, namespace, lines }: Batch): Promise<void> {
-  const child = new Deno.Command(program, {
-    args: ["-n", namespace, "-batch", "-"],
-    stdin: "piped",
-    stdout: "null",
-    stderr: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(lines.join("\n") + "\n"));
-  await writer.close();
-  const { code, stderr } = await child.output();
-  if (code !== 0) throw new Error(`${program} in ${namespace}: ${new TextDecoder().decode(stderr).trim()}`);
+  const undo = allowCongestionControl();
+  if (undo) cleanup.add(undo);
 }
 
 async function queues(namespace: string, ...of: string[]): Promise<Queue[]> {

@@ -8,15 +8,10 @@
  * one slow link lies between them.
  */
 
+import { type Batch, tbf } from "../../netns.ts";
+
 /** Begins the name of every namespace, so that leftovers can be told from what others have made. */
 export const PREFIX = "lsb-";
-
-/** Longest burst of tbf, seconds of the rate, and its least size, bytes: below that, tbf cuts GSO packets up. */
-const BURST_SECONDS = 0.002;
-const BURST_BYTES = 66_000;
-/** What tbf queues, seconds of the rate, and at least, bytes: more than a UDP sender's default socket buffer. */
-const QUEUE_SECONDS = 0.03;
-const QUEUE_BYTES = 300_000;
 
 /** One PC. */
 export interface Host {
@@ -78,24 +73,10 @@ export function planLan({ labs, rate, rates, uplink }: LanOptions): LanPlan {
   return { hosts, labs: labs.length, ...(uplink === undefined ? {} : { uplink }) };
 }
 
-/** The parameters of a tbf that limits to a rate. */
-export function tbf(rate: number): string {
-  const burst = Math.max(BURST_BYTES, Math.floor(rate / 8 * BURST_SECONDS));
-  const limit = Math.max(QUEUE_BYTES, Math.floor(rate / 8 * QUEUE_SECONDS)) + burst;
-  return `root tbf rate ${rate}bit burst ${burst} limit ${limit}`;
-}
-
 /** All namespaces. */
 export function namespacesOf(plan: LanPlan): string[] {
   const switches = Array.from({ length: plan.labs }, (_, lab) => switchOf(lab));
   return [...switches, ...plan.hosts.map(({ namespace }) => namespace)];
-}
-
-/** A batch of lines for `ip` or `tc` in one namespace. */
-export interface Batch {
-  program: "ip" | "tc";
-  namespace: string;
-  lines: string[];
 }
 
 /** Everything to be done once the namespaces are there, in order. */

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { batchesOf, namespacesOf, parseRate, planLan, tbf } from "./lan_plan.ts";
+import { tbf } from "../../netns.ts";
+import { batchesOf, namespacesOf, parseRate, planLan } from "./lan_plan.ts";
 
 Deno.test("a star: one switch, every link limited at both ends, one host at its own rate", () => {
   const plan = planLan({ labs: [3], rate: 100e6, rates: new Map([[2, 10e6]]) });

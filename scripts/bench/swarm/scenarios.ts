@@ -6,7 +6,7 @@ import { makeSmall, SMALL_SIZE } from "../field.ts";
 import { run } from "../measure.ts";
 import type { Attempt } from "./contender.ts";
 import type { Experiment, Wanted } from "./experiment.ts";
-import { inside } from "./lan.ts";
+import { inside } from "../../netns.ts";
 import { planLan } from "./lan_plan.ts";
 import { OURS, prepareOurs, rsOf, startPeer, startServer } from "./ours.ts";
 import { FILE, isNamed, type Program, receiversOf, SOURCE, type Stage, SwarmFailed } from "./stage.ts";

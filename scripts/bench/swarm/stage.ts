@@ -3,7 +3,8 @@
 import { emptyDir } from "@std/fs";
 import { join } from "@std/path";
 import { killTree, peakOf } from "../procfs.ts";
-import { inside, type Lan } from "./lan.ts";
+import { inside } from "../../netns.ts";
+import type { Lan } from "./lan.ts";
 
 /** The host that has the file at the beginning. */
 export const SOURCE = 1;
