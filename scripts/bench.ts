@@ -7,6 +7,7 @@
 import type { Bench } from "./bench/bench.ts";
 import { UsageError } from "./bench/bench.ts";
 import { BENCH as MEMORY } from "./bench/memory.ts";
+import { BENCH as KILLS } from "./bench/kills.ts";
 import { BENCH as REGISTRY } from "./bench/registry.ts";
 import { BENCH as SWARM } from "./bench/swarm.ts";
 import { BENCH as SECURE } from "./bench/secure.ts";
@@ -14,7 +15,7 @@ import { BENCH as SIMULATION } from "./bench/simulation.ts";
 import { BENCH as TRANSFER } from "./bench/transfer.ts";
 import { CannotRun } from "./bench/tools.ts";
 
-const BENCHES: readonly Bench[] = [TRANSFER, MEMORY, SWARM, SECURE, REGISTRY, SIMULATION];
+const BENCHES: readonly Bench[] = [TRANSFER, MEMORY, SWARM, SECURE, REGISTRY, SIMULATION, KILLS];
 
 function overview(): string {
   const width = Math.max(...BENCHES.map(({ name }) => name.length));

@@ -25,6 +25,8 @@ export const LIMITS = {
   piece: 4 * MiB,
   /** Rows in one page of an index: a page stays under `listMessage` even with names of 200 bytes. */
   pageRows: 2_000,
+  /** Peers in one page of PQuery: made in about 5 ms, for which everybody else waits. */
+  pagePeers: 1_000,
   /** Bytes of JSON in one page: names may be 1,024 bytes long, so rows alone are no bound. */
   pageBytes: 900 * KiB,
   /** Files named by one GetRFC: what one pack holds. */

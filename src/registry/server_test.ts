@@ -211,7 +211,7 @@ Deno.test("more changes than a page holds come in several, none is lost", async 
   await using lab = await Lab.start();
   const tool = await lab.dial("tool");
   let { version } = await tool.request({ kind: "PQuery" }, "Peers");
-  const peers = LIMITS.pageRows + 10;
+  const peers = LIMITS.pagePeers + 10;
   const link = await lab.dial();
   for (let n = 0; n < peers; n++) {
     const { cookie } = await register(link, `pc${n}`);

@@ -33,19 +33,23 @@ export class LoadPeer {
     const conn = await Deno.connect(to);
     conn.setNoDelay(true);
     const peer = new LoadPeer(conn, name);
-    await peer.ask(
-      { kind: "Hello", versions: [2], role: "peer", name, agent: "load", features: [] },
-      "Welcome",
-    );
-    return peer;
+    const hello = { versions: [2], role: "peer", name, agent: "load", features: [] } as const;
+    try {
+      await peer.ask({ kind: "Hello", ...hello, versions: [2], features: [] }, "Welcome");
+      return peer;
+    } catch (error) {
+      peer.close();
+      throw error;
+    }
   }
 
   /** Registers, with the cookie if it has one. */
-  async register(port: number): Promise<void> {
+  async register(port: number): Promise<MessageOf<"Registered">> {
     const { name } = this;
     const shown = this.cookie === "" ? {} : { cookie: this.cookie };
     const answer = await this.ask({ kind: "Register", name, host: name, port, ...shown }, "Registered");
     this.cookie = answer.cookie;
+    return answer;
   }
 
   /** Keeps alive; the answer is looked at no further than its kind. */

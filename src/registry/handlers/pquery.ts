@@ -50,7 +50,9 @@ class Page {
     const address = addressOf(record, this.caller);
     // A character is 3 bytes at most, or 6 as an escape of JSON; the rest of a record is never longer than this.
     this.#bytes += 300 + 6 * (record.name.length + record.host.length + address.length);
-    if (this.peers.length > 0 && (this.#bytes > LIMITS.listMessage || this.peers.length >= LIMITS.pageRows)) {
+    if (
+      this.peers.length > 0 && (this.#bytes > LIMITS.listMessage || this.peers.length >= LIMITS.pagePeers)
+    ) {
       return false;
     }
     const peer = toWire(record, address, this.#now);

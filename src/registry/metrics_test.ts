@@ -1,0 +1,40 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { renderMetrics } from "./metrics.ts";
+
+const STATS = {
+  ...{ peers: 5, active: 3, connections: 4, rows: 1_000_000 },
+  ...{ messages: { Register: 5, KeepAlive: 70 }, errors: 2 },
+};
+const text = renderMetrics(STATS, { residentBytes: 268e6, startSeconds: 1.75e9, version: 'a"b\\c\nd' });
+
+Deno.test("each metric has its help and type, then its samples", () => {
+  const names = new Set<string>();
+  for (const line of text.trimEnd().split("\n")) {
+    if (line.startsWith("# HELP ")) names.add(line.split(" ")[2]!);
+    else if (line.startsWith("# TYPE ")) assert(names.has(line.split(" ")[2]!), line);
+    else {
+      const [, name] = /^([a-z_]+)(?:\{(?:[a-z]+="(?:[^"\\\n]|\\.)*",?)*\})? \d+$/.exec(line) ?? [];
+      assert(name !== undefined && names.has(name), line);
+    }
+  }
+  assertEquals(names.size, 8);
+  assertMatch(text, /\n$/);
+});
+
+Deno.test("the numbers are those of the server; what only grows is called total", () => {
+  const lines = text.split("\n");
+  for (
+    const line of [
+      'labswarm_peers{state="active"} 3',
+      'labswarm_peers{state="inactive"} 2',
+      "labswarm_index_rows 1000000",
+      'labswarm_messages_total{kind="KeepAlive"} 70',
+      "labswarm_message_errors_total 2",
+      "process_resident_memory_bytes 268000000",
+      'labswarm_build_info{version="a\\"b\\\\c\\nd"} 1',
+    ]
+  ) assert(lines.includes(line), line);
+  for (const [, name, type] of text.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
+    assertEquals(type === "counter", name!.endsWith("_total"), name);
+  }
+});
