@@ -24,6 +24,15 @@ export interface Site {
   live: Live;
   gate: Gate;
   log: Logger;
+  /** For programs that watch over this one, by path: they come under any name, and are told nothing but numbers. */
+  probes?: ReadonlyMap<string, () => Probe>;
+}
+
+/** What a watching program is told. */
+export interface Probe {
+  status: number;
+  type: string;
+  body: string;
 }
 
 /** Longest body, bytes: an order names at most some hundred files and PCs. */
@@ -94,6 +103,11 @@ const ORDERS = {
  */
 export async function answer(site: Site, request: Request, remote: string): Promise<Response> {
   try {
+    const probe = request.method === "GET" ? site.probes?.get(new URL(request.url).pathname) : undefined;
+    if (probe) {
+      const { body, type, status } = probe();
+      return respond(body, type, status);
+    }
     const verdict = site.gate.judge(request, remote);
     if (verdict === "refused") {
       throw new LabError(

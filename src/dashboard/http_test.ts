@@ -182,3 +182,14 @@ Deno.test("files by page, and the stream of what happens", async () => {
   await reader.cancel();
   assertEquals(lab.live.size, 0);
 });
+
+Deno.test("programs that watch over this one are answered whatever name they use, and only asked", async () => {
+  const lab = new FakeLab();
+  const probes = new Map([["/healthz", () => ({ status: 200, type: "text/plain", body: "ok" })]]);
+  const site = { ...lab.site(), probes };
+  const far = { remote: FAR, host: "rs.example:23480", headers: { "sec-fetch-site": "-" } };
+  const told = await ask(site, "/healthz", far);
+  assertEquals([told.status, await told.text()], [200, "ok"]);
+  assertEquals(await status(site, "/healthz", { ...far, method: "POST" }), 403);
+  assertEquals(await status(lab.site(), "/healthz", far), 403);
+});

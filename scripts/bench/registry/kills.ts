@@ -49,9 +49,11 @@ export class Victim {
   async round(most: number): Promise<Round> {
     const { running, port } = await this.lab.rs("rs", "--host", "127.0.0.1", "--log-level", "error");
     const before = this.#count;
-    const load = this.#load(port);
+    const over = new AbortController();
+    const load = this.#load(port, over.signal);
     await new Promise((resolve) => setTimeout(resolve, 50 + this.random() * most));
     await running.kill("SIGKILL");
+    over.abort();
     await load;
     const again = await this.lab.rs("rs", "--host", "127.0.0.1", "--log-level", "error");
     const lost = await this.#missing(again.port);
@@ -60,11 +62,16 @@ export class Victim {
   }
 
   /** Ends when the server does. */
-  async #load(port: number): Promise<void> {
+  async #load(port: number, over: AbortSignal): Promise<void> {
     const repeat = async (work: () => Promise<void>) => {
-      try {
-        while (true) await work();
-      } catch { /* it was killed */ }
+      while (!over.aborted) {
+        try {
+          await work();
+        } catch {
+          // It was killed, or two came back as the same peer: one of them is sent away.
+          await new Promise((resolve) => setTimeout(resolve, 1));
+        }
+      }
     };
     const times = (count: number, work: () => Promise<void>) =>
       Array.from({ length: count }, () => repeat(work));

@@ -7,7 +7,7 @@ import { loadAssets } from "../../dashboard/assets.ts";
 import { type EventList, Feed } from "../../dashboard/feed.ts";
 import { FilePages } from "../../dashboard/file_pages.ts";
 import { Gate } from "../../dashboard/gate.ts";
-import { answer } from "../../dashboard/http.ts";
+import { answer, type Probe } from "../../dashboard/http.ts";
 import { Live } from "../../dashboard/live.ts";
 import type { LabActions, LabView } from "../../dashboard/types.ts";
 import type { PeerContext } from "../../peer/context.ts";
@@ -29,6 +29,7 @@ export interface DashboardSetting {
   actions: LabActions;
   events: EventList;
   context: PeerContext;
+  probes: ReadonlyMap<string, () => Probe>;
 }
 
 /** The page, open. */
@@ -43,12 +44,12 @@ export interface Dashboard {
  * @throws {LabError} "failed" when the port can't be had.
  */
 export async function openDashboard(setting: DashboardSetting): Promise<Dashboard> {
-  const { context: { clock, random, log }, view, actions, events, data } = setting;
+  const { context: { clock, random, log }, view, actions, events, data, probes } = setting;
   const now = () => clock.monotonic();
   const files = new FilePages(view, now);
   const live = new Live(new Feed(view, events, () => files.summary()), clock);
   const gate = new Gate({ key: await ownKey(data, setting.context), names: ownNames(), random, now });
-  const site = { assets: await loadAssets(), view, actions, files, live, gate, log };
+  const site = { assets: await loadAssets(), view, actions, files, live, gate, log, probes };
   const stop = new AbortController();
   const server = listen(setting, stop.signal, (request, remote) => answer(site, request, remote));
   return {

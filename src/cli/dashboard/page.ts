@@ -11,6 +11,7 @@ import type { CommandContext } from "../context.ts";
 import type { RS_SERVE_FLAGS } from "../commands/rs_flags.ts";
 import { eventLog } from "./event_log.ts";
 import type { ServerView } from "./lab_view.ts";
+import { probesOf } from "./probes.ts";
 import { type Dashboard, HTTP_PORT, KEY_FILE, openDashboard } from "./open.ts";
 import { Transfers } from "./transfers.ts";
 
@@ -77,7 +78,7 @@ export class Page {
     });
     this.#dashboard = await openDashboard({
       ...{ host: flags.httpHost, port: flags.httpPort, data: this.#data, view: this.#view, actions },
-      ...{ events: this.#events, context },
+      ...{ events: this.#events, context, probes: probesOf(server, signal, clock.now()) },
     });
     const { address } = this.#dashboard;
     const at = `http://${formatHostPort(isAny(address.host) ? { ...address, host: "127.0.0.1" } : address)}`;
