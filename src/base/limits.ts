@@ -102,6 +102,14 @@ export const LIMITS = {
   classicPerAddress: 64,
   /** Rows of the index that such a program is told: about 1 MB of text. */
   classicRows: 10_000,
+  /** Bytes sent to somebody who wants to see how fast they come: a second at 1 Gbit/s needs 125 MB, but 0.1 s will do. */
+  probe: 16 * MiB,
+  /** Such bytes are sent in frames of this size, and to so many at once. */
+  probePart: 256 * KiB,
+  probesAtOnce: 4,
+  /** Times in a minute that one address is dialled back, and dials under way for all together: nobody's scanner. */
+  dialBacks: 12,
+  dialBacksAtOnce: 8,
   /** A datagram of discovery, bytes: RFC 6762 section 17. */
   datagram: 9_000,
   /** Questions looked at in one datagram, and records in an answer: ours have 1, and about 20. */
@@ -148,6 +156,8 @@ export const TIMEOUTS = {
   /** A program of the course's own: its first request whole; afterwards we hang up, for some wait for that to happen. */
   classicRequest: 30_000,
   classicLinger: 5_000,
+  /** Seeing how fast bytes come is over after this long, however few have come. */
+  probe: 1_000,
   /** Looking for a lab: a LAN answers in milliseconds; a lost datagram is sent again. "Found or not" is promised within 2 s. */
   discovery: 1_700,
   /** After the first answer: there may be another lab. */

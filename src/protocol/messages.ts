@@ -69,6 +69,9 @@ export const card = v.object({
   signature: text(100),
 });
 
+/** Bytes that are asked for to see how fast they come. */
+const probeBytes = v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(LIMITS.probe));
+
 /** Names an offer, and with it a broadcast. */
 const offerId = text(64);
 
@@ -441,6 +444,34 @@ export const CONTROL = {
       peers: list(v.tuple([peerName, count]), 2_000),
     }),
   },
+  // Doctor
+  Reach: {
+    type: 0x50,
+    cap: SMALL,
+    schema: v.object({
+      /** The asker's own: to be dialled, at the address that it's seen at. */
+      port: v.optional(port),
+      /** From the registration server alone: to be dialled, and asked for bytes. */
+      to: v.optional(holder),
+      bytes: v.optional(probeBytes),
+    }),
+  },
+  Reached: {
+    type: 0x51,
+    cap: SMALL,
+    schema: v.object({
+      /** What time it is there, ISO 8601 UTC. */
+      time: text(32),
+      /** How long dialling and greeting took, milliseconds. */
+      ms: v.optional(v.pipe(v.number(), v.minValue(0))),
+      bytes: v.optional(count),
+      seconds: v.optional(v.pipe(v.number(), v.minValue(0))),
+      /** Why it could not be reached. */
+      code: v.optional(text(32)),
+      reason: v.optional(text(500)),
+    }),
+  },
+  Probe: { type: 0x52, cap: SMALL, schema: v.object({ bytes: probeBytes }) },
   // Loopback control port
   Command: {
     type: 0x60,
@@ -455,6 +486,7 @@ export const CONTROL = {
 export const DATA = {
   ManifestData: { type: 0x31, cap: LIMITS.manifest },
   PieceData: { type: 0x33, cap: LIMITS.piece },
+  ProbeData: { type: 0x53, cap: LIMITS.probePart },
 } as const;
 
 /** Numbers kept for messages that are designed but not built; PROTOCOL.md says what for. */

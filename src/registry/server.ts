@@ -103,6 +103,8 @@ export interface RegistryServer {
   stats(): RegistryStats;
   /** The name of the peer that is registered on a connection. */
   peerOn(connection: Connection): string | undefined;
+  /** The connection on which the peer with this cookie is registered. */
+  connectionOf(cookie: string): Connection | undefined;
   /**
    * Takes over the delivery of a broadcast whose files lie in the server's own share.
    *
@@ -172,7 +174,7 @@ class RunningRegistry implements RegistryServer {
     const { host, port, agent, clock, watchdog, log } = options;
     this.#deliveries = new Deliveries({
       ...{ registry, clock, log },
-      connectionOf: (cookie) => this.#byCookie.get(cookie)?.connection,
+      connectionOf: (cookie) => this.connectionOf(cookie),
       isHere: (id) => local.has(id),
       port: () => this.address.port,
     });
@@ -247,6 +249,10 @@ class RunningRegistry implements RegistryServer {
 
   peerOn(connection: Connection): string | undefined {
     return this.registry.members.byCookie(this.#sessions.get(connection)?.cookie ?? "")?.name;
+  }
+
+  connectionOf(cookie: string): Connection | undefined {
+    return this.#byCookie.get(cookie)?.connection;
   }
 
   async adopt(id: string, paths: readonly string[]): Promise<void> {

@@ -43,6 +43,8 @@ function waysToArrive(bytes: Uint8Array): Uint8Array[][] {
 /** Messages of which one example doesn't show all. */
 const MORE = [
   "Offer-background",
+  "Reach-to",
+  "Reached-not",
   "Offer-broadcast",
   "Offer-late",
   "PQuery-since",

@@ -5,6 +5,7 @@ import { LabError } from "../../base/errors.ts";
 import { formatHostPort } from "../../base/units.ts";
 import { printable } from "../../catalog/names.ts";
 import { type ControlCommand, lockDataFolder, openControl } from "../../peer/control.ts";
+import { Checks } from "../../peer/doctor/checks.ts";
 import { ContentStore, type LocalFiles } from "../../peer/serve/content_store.ts";
 import { peerHandler } from "../../peer/serve/handlers.ts";
 import { offerHandler } from "../../peer/serve/offers.ts";
@@ -102,6 +103,7 @@ function ownFiles(ctx: Ctx, context: PeerContext, find: LocalFiles, port: () => 
     contents,
     rate: new RateLimiter(context.clock, Infinity),
     self: () => ({ name: "rs", port: port() }),
+    check: new Checks({ context, identity: () => ({ role: "rs", name: "rs", agent: context.agent }) }).answer,
     offer: () => {
       throw new LabError("unsupported", "Offers are answered elsewhere");
     },

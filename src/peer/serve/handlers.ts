@@ -27,6 +27,8 @@ export interface PeerAnswers {
   /** How to call and reach this peer in its own index. */
   self: () => { name: string; port: number };
   offer: Handler;
+  /** Answers Reach and Probe. */
+  check?: Handler;
   /** Counts what was sent, bytes. */
   sent: (bytes: number) => void;
 }
@@ -52,6 +54,10 @@ function answer(answers: PeerAnswers, message: Message, exchange: Exchange): Pro
       );
     case "Offer":
       return answers.offer(message, exchange);
+    case "Reach":
+    case "Probe":
+      if (!answers.check) throw new LabError("unsupported", "Nothing can be checked here");
+      return answers.check(message, exchange);
     default:
       throw new LabError("unsupported", `A peer does not answer ${message.kind}`);
   }

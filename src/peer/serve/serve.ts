@@ -32,6 +32,7 @@ import { answerClassic } from "./classic.ts";
 import { ContentStore } from "./content_store.ts";
 import { peerHandler } from "./handlers.ts";
 import { offerHandler } from "./offers.ts";
+import { Checks } from "../doctor/checks.ts";
 import { RegistrationKeeper } from "./registration.ts";
 
 /** Settings of `peer serve`. */
@@ -75,6 +76,7 @@ export class PeerServe {
   #relay: Relay;
   #warm: WarmPool;
   #rate: RateLimiter;
+  #checks: Checks;
   /** One for all connections: what is offered twice is received once. */
   #offers!: Handler;
   #handler!: Handler;
@@ -107,6 +109,10 @@ export class PeerServe {
       changed: (news) => this.#changed(news),
     });
     this.#rate = new RateLimiter(context.clock, options.rate);
+    this.#checks = new Checks({
+      ...{ context, rate: this.#rate },
+      identity: () => ({ role: "peer", name: this.#name, agent: context.agent }),
+    });
     this.#background = new Background(context.clock);
     this.#contents = new ContentStore(
       (sha256, name) => {
@@ -200,7 +206,11 @@ export class PeerServe {
       rows: () => this.#index.present(),
       // Only the registration server may say that a broadcast no longer holds.
       handler: (message, exchange) =>
-        message.kind === "Withdraw" ? this.#offers(message, exchange) : this.#handler(message, exchange),
+        message.kind === "Withdraw"
+          ? this.#offers(message, exchange)
+          : message.kind === "Reach"
+          ? this.#checks.answerServer(message, exchange)
+          : this.#handler(message, exchange),
       cookieTaken: () => this.#cookieTaken(),
       refused: (why) => {
         this.#fail(why);
@@ -295,6 +305,7 @@ export class PeerServe {
 
   #answers(): Handler {
     return peerHandler({
+      check: this.#checks.answer,
       rows: () => this.#index.rows,
       contents: this.#contents,
       relay: this.#relay,
