@@ -1,6 +1,7 @@
 /** What `peer` can do. */
 
 import {
+  DOCTOR_FLAGS,
   FETCH_FLAGS,
   INDEX_FLAGS,
   MENU_FLAGS,
@@ -118,6 +119,19 @@ export const PEER: ProgramSpec = {
       flags: STATUS_FLAGS,
       examples: [["peer leave", "leave"]],
       run: () => import("./commands/peer_status.ts"),
+    }),
+    command({
+      name: "doctor",
+      summary: "find out what is wrong, and what mends it",
+      description:
+        "Looks at name, network cards, clock, folders, free space and the registration server, has the server and other " +
+        "peers dial back, and fetches a few bytes from them. Exit code 0 when nothing is wrong.",
+      flags: DOCTOR_FLAGS,
+      examples: [
+        ["peer doctor", "is all well with this PC?"],
+        ["peer doctor --sandbox", "what the program can't get at"],
+      ],
+      run: () => import("./commands/peer_doctor.ts"),
     }),
     command({ ...wiresharkHelp("peer"), run: () => import("./commands/wireshark.ts") }),
     command({

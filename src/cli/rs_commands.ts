@@ -7,6 +7,7 @@ import {
   MEMBERS_FLAGS,
   RS_BROADCAST_FLAGS,
   RS_BROADCASTS_FLAGS,
+  RS_DOCTOR_FLAGS,
   RS_FETCH_FLAGS,
   RS_INDEX_FLAGS,
   RS_PEERS_FLAGS,
@@ -147,6 +148,16 @@ export const RS: ProgramSpec = {
         ["rs experiment --peers pc1,pc2,pc3,pc4,pc5,pc6 --size 2MB", "six PCs of the lab"],
       ],
       run: () => import("./commands/rs_experiment.ts"),
+    }),
+    command({
+      name: "doctor",
+      summary: "find out which PC or cable is slow",
+      description:
+        "Has every active peer fetch a few bytes from every other: a minute or so for 40 PCs. On the PC of rs serve. " +
+        "Exit code 0 when nothing is wrong.",
+      flags: RS_DOCTOR_FLAGS,
+      examples: [["rs doctor", "everybody against everybody"]],
+      run: () => import("./commands/rs_doctor.ts"),
     }),
     command({ ...wiresharkHelp("rs"), run: () => import("./commands/wireshark.ts") }),
   ],

@@ -8,16 +8,20 @@
 
 import { LIMITS } from "../base/limits.ts";
 import * as v from "../deps/valibot.ts";
-
-const text = (max: number) => v.pipe(v.string(), v.maxLength(max));
-const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535));
-const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
-const name = text(1024);
-const peerName = text(64);
-const address = text(255);
-const cookie = text(64);
-const list = <S extends v.GenericSchema>(item: S, max: number) => v.pipe(v.array(item), v.maxLength(max));
+import { DOCTOR } from "./doctor.ts";
+import {
+  address,
+  cookie,
+  count,
+  holder,
+  list,
+  memberId,
+  name,
+  peerName,
+  port,
+  sha256,
+  text,
+} from "./fields.ts";
 
 /** A file in an index, as it travels. Names are only known to be short here: `catalog` judges them. */
 const row = v.object({
@@ -31,11 +35,6 @@ const row = v.object({
 
 /** [name, size in bytes, SHA-256]: a file of a content. */
 const file = v.tuple([name, count, sha256]);
-
-/** Made from a member's public key; only in a secured lab. */
-const memberId = text(32);
-
-const holder = v.object({ name: peerName, address, port, id: v.optional(memberId) });
 
 const peerRecord = v.object({
   name: peerName,
@@ -68,9 +67,6 @@ export const card = v.object({
   /** Of the authority, base64. */
   signature: text(100),
 });
-
-/** Bytes that are asked for to see how fast they come. */
-const probeBytes = v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(LIMITS.probe));
 
 /** Names an offer, and with it a broadcast. */
 const offerId = text(64);
@@ -445,33 +441,7 @@ export const CONTROL = {
     }),
   },
   // Doctor
-  Reach: {
-    type: 0x50,
-    cap: SMALL,
-    schema: v.object({
-      /** The asker's own: to be dialled, at the address that it's seen at. */
-      port: v.optional(port),
-      /** From the registration server alone: to be dialled, and asked for bytes. */
-      to: v.optional(holder),
-      bytes: v.optional(probeBytes),
-    }),
-  },
-  Reached: {
-    type: 0x51,
-    cap: SMALL,
-    schema: v.object({
-      /** What time it is there, ISO 8601 UTC. */
-      time: text(32),
-      /** How long dialling and greeting took, milliseconds. */
-      ms: v.optional(v.pipe(v.number(), v.minValue(0))),
-      bytes: v.optional(count),
-      seconds: v.optional(v.pipe(v.number(), v.minValue(0))),
-      /** Why it could not be reached. */
-      code: v.optional(text(32)),
-      reason: v.optional(text(500)),
-    }),
-  },
-  Probe: { type: 0x52, cap: SMALL, schema: v.object({ bytes: probeBytes }) },
+  ...DOCTOR,
   // Loopback control port
   Command: {
     type: 0x60,

@@ -82,6 +82,27 @@ export class Segments {
     return { namespace: own, rs: inside(PROGRAMS.rs), peer: inside(PROGRAMS.peer) };
   }
 
+  /** Lets no more than so much out of a card. */
+  async limit(pc: Pc, card: string, rate: string): Promise<void> {
+    const shape = [
+      "qdisc",
+      "add",
+      "dev",
+      card,
+      "root",
+      "tbf",
+      "rate",
+      rate,
+      "burst",
+      "32kb",
+      "latency",
+      "50ms",
+    ];
+    const args = [`--net=/run/netns/${pc.namespace}`, "--", "tc", ...shape];
+    const { success, stderr } = await new Deno.Command("nsenter", { args, stdout: "null" }).output();
+    if (!success) throw new Error(`tc ${shape.join(" ")}: ${new TextDecoder().decode(stderr).trim()}`);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const each of this.#made.splice(0).reverse()) await ip("netns", "del", each);
   }

@@ -65,6 +65,11 @@ export const SEND_FLAGS = {
 
 export const STATUS_FLAGS = { data: PEER_FLAGS.data } as const satisfies Flags;
 
+export const DOCTOR_FLAGS = {
+  sandbox: { type: "boolean", help: "try to break out of the sandbox instead" },
+  ...PEER_FLAGS,
+} as const satisfies Flags;
+
 /** The menu may have to start a serve. */
 export const MENU_FLAGS = SERVE_FLAGS;
 

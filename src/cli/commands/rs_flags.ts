@@ -130,3 +130,5 @@ export const INVITE_FLAGS = {
 } as const satisfies Flags;
 
 export const MEMBERS_FLAGS = { ...LIST_FLAGS, ...LAB_FLAGS } as const satisfies Flags;
+
+export const RS_DOCTOR_FLAGS = { data: ASK_FLAGS.data } as const satisfies Flags;

@@ -87,6 +87,10 @@ function commands(server: RegistryServer): Record<string, ControlCommand> {
       const list = Array.isArray(paths) ? paths.filter((each) => typeof each === "string") : [];
       await server.adopt(String(id), list);
     },
+    async doctor(_, tell, signal) {
+      const { examineLab } = await import("../doctor/lab_examination.ts");
+      await examineLab(server, tell, signal);
+    },
   };
 }
 

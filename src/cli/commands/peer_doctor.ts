@@ -1,0 +1,65 @@
+/** `peer doctor`: what is wrong with this PC's place in the lab, in words, and what mends it. */
+
+import type { HostPort } from "../../base/units.ts";
+import { LabError } from "../../base/errors.ts";
+import type { CommandContext } from "../context.ts";
+import { exitOf, type Finding, FINDING_COLUMNS } from "../doctor/findings.ts";
+import type { DOCTOR_FLAGS } from "./peer_flags.ts";
+
+type Ctx = CommandContext<typeof DOCTOR_FLAGS> & { flags: { rs?: HostPort | undefined } };
+
+/** Looks at everything, or tries to break out of the sandbox. */
+export async function run(ctx: Ctx): Promise<number> {
+  return ctx.flags.sandbox ? await sandbox(ctx) : await examine(ctx);
+}
+
+async function examine(ctx: Ctx): Promise<number> {
+  const { output } = ctx;
+  const { examinePeer } = await import("../doctor/peer_examination.ts");
+  const findings: Finding[] = [];
+  await examinePeer(ctx, (finding) => {
+    findings.push(finding);
+    const { check, health, seen, advice } = finding;
+    output.json({ event: "check", check, health, seen, ...(advice === undefined ? {} : { advice }) });
+  });
+  const faults = findings.filter(({ health }) => health === "fault").length;
+  const warnings = findings.filter(({ health }) => health === "warning").length;
+  output.json({ event: "doctor", checks: findings.length, faults, warnings });
+  output.table(findings, FINDING_COLUMNS);
+  for (const { check, advice, health } of findings) {
+    if (advice === undefined) continue;
+    output.result("");
+    output.result(`${check}${health === "fault" ? " is wrong" : ""}:`);
+    for (const line of advice.split("\n")) output.result(`  ${line}`);
+  }
+  if (faults + warnings === 0) output.line("All is well");
+  return exitOf(findings);
+}
+
+async function sandbox(ctx: Ctx): Promise<number> {
+  const { output, folders } = ctx;
+  const [{ attempts, tryAll }, { resolve }] = await Promise.all([
+    import("../doctor/sandbox.ts"),
+    import("@std/path"),
+  ]);
+  const share = await ctx.ensureAccess(folders.share, "read", { flag: "--share" });
+  const data = await ctx.ensureAccess(folders.data, "read", { flag: "--data", folder: "data" });
+  await Deno.mkdir(share, { recursive: true }).catch((cause) => {
+    throw new LabError("not_permitted", `Cannot make the share ${folders.share}`, { cause });
+  });
+  const canAsk = Deno.stdin.isTerminal() && Deno.stderr.isTerminal();
+  const outcomes = await tryAll(attempts({ share, data, here: resolve("."), os: Deno.build.os }), canAsk);
+  for (const each of outcomes) output.json({ event: "escape", ...each });
+  const got = outcomes.filter(({ refused }) => !refused);
+  output.json({ event: "sandbox", tried: outcomes.length, refused: outcomes.length - got.length });
+  output.table(outcomes, [
+    { key: "name", title: "tried to", fixed: true },
+    { key: "refused", title: "", format: (refused) => refused ? "refused" : "NOT REFUSED", fixed: true },
+    { key: "seen" },
+  ]);
+  if (got.length === 0) output.line(`All ${outcomes.length} ways out are closed`);
+  else {output.result(
+      `${got.length} of ${outcomes.length} ways out are open: this program is not in its sandbox`,
+    );}
+  return got.length === 0 ? 0 : 1;
+}

@@ -1,0 +1,149 @@
+/** `rs doctor`: every peer against every other; which PC, which cable, which pair is slow. */
+
+import { LabError } from "../../base/errors.ts";
+import { formatCount, formatRate } from "../../base/units.ts";
+import { printable } from "../../catalog/names.ts";
+import { connectControl } from "../../peer/control.ts";
+import { PEER_PORT } from "../../peer/serve/serve.ts";
+import type { CommandContext } from "../context.ts";
+import { firewallAdvice } from "../doctor/findings.ts";
+import { judge, type Measured, median, type Verdict } from "../doctor/matrix.ts";
+import type { Column } from "../table.ts";
+import type { RS_DOCTOR_FLAGS } from "./rs_flags.ts";
+import { memberContext } from "./setting.ts";
+
+type Ctx = CommandContext<typeof RS_DOCTOR_FLAGS>;
+
+/** A table of everybody against everybody is only readable for so many. */
+const MOST_COLUMNS = 10;
+
+/** Measures and judges; 1 when something is wrong. */
+export async function run(ctx: Ctx): Promise<number> {
+  const { output } = ctx;
+  const ways = await measureAll(ctx);
+  const names = [...new Set(ways.flatMap(({ from, to }) => [from, to]))].toSorted();
+  if (names.length < 2) {
+    output.result("Fewer than two peers are active: there is nothing to measure");
+    return 0;
+  }
+  const verdicts = judge(ways);
+  for (const verdict of verdicts) output.json({ event: "verdict", ...verdict });
+  if (names.length <= MOST_COLUMNS) showMatrix(ctx, names, ways);
+  else showPeers(ctx, names, ways);
+  for (const verdict of verdicts) {
+    output.result("");
+    for (const line of textOf(verdict)) output.result(line);
+  }
+  if (verdicts.length === 0) output.line("All is well: no way is slower than half of what is usual here");
+  return verdicts.length === 0 ? 0 : 1;
+}
+
+async function measureAll(ctx: Ctx): Promise<Measured[]> {
+  const data = await ctx.ensureAccess(ctx.folders.data, "read", { flag: "--data", folder: "data" });
+  const control = await connectControl(data, "rs", await memberContext(ctx, data));
+  if (!control) {
+    throw new LabError(
+      "unreachable",
+      `Cannot examine the lab: no rs serve runs on ${ctx.folders.data}; run rs doctor on its PC, in its folder`,
+    );
+  }
+  const ways: Measured[] = [];
+  try {
+    await control.run("doctor", {}, (line) => {
+      if (line.event === "doctor") {
+        ctx.output.note(`Measuring between ${formatCount(Number(line.peers), "peer")}`);
+      } else if (line.event === "way") {
+        ways.push(line as unknown as Measured);
+        ctx.output.json(line as { event: string });
+      }
+    }, ctx.signal);
+  } finally {
+    control.close();
+  }
+  return ways;
+}
+
+/** Rows send, columns receive. */
+function showMatrix({ output }: Ctx, names: readonly string[], ways: readonly Measured[]): void {
+  const rows = names.map((from) => {
+    const row: Record<string, string> = { from };
+    for (const to of names) row[`to ${to}`] = from === to ? "" : rateText(ways, from, to);
+    return row;
+  });
+  const columns: Column<Record<string, string>>[] = [
+    { key: "from", fixed: true },
+    ...names.map((to): Column<Record<string, string>> => ({
+      key: `to ${to}`,
+      title: `to ${to}`,
+      align: "right",
+    })),
+  ];
+  output.table(rows, columns);
+}
+
+function rateText(ways: readonly Measured[], from: string, to: string): string {
+  const way = ways.find((each) => each.from === from && each.to === to);
+  return way?.rate === undefined ? "none" : formatRate(way.rate);
+}
+
+/** A line per PC: the middle of its rates, and its worst. */
+function showPeers({ output }: Ctx, names: readonly string[], ways: readonly Measured[]): void {
+  const middle = (rates: number[]) => {
+    const rate = median(rates);
+    return rate === undefined ? "none" : formatRate(rate);
+  };
+  const rows = names.map((peer) => {
+    const ratesOf = (end: "from" | "to") =>
+      ways.flatMap((way) => way[end] === peer && way.rate !== undefined ? [way.rate] : []);
+    const all = [...ratesOf("from"), ...ratesOf("to")];
+    const lost = ways.filter((way) =>
+      (way.from === peer || way.to === peer) && way.rate === undefined
+    ).length;
+    return {
+      peer,
+      ...{ sends: middle(ratesOf("from")), receives: middle(ratesOf("to")) },
+      slowest: all.length === 0 ? "none" : formatRate(Math.min(...all)),
+      "no way": lost,
+    };
+  });
+  output.table(rows, [
+    { key: "peer" },
+    ...["sends", "receives", "slowest"].map((key) => ({ key: key as "sends", align: "right" as const })),
+    { key: "no way" },
+  ]);
+}
+
+/** A verdict in words. */
+function textOf({ kind, peer, to, rate, usual, reason }: Verdict): string[] {
+  const name = printable(peer);
+  const slow = `${formatRate(rate ?? 0)} where ${formatRate(usual ?? 0)} is usual`;
+  const other = to === undefined ? "" : printable(to);
+  switch (kind) {
+    case "unreachable": {
+      const why = reason === undefined ? "" : ` (${printable(reason, 200)})`;
+      const rule = { name: "LabSwarm peer", protocol: "TCP", port: PEER_PORT } as const;
+      return [
+        `Nobody can fetch from ${name}${why}. Its firewall is the likely reason; on ${name}:`,
+        ...firewallAdvice("windows", rule).map((line) => `  ${line}`),
+      ];
+    }
+    case "both":
+      return [
+        `${name} is slow: ${slow}. Look at its cable, its socket in the wall and its port on the switch`,
+      ];
+    case "sends":
+      return [
+        `${name} sends slowly: ${slow}. A bad pair of wires in its cable, or a duplex setting, does that`,
+      ];
+    case "receives":
+      return [
+        `${name} receives slowly: ${slow}. A bad pair of wires in its cable, a duplex setting or a full disk does that`,
+      ];
+    case "pair":
+      return [
+        `From ${name} to ${other} it is slow: ${slow}. Both are well with others: look at what is between them`,
+      ];
+    case "pair unreachable":
+      return [`${other} can't fetch from ${name}: ${printable(reason ?? "nothing came", 200)}`];
+  }
+}
