@@ -39,7 +39,7 @@ function pageTest(name: string, test: (lab: Lab, chromium: Chromium) => Promise<
 
 pageTest("a broadcast to 8 PCs, begun on the page and followed live", async (lab, chromium) => {
   const { url, address } = await withPage(lab);
-  const bytes = bytesOf(40 * MB, 1);
+  const bytes = bytesOf(120 * MB, 1);
   put(lab.pc("rs"), join("share", "image.bin"), bytes);
   const names = Array.from({ length: 8 }, (_, i) => `pc-${i + 1}`);
   for (const name of names) await lab.peer(name, address, "--rate", "4MB/s");

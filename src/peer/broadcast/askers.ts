@@ -83,15 +83,22 @@ export class Askers {
       const now = this.clock.monotonic();
       if (asked.precedence.isFirst(asker.name)) {
         asked.firstAt = now;
+        asker.open.delete(exchange);
         return true;
       }
       if (now - asked.firstAt >= LEFT_OVER || now - asker.trickledAt >= TRICKLE) {
         asker.trickledAt = now;
+        asker.open.delete(exchange);
         return true;
       }
       await this.clock.sleep(LOOK, exchange.signal).catch(() => {});
     }
     return !this.#sentAway.has(exchange);
+  }
+
+  /** True for a question that was answered with "not here": it must not be answered again. */
+  wasSentAway(exchange: Exchange): boolean {
+    return this.#sentAway.has(exchange);
   }
 
   /** We are behind with stripes of this content: those who ask us for it are told. */

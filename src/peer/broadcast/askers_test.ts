@@ -103,6 +103,16 @@ Deno.test("those who ask are told that we're behind; sent away, their questions 
   assertEquals(await askers.turn(CONTENT, question), false);
 });
 
+Deno.test("a piece that is on its way is not refused as well", async () => {
+  const { askers } = stage();
+  const child = new Asker("child");
+  const question = child.question();
+  askers.asks(CONTENT, question);
+  assertEquals(await askers.turn(CONTENT, question), true);
+  askers.sendAway(CONTENT);
+  assertEquals([child.heard, askers.wasSentAway(question)], [[], false]);
+});
+
 Deno.test("what was answered is answered once; who has gone is told nothing", async () => {
   const { askers } = stage();
   const child = new Asker("child");

@@ -125,6 +125,8 @@ async function sendPiece(
       signal: exchange.signal,
     });
     answers.sent(length);
+  } catch (cause) {
+    if (!answers.askers?.wasSentAway(exchange)) throw cause;
   } finally {
     answered?.();
   }
