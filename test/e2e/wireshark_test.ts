@@ -222,7 +222,17 @@ testIn("TLS with a key log, on our port and on another", noRecording, async (fol
   try {
     for (const port of ["23475", "5555"]) {
       const [command, ...before] = recording.inside(Deno.execPath());
-      const script = ["run", "-A", "--no-lock", "--config", here("../../deno.json"), here("tls_frames.ts")];
+      const script = [
+        "run",
+        "-A",
+        "--lock",
+        here("../../deno.lock"),
+        "--frozen",
+        "--cached-only",
+        "--config",
+        here("../../deno.json"),
+        here("tls_frames.ts"),
+      ];
       const { success, stderr } = await new Deno.Command(command, {
         args: [...before, ...script, port, cert!, key!],
         env: { SSLKEYLOGFILE: keys! },
