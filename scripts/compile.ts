@@ -4,8 +4,9 @@
  */
 
 import { exists } from "@std/fs";
-import { fromFileUrl, join, resolve } from "@std/path";
+import { dirname, fromFileUrl, join, resolve } from "@std/path";
 import { inputHash, isFresh, stampOf } from "./compile/fresh.ts";
+import { LockMismatch, lockOf } from "./compile/lock.ts";
 import {
   compileArguments,
   fileName,
@@ -96,13 +97,34 @@ async function make(compiler: Compiler, program: Program, system: System): Promi
   const stamp = join(ROOT, ".build", "stamps", `${await shortHash(resolve(output))}-${name}`);
   const workers: string[] = [];
   for (const worker of WORKERS) if (await exists(join(ROOT, worker))) workers.push(worker);
-  const args = compileArguments(program, system, options, { workers, output });
+  const lock = join(".build", "locks", `${program}.lock`);
+  const args = compileArguments(program, system, options, { workers, output, lock });
   const inputs = await inputHash(ROOT, args);
   if (options.ifNeeded && await isFresh(inputs, output, stamp)) return say(`${output} is up to date`);
+  await writeLock(join(ROOT, lock), [`src/cli/${program}.ts`, ...workers]);
   await compiler.compile(system, args);
   await Deno.mkdir(join(ROOT, ".build", "stamps"), { recursive: true });
   await Deno.writeTextFile(stamp, await stampOf(inputs, output));
   say(`${output} (${((await Deno.stat(output)).size / 1e6).toFixed(1)} MB)`);
+}
+
+/** Writes the part of deno.lock that these modules reach. In one step: two compilations may be at it. */
+async function writeLock(path: string, modules: readonly string[]): Promise<void> {
+  const specifiers = new Set<string>();
+  for (const module of modules) {
+    const args = ["info", "--json", "--config=deno.json", "--lock=deno.lock", "--frozen", module];
+    const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: ROOT }).output();
+    if (!success) throw new CompileFailed(new TextDecoder().decode(stderr).trim());
+    const graph: { modules: { kind?: string; specifier: string }[] } = JSON.parse(
+      new TextDecoder().decode(stdout),
+    );
+    for (const { kind, specifier } of graph.modules) if (kind === "npm") specifiers.add(specifier);
+  }
+  const text = lockOf(await Deno.readTextFile(join(ROOT, "deno.lock")), specifiers);
+  await Deno.mkdir(dirname(path), { recursive: true });
+  const own = `${path}.${Deno.pid}`;
+  await Deno.writeTextFile(own, text);
+  await Deno.rename(own, path);
 }
 
 async function shortHash(text: string): Promise<string> {
@@ -148,7 +170,9 @@ if (import.meta.main) {
   try {
     await main();
   } catch (error) {
-    const expected = [UsageError, CompileFailed, RuntimeRefused].some((kind) => error instanceof kind);
+    const expected = [UsageError, CompileFailed, LockMismatch, RuntimeRefused].some((kind) =>
+      error instanceof kind
+    );
     if (!expected) throw error;
     say(`compile: ${(error as Error).message}`);
     Deno.exit(error instanceof UsageError ? 2 : 1);

@@ -160,13 +160,13 @@ export function compileArguments(
   program: Program,
   system: System,
   options: Options,
-  paths: { workers: readonly string[]; output: string },
+  paths: { workers: readonly string[]; output: string; lock: string },
 ): string[] {
   return [
     "compile",
     "--quiet",
     "--config=deno.json",
-    "--lock=deno.lock",
+    `--lock=${paths.lock}`,
     "--frozen",
     `--target=${TARGETS[system]}`,
     ...permissions(program, options),

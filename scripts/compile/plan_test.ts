@@ -42,7 +42,9 @@ Deno.test("the command line is read, and wrong ones refused", () => {
 
 Deno.test("no questions are switched off, and the lock file is held to", () => {
   const options = readOptions(["--data", "d"]);
-  const args = compileArguments("rs", "windows", options, { workers: ["src/w.ts"], output: "dist/rs.exe" });
+  const paths = { workers: ["src/w.ts"], output: "dist/rs.exe", lock: "x/rs.lock" };
+  const args = compileArguments("rs", "windows", options, paths);
+  assert(args.includes("--lock=x/rs.lock"));
   assert(!args.includes("--no-prompt") && args.includes("--frozen") && args.includes("--include=src/w.ts"));
   assertEquals(args.slice(-2), ["src/cli/rs.ts", '@baked={"share":"./share","data":"d"}']);
   assertEquals([fileName("rs", "windows"), fileName("peer", "linux")], ["rs.exe", "peer"]);
