@@ -53,13 +53,18 @@ export async function runProgram(program: ProgramSpec, args: readonly string[], 
   try {
     const baked = unbake(args, program.folders);
     const session = { program, host, output, folders: baked.folders };
-    const parsed = parse(program, baked.args);
+    const parsed = parse(program, baked.args.length > 0 ? baked.args : alone(program, host));
     if (parsed.kind === "run") return await runCommand(session, parsed);
     return showInstead(session, parsed);
   } catch (thrown) {
     output.error(thrown);
     return explain(thrown).exitCode;
   }
+}
+
+/** What a program does that was started without a word; by a double click there's a terminal, and it closes at the end. */
+function alone({ alone }: ProgramSpec, { stdinIsTerminal, stdout }: Host): string[] {
+  return alone !== undefined && stdinIsTerminal && stdout.isTerminal ? [alone] : [];
 }
 
 /** Help and version, which run no command. */

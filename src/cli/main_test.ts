@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { FakeHost } from "./_fakes.ts";
+import { FakeHost, FakeStream } from "./_fakes.ts";
 import { PROGRAM } from "./_fixture.ts";
 import { isDiskFull } from "./failure.ts";
 import { runProgram } from "./main.ts";
@@ -36,6 +36,17 @@ Deno.test("each end has its exit code and its sentence", async () => {
     assert(ended.out.startsWith(out) && (out !== "" || ended.out === ""), `${line}: ${ended.out}`);
     assert(ended.err.startsWith(err) && (err !== "" || ended.err === ""), `${line}: ${ended.err}`);
   }
+});
+
+Deno.test("without a word on a terminal: the command that a program has for that", async () => {
+  const host = new FakeHost();
+  host.stdinIsTerminal = true;
+  host.stdout = new FakeStream(true);
+  assertEquals(await runProgram({ ...PROGRAM, alone: "ok" }, [], host), 0);
+  assertEquals(host.stdout.text, "fine\n");
+  const piped = new FakeHost();
+  piped.stdinIsTerminal = true;
+  assertEquals(await runProgram({ ...PROGRAM, alone: "ok" }, [], piped), 2, "nobody sees a menu in a pipe");
 });
 
 Deno.test("with --json errors, help and version are events", async () => {

@@ -23,8 +23,9 @@ export const PEER: ProgramSpec = {
   examples: [
     ["peer serve --rs 192.168.1.10", "share ./share, and stay registered"],
     ["peer fetch report.pdf", "get a file from whoever has it"],
-    ["peer menu", "choose from a menu"],
+    ["peer menu", "choose from a menu; peer alone, or a double click, does the same"],
   ],
+  alone: "menu",
   commands: [
     command({
       name: "serve",

@@ -44,14 +44,23 @@ export interface GuardOptions {
   /** Announces the question. */
   note: (text: string) => void;
   permissions?: PermissionsApi;
+  /** Tells whether a path that may be read exists: somebody who names a file of the share may leave the share out. */
+  exists?: (path: string) => Promise<boolean>;
   /** Absolute form of a path. */
   resolve?: (path: string) => Promise<string>;
 }
 
 /** Makes the guard of a command. */
 export function accessGuard(options: GuardOptions): EnsureAccess {
-  const { permissions = Deno.permissions, resolve = lexically } = options;
+  const { permissions = Deno.permissions, resolve = lexically, exists = isThere } = options;
   const refused = new Set<string>();
+
+  /** What somebody means who leaves the share out. Never a look outside of it: that would be a question of its own. */
+  async function inShare(path: string): Promise<string | undefined> {
+    if (/^[/\\]|:|\.\./.test(path)) return undefined;
+    const meant = `${options.folders.share}/${path}`;
+    return await exists(meant) ? meant : undefined;
+  }
 
   async function ensure(
     path: string,
@@ -62,15 +71,16 @@ export function accessGuard(options: GuardOptions): EnsureAccess {
     const wanted = { name, path: absolute } as const;
     const before = (await permissions.query(wanted)).state;
     if (before === "granted") return;
+    const { share, data } = options.folders;
+    const meant = name === "read" && hint.flag === undefined ? await inShare(path) : undefined;
     if (before === "denied" || !options.canAsk || refused.has(`${name} ${absolute}`)) {
-      throw notPermitted(path, name, options, hint);
+      throw notPermitted(path, name, options, hint, meant);
     }
-    options.note(
-      `${path} is outside of ${options.folders.share} and ${options.folders.data}: the runtime asks now`,
-    );
+    const perhaps = meant === undefined ? "" : `; if you mean ${meant}, answer n and say that`;
+    options.note(`${path} is outside of ${share} and ${data}: the runtime asks now${perhaps}`);
     if ((await permissions.request(wanted)).state === "granted") return;
     refused.add(`${name} ${absolute}`);
-    throw notPermitted(path, name, options, hint);
+    throw notPermitted(path, name, options, hint, meant);
   }
 
   return async (path, access, hint = {}) => {
@@ -79,6 +89,10 @@ export function accessGuard(options: GuardOptions): EnsureAccess {
     if (access !== "write") await ensure(path, absolute, "read", hint);
     return absolute;
   };
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await Deno.lstat(path).then(() => true, () => false);
 }
 
 async function lexically(path: string): Promise<string> {
@@ -91,12 +105,15 @@ function notPermitted(
   name: "read" | "write",
   options: GuardOptions,
   hint: AccessHint,
+  meant: string | undefined,
 ): LabError {
   const { folders: { share, data }, canAsk } = options;
   const what = name === "read" ? `read ${path}` : `write to ${path}`;
   const folder = options.folders[hint.folder ?? "share"];
   const instead = hint.flag !== undefined
     ? `use ${hint.flag} ${folder}/...`
+    : meant !== undefined
+    ? `say ${meant} if you mean that,`
     : name === "read"
     ? `copy it into ${folder} first`
     : `choose a place in ${folder}`;

@@ -5,14 +5,21 @@ import { accessGuard } from "./permissions.ts";
 const folders = { share: "./share", data: "./peer-data" };
 
 /** A guard over rules: what is granted at first, and what the person answers. */
-function guardOf(options: { granted?: string[]; denied?: boolean; answer?: boolean; canAsk: boolean }) {
+function guardOf(
+  options: { granted?: string[]; denied?: boolean; answer?: boolean; canAsk: boolean; shared?: string[] },
+) {
   const asked: string[] = [];
   const notes: string[] = [];
+  const looked: string[] = [];
   const granted = new Set(options.granted);
   const guard = accessGuard({
     folders,
     canAsk: options.canAsk,
     note: (text) => notes.push(text),
+    exists: (path) => {
+      looked.push(path);
+      return Promise.resolve(options.shared?.includes(path) ?? false);
+    },
     resolve: (path) => Promise.resolve(path.startsWith("/") ? path : `/lab/${path}`),
     permissions: {
       query({ name, path }) {
@@ -26,7 +33,7 @@ function guardOf(options: { granted?: string[]; denied?: boolean; answer?: boole
       },
     },
   });
-  return { guard, asked, notes };
+  return { guard, asked, notes, looked };
 }
 
 Deno.test("what is granted is not asked for", async () => {
@@ -53,6 +60,26 @@ Deno.test("a no is a no: it isn't asked again", async () => {
     await assertRejects(() => guard("/mnt/x", "write", { flag: "--out" }), LabError, "allow it when asked");
   }
   assertEquals(asked, ["write /mnt/x"]);
+});
+
+Deno.test("who leaves the share out is told; nothing is looked for outside of it", async () => {
+  const shared = ["./share/image.iso"];
+  const asked = guardOf({ answer: false, canAsk: true, shared });
+  await assertRejects(
+    () => asked.guard("image.iso", "read"),
+    LabError,
+    "say ./share/image.iso if you mean that",
+  );
+  assertEquals(asked.notes, [
+    "image.iso is outside of ./share and ./peer-data: the runtime asks now; " +
+    "if you mean ./share/image.iso, answer n and say that",
+  ]);
+  const alone = guardOf({ canAsk: false, shared });
+  await assertRejects(() => alone.guard("image.iso", "read"), LabError, "./share/image.iso");
+  for (const path of ["../x", "/etc/passwd", "a/../../x", "C:\\x", "\\\\host\\x"]) {
+    await assertRejects(() => alone.guard(path, "read"), LabError, "copy it into ./share first");
+  }
+  assertEquals(alone.looked, ["./share/image.iso"]);
 });
 
 Deno.test("without a terminal, or where the sandbox denies, the sentence names the folder that would do", async () => {

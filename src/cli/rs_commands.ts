@@ -60,7 +60,7 @@ export const RS: ProgramSpec = {
       name: "invite",
       summary: "print a join code",
       description:
-        "A PC joins with it once: peer serve --rs THIS-PC --join CODE. The code tells the PC whom to trust, and " +
+        "A PC joins with it once: peer serve --join CODE. The code tells the PC whom to trust, and " +
         "this server whom to let in.",
       flags: INVITE_FLAGS,
       examples: [

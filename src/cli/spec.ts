@@ -63,6 +63,8 @@ export interface ProgramSpec {
   folders: Folders;
   /** For the overview. */
   examples: readonly Example[];
+  /** The command to run when nothing was typed on a terminal, as by a double click; else the overview is shown. */
+  alone?: string;
 }
 
 /**

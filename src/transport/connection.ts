@@ -245,7 +245,10 @@ export class Connection {
         if (n === null) break;
         this.#lastRead = this.clock.monotonic();
         if (!this.#greeted && isTlsAlert(buffer.subarray(0, n))) {
-          throw new LabError("not_permitted", `${this.title} is secured: join its lab with a code first`);
+          throw new LabError(
+            "not_permitted",
+            `${this.title} is secured: join its lab first, with peer serve --join CODE; rs invite prints a code there`,
+          );
         }
         let hasEnded = false;
         for (const frame of this.#decoder.push(buffer.subarray(0, n))) {

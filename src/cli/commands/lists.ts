@@ -7,6 +7,15 @@ import type { WirePeer } from "../../protocol/messages.ts";
 import type { Output } from "../output.ts";
 import type { Column } from "../table.ts";
 
+/** A time of the wire, ISO 8601 UTC, as this PC's clock on the wall shows it; what is no time stays as it is. */
+export function minuteText(time: unknown): string {
+  const at = new Date(String(time));
+  if (typeof time !== "string" || Number.isNaN(at.getTime())) return String(time ?? "");
+  const two = (n: number) => String(n).padStart(2, "0");
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ` +
+    `${two(at.getHours())}:${two(at.getMinutes())}`;
+}
+
 const PEER_COLUMNS: Column<WirePeer>[] = [
   { key: "name", fixed: true },
   { key: "host" },
@@ -18,7 +27,7 @@ const PEER_COLUMNS: Column<WirePeer>[] = [
   {
     key: "lastRegistered",
     title: "registered",
-    format: (time) => String(time).replace("T", " ").slice(0, 16),
+    format: minuteText,
   },
 ];
 
@@ -66,7 +75,7 @@ const shortHash: Column<FileLine> = {
 };
 const modified: Column<FileLine> = {
   key: "modified",
-  format: (time) => String(time).replace("T", " ").slice(0, 16),
+  format: minuteText,
   fixed: true,
 };
 

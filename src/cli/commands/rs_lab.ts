@@ -10,6 +10,8 @@ import type { MemberRecord } from "../../join/membership.ts";
 import { connectControl, type ControlCommand, lockDataFolder, type Tell } from "../../peer/control.ts";
 import { INVITE_LASTS, SecuredLab } from "../../registry/lab.ts";
 import type { CommandContext } from "../context.ts";
+import type { Column } from "../table.ts";
+import { minuteText } from "./lists.ts";
 import type { INVITE_FLAGS, LAB_FLAGS, MEMBERS_FLAGS } from "./rs_flags.ts";
 import { peerContext } from "./setting.ts";
 
@@ -60,7 +62,10 @@ export async function run(
   });
   if (name === "invite") return void output.result(String(lines[0]?.code));
   if (name === "revoke") return output.line(`${printable(String(lines[0]?.peer))} is a member no longer`);
-  const columns = ["name", "role", "id", "address", "joined", "revoked"].map((key) => ({ key }));
+  const columns: Column<Record<string, unknown>>[] = ["name", "role", "id", "address"].map((key) => ({
+    key,
+  }));
+  columns.push({ key: "joined", format: minuteText }, { key: "revoked", format: minuteText });
   if (flags.csv) return output.csv(lines, columns);
   if (lines.length === 0) return output.line("Nobody has joined yet; rs invite prints a join code");
   output.table(lines, columns);

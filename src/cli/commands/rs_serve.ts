@@ -1,7 +1,7 @@
 /** `rs serve`: the registration server with its inbox and its control port. */
 
 import { join, resolve } from "@std/path";
-import { LabError } from "../../base/errors.ts";
+import { LabError, messageOf } from "../../base/errors.ts";
 import { formatHostPort } from "../../base/units.ts";
 import { printable } from "../../catalog/names.ts";
 import { type ControlCommand, lockDataFolder, openControl } from "../../peer/control.ts";
@@ -36,6 +36,7 @@ export async function run(ctx: Ctx): Promise<void> {
   const data = await ctx.ensureAccess(folders.data, "read-write", { flag: "--data", folder: "data" });
   const lock = lockDataFolder(Root.open(data, "write").path, "rs");
   try {
+    await makeShare(ctx);
     const lab = await labFor(ctx, data);
     const page = new Page(ctx, data);
     const context = { ...peerContext(page.ctx), security: lab?.security };
@@ -115,6 +116,15 @@ function ownFiles(ctx: Ctx, context: PeerContext, find: LocalFiles, port: () => 
   });
 }
 
+/** The folder to broadcast from. Without it the server works all the same. */
+async function makeShare({ ensureAccess, folders, log }: Ctx): Promise<void> {
+  try {
+    Root.open(await ensureAccess(folders.share, "read-write", { flag: "--share" }), "write");
+  } catch (thrown) {
+    log.warn(`There is no folder to broadcast from: ${messageOf(thrown)}`);
+  }
+}
+
 /** The lab of this data folder; none in open mode, and then there must be none. */
 async function labFor(ctx: Ctx, data: string): Promise<SecuredLab | undefined> {
   if (!ctx.flags.open) return await SecuredLab.open({ data, clock: ctx.clock, log: ctx.log });
@@ -130,7 +140,8 @@ async function tellFirst({ output }: Ctx, lab: SecuredLab): Promise<void> {
   const invitation = await lab.invite({ role: "member" });
   output.json({ event: "invite", ...invitation });
   output.line(`Join code (2 hours, any number of PCs): ${invitation.code}`);
-  output.line("On each PC, once: peer serve --rs THIS-PC --join CODE. Another code: rs invite");
+  output.line(`On each PC, once:  peer serve --join ${invitation.code}`);
+  output.line("Where the server isn't found by itself, add --rs ADDRESS-OF-THIS-PC. Another code: rs invite");
 }
 
 async function start(

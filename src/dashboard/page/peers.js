@@ -46,7 +46,9 @@ export function peersView(lab, open) {
       update();
     },
     empty: () =>
-      query ? "No PC of that name or address" : "No PC has registered yet. On each: peer serve --rs THIS-PC",
+      query
+        ? "No PC of that name or address"
+        : "No PC has registered yet. On each: peer serve --join CODE; Invite gives the code",
   });
   byId("view-peers").append(grid.element, grid.nothing);
   function update() {

@@ -8,6 +8,7 @@ import { MAX_PATTERNS } from "../../../catalog/search.ts";
 import type { NetworkRow } from "../../../peer/fetch/select.ts";
 import { explain } from "../../failure.ts";
 import type { Prompts } from "./prompts.ts";
+import { joinLab } from "./join_lab.ts";
 import { askAddress, chooseLab, type FoundLab } from "./find_lab.ts";
 import { addressText, type Session } from "./session.ts";
 import {
@@ -62,7 +63,8 @@ async function register(menu: Menu): Promise<void> {
   const running = await session.status();
   if (running) return prompts.tell("info", registeredText(running));
   const rs = await reachRs(menu);
-  const name = await prompts.text({
+  // A member has the name that it joined with.
+  const name = await session.isMember() ? undefined : await prompts.text({
     message: "Your name in the network",
     initial: await session.likelyName(),
     fault: nameTextFault,
@@ -82,9 +84,14 @@ async function reachRs(menu: Menu): Promise<HostPort> {
       return rs;
     } catch (thrown) {
       if (codeOf(thrown) === "interrupted") throw thrown;
+      // It answers, but to members only.
+      if (codeOf(thrown) === "not_permitted" && !await session.isMember()) {
+        await joinLab(menu, rs);
+        continue;
+      }
       prompts.tell(
         "error",
-        `Nothing answers as registration server at ${formatHostPort(rs)}. ${hintFor(thrown)}`,
+        `Cannot use the registration server at ${formatHostPort(rs)}: ${hintFor(thrown)}`,
       );
       rs = await askAddress(prompts, addressText(rs));
     }
@@ -93,7 +100,7 @@ async function reachRs(menu: Menu): Promise<HostPort> {
 
 function hintFor(thrown: unknown): string {
   return codeOf(thrown) === "unreachable"
-    ? "Is rs serve running there, is the address right, is the network cable in?"
+    ? "nothing answers there. Is rs serve running, is the address right, is the network cable in?"
     : printable(explain(thrown).message, 500);
 }
 

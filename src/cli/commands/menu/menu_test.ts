@@ -8,8 +8,10 @@ import { systemRandom } from "../../../base/random.ts";
 import { formatHostPort } from "../../../base/units.ts";
 import type { PeerContext } from "../../../peer/context.ts";
 import { loadPeerState } from "../../../peer/peer_state.ts";
+import { formatCode, parseCode } from "../../../join/code.ts";
 import { PeerServe } from "../../../peer/serve/serve.ts";
 import { MemoryStore } from "../../../registry/memory_store.ts";
+import { SecuredLab } from "../../../registry/lab.ts";
 import { type RegistryServer, startRegistry } from "../../../registry/server.ts";
 import { Watchdog } from "../../../transport/watchdog.ts";
 import { FakeHost, fakeOutput } from "../../_fakes.ts";
@@ -32,18 +34,21 @@ const context: PeerContext = {
 /** A registration server, peers, and folders that go in the end. */
 class World implements AsyncDisposable {
   #ends: (() => Promise<unknown>)[] = [];
-  private constructor(readonly dir: string, readonly rs: RegistryServer) {}
+  private constructor(readonly dir: string, readonly rs: RegistryServer, readonly lab?: SecuredLab) {}
 
-  static async make(): Promise<World> {
+  static async make({ secured = false } = {}): Promise<World> {
     const dir = await Deno.makeTempDir({ prefix: "menu" });
+    const lab = secured ? await SecuredLab.open({ data: dir, ...context }) : undefined;
     const rs = await startRegistry({
       ...context,
+      security: lab?.security,
+      admission: lab,
       host: "127.0.0.1",
       port: 0,
       data: { store: new MemoryStore() },
       ttlSeconds: 7200,
     });
-    return new World(dir, rs);
+    return new World(dir, rs, lab);
   }
 
   get address(): string {
@@ -159,7 +164,7 @@ Deno.test("register, list, search, fetch, send, leave", async () => {
   ], { files: { "mine.txt": "mine" } });
   assertEquals(code, 0, said);
   assertEquals(errors, "");
-  assertMatch(said, /error: Nothing answers as registration server at 127\.0\.0\.1:1\./);
+  assertMatch(said, /error: Cannot use the registration server at 127\.0\.0\.1:1: nothing answers there\./);
   assertMatch(said, new RegExp(`good: Registered as bob at ${world.address}. Sharing ${share} on port \\d+`));
   assertMatch(said, /info: Registered as bob/, "the second time");
   assertMatch(printed, /alice +alice +127\.0\.0\.1/);
@@ -178,6 +183,25 @@ Deno.test("register, list, search, fetch, send, leave", async () => {
   assertEquals(await Deno.readTextFile(join(world.dir, "alice", "share", "mine.txt")), "mine");
   assertEquals(await session.status(), undefined);
   assertEquals(world.rs.members.byName("bob")?.active, false);
+});
+
+Deno.test("a secured lab: asks for the join code, until one is good, and once only", async () => {
+  await using world = await World.make({ secured: true });
+  const { code } = await world.lab!.invite({ role: "member" });
+  const { fingerprint } = parseCode(code);
+  const wrong = formatCode({ fingerprint, secret: new Uint8Array(5).fill(9) });
+  const { said, printed, code: exit } = await world.play([
+    ...["register", world.address, wrong, "bob", code, "bob"],
+    ...["peers"],
+    ...["leave", true],
+    ...["register"], // neither code nor name is asked again
+    ...["quit", true],
+  ], {});
+  assertEquals(exit, 0, said);
+  assertMatch(said, /error: .*join code/);
+  assertEquals(said.match(/text: Join code/g)?.length, 2, said);
+  assertEquals(said.match(/good: Registered as bob at/g)?.length, 2, said);
+  assertMatch(printed, /No other peer is active/);
 });
 
 Deno.test("different contents under one name: asks whose", async () => {

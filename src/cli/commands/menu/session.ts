@@ -11,6 +11,7 @@ import { connectControl } from "../../../peer/control.ts";
 import { type PeerContext, toolIdentity } from "../../../peer/context.ts";
 import type { NetworkRow } from "../../../peer/fetch/select.ts";
 import { findFiles, type NetworkAccess } from "../../../peer/network.ts";
+import { loadMembership } from "../../../peer/membership_file.ts";
 import { loadPeerState } from "../../../peer/peer_state.ts";
 import { connectRs, queryPeers } from "../../../peer/rs_client.ts";
 import type { PeerServe } from "../../../peer/serve/serve.ts";
@@ -20,6 +21,7 @@ import type { CommandContext } from "../../context.ts";
 import type { CommandModule } from "../../spec.ts";
 import type { Flags } from "../../flags.ts";
 import { RS_PORT } from "../common_flags.ts";
+import { joinFirst } from "../joining.ts";
 import { startPeer } from "../peer_serve.ts";
 import type { MENU_FLAGS, SERVE_FLAGS } from "../peer_flags.ts";
 import { hostName, peerContext, peerSetting } from "../setting.ts";
@@ -113,13 +115,30 @@ export class Session {
     this.#said = rs;
   }
 
+  /** Tells whether this PC has joined a secured lab: then it has its name from there. */
+  async isMember(): Promise<boolean> {
+    return await loadMembership(this.data) !== undefined;
+  }
+
+  /**
+   * Joins a secured lab.
+   *
+   * @throws {LabError} "not_permitted" when the code isn't good there.
+   */
+  async join(rs: HostPort, code: string, name: string, signal: AbortSignal): Promise<void> {
+    const ctx = this.#as("serve", [], { name }, signal) as unknown as CommandContext<typeof SERVE_FLAGS>;
+    await joinFirst(ctx, rs, this.data, code);
+  }
+
   /** The name to offer for a registration: the one said, the one had before, else this PC's. */
   async likelyName(): Promise<string> {
-    return this.#ctx.flags.name ?? (await loadPeerState(this.data)).name ?? cleanPeerName(hostName());
+    const { credentials } = await loadMembership(this.data) ?? {};
+    return credentials?.card.name ?? this.#ctx.flags.name ?? (await loadPeerState(this.data)).name ??
+      cleanPeerName(hostName());
   }
 
   /** Starts a serve inside this process, and waits until it is registered, has a fault, or takes too long. */
-  async register(name: string, rs: HostPort, signal: AbortSignal): Promise<void> {
+  async register(name: string | undefined, rs: HostPort, signal: AbortSignal): Promise<void> {
     let markRegistered = () => {};
     const registered = new Promise<void>((resolve) => markRegistered = resolve);
     const trouble = this.log.trouble();
@@ -133,7 +152,7 @@ export class Session {
       }
     });
     this.#own = own;
-    this.#ownName = name;
+    this.#ownName = name ?? await this.likelyName();
     own.done.catch((thrown) => this.log.error(messageOf(thrown))).then(() => {
       if (this.#own === own) {
         this.log.news(`${printable(this.#ownName)} has left: nothing is shared any more`);

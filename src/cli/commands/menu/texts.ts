@@ -6,6 +6,7 @@ import { peerNameFault, printable } from "../../../catalog/names.ts";
 import { searcher } from "../../../catalog/search.ts";
 import type { NetworkRow } from "../../../peer/fetch/select.ts";
 import type { WirePeer } from "../../../protocol/messages.ts";
+import { minuteText } from "../lists.ts";
 import { RS_PORT } from "../common_flags.ts";
 import type { LogEntry } from "./menu_log.ts";
 import type { Choice, SearchQuestion } from "./prompts.ts";
@@ -76,7 +77,8 @@ export function menuChoices(status: ServeStatus | undefined): Choice<Entry>[] {
 }
 
 /** Said once, at the beginning. */
-export const KEYS_TEXT = "Arrow keys, or j and k, choose; Enter takes; Ctrl-C goes back.";
+export const KEYS_TEXT =
+  "Arrow keys, or j and k, choose; Enter takes; Ctrl-C goes back. Commands: peer --help";
 
 /** The line above the menu: where things stand. */
 export function heading(status: ServeStatus | undefined): string {
@@ -161,7 +163,7 @@ export function contentChoices(rows: readonly NetworkRow[]): Choice[] {
   return rows.flatMap((row) => {
     const [holder] = row.holders;
     if (!holder) return [];
-    const when = row.modified.replace("T", " ").slice(0, 16);
+    const when = minuteText(row.modified);
     return [{
       value: holder.peer,
       label: `${holdersText(row)}: ${formatBytes(row.size)}, changed ${printable(when)}`,
