@@ -76,7 +76,8 @@ class Compiler {
     const command = new Deno.Command(Deno.execPath(), {
       args,
       cwd: ROOT,
-      env: { RUST_BACKTRACE: "0", ...env },
+      // The compiler bakes in what it finds; telemetry can't be switched on later.
+      env: { RUST_BACKTRACE: "0", ...env, OTEL_DENO: String(this.options.otel) },
       stdin: "null",
       stdout: "inherit",
       stderr: "piped",
@@ -99,7 +100,7 @@ async function make(compiler: Compiler, program: Program, system: System): Promi
   for (const worker of WORKERS) if (await exists(join(ROOT, worker))) workers.push(worker);
   const lock = join(".build", "locks", `${program}.lock`);
   const args = compileArguments(program, system, options, { workers, output, lock });
-  const inputs = await inputHash(ROOT, args);
+  const inputs = await inputHash(ROOT, [...args, ...options.otel ? ["otel"] : []]);
   if (options.ifNeeded && await isFresh(inputs, output, stamp)) return say(`${output} is up to date`);
   await writeLock(join(ROOT, lock), [`src/cli/${program}.ts`, ...workers]);
   await compiler.compile(system, args);

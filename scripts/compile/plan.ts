@@ -40,6 +40,8 @@ export interface Options {
   data?: string;
   /** Leave alone what is up to date. */
   ifNeeded: boolean;
+  /** With OpenTelemetry, which is off otherwise. */
+  otel: boolean;
   /** For Windows too, where Wine is set up to run the result. */
   wine: boolean;
   /** "deno": only Deno's own download; "npm": only the packages. */
@@ -56,6 +58,7 @@ export const HELP = `deno task compile [OPTIONS]: makes the executables rs and p
   --only rs|peer           just this one
   --output DIR             default: dist
   --runtime auto|deno|npm  where the runtime comes from; default: auto (DENORT_BIN, Deno's download, npm)
+  --otel                   with OpenTelemetry, sent where the variables OTEL_... say when rs is started
   --if-needed              leave alone what is up to date
 
 Examples:
@@ -83,7 +86,7 @@ const STRINGS = ["target", "share", "data", "only", "output", "runtime", "_"] as
 export function readOptions(args: readonly string[]): Options {
   const parsed = parseArgs(args, {
     string: STRINGS,
-    boolean: ["if-needed", "wine", "help"],
+    boolean: ["if-needed", "otel", "wine", "help"],
     unknown: (arg) => {
       throw new UsageError(`Unknown argument ${arg}; see --help`);
     },
@@ -109,6 +112,7 @@ export function readOptions(args: readonly string[]): Options {
     programs: only === undefined ? PROGRAMS : [only],
     output: text("output") ?? "dist",
     ifNeeded: parsed["if-needed"] === true,
+    otel: parsed["otel"] === true,
     wine: parsed["wine"] === true,
     runtime,
     help: parsed["help"] === true,

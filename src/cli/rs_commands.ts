@@ -1,6 +1,7 @@
 /** What `rs` can do. */
 
 import {
+  BACKUP_FLAGS,
   EXPERIMENT_FLAGS,
   INVITE_FLAGS,
   LAB_FLAGS,
@@ -12,6 +13,7 @@ import {
   RS_INDEX_FLAGS,
   RS_PEERS_FLAGS,
   RS_SERVE_FLAGS,
+  STATUS_FLAGS,
 } from "./commands/rs_flags.ts";
 import { broadcastHelp } from "./broadcast_help.ts";
 import { command, type CommandModule, type ProgramSpec } from "./spec.ts";
@@ -158,6 +160,45 @@ export const RS: ProgramSpec = {
       flags: RS_DOCTOR_FLAGS,
       examples: [["rs doctor", "everybody against everybody"]],
       run: () => import("./commands/rs_doctor.ts"),
+    }),
+    command({
+      name: "status",
+      summary: "tell how the running registration server does",
+      description:
+        "Uptime, peers, members, broadcasts, connections, messages per second, memory, database, last backup. On the PC " +
+        "of rs serve, in its folder. Exit code 3 when none runs.",
+      flags: STATUS_FLAGS,
+      examples: [["rs status", "as a table"], ["rs status --json", "as one JSON object"]],
+      run: () => import("./commands/rs_status.ts"),
+    }),
+    command({
+      name: "backup",
+      summary: "copy the database and the lab's keys, while the server runs or not",
+      description:
+        "Into a new folder, DATA/backups/TIME unless another is named. In a secured lab the backup holds the lab's private " +
+        "keys: whoever can read it owns the lab, so keep it where only you can. Files of the share and of the inbox are not " +
+        "in it.",
+      positionals: [{ name: "DIR", help: "a folder that isn't there yet, or an empty one", required: false }],
+      flags: BACKUP_FLAGS,
+      examples: [
+        ["rs backup", "into rs-data/backups"],
+        [
+          "rs backup /media/usb/lab-monday",
+          "onto a memory stick; on a terminal the runtime asks whether it may",
+        ],
+      ],
+      run: () => import("./commands/rs_backup.ts"),
+    }),
+    command({
+      name: "restore",
+      summary: "put a backup back; the server must not run",
+      description:
+        "Checks the backup first. What is there now is moved to DATA/replaced/TIME, not deleted. PCs come back by " +
+        "themselves, with the cookies that they had when the backup was made.",
+      positionals: [{ name: "DIR", help: "the folder that rs backup made", required: true }],
+      flags: BACKUP_FLAGS,
+      examples: [["rs restore rs-data/backups/20261126T060000Z", "as it was then"]],
+      run: () => import("./commands/rs_backup.ts"),
     }),
     command({ ...wiresharkHelp("rs"), run: () => import("./commands/wireshark.ts") }),
   ],

@@ -30,8 +30,10 @@ import { readJson, writeAtomic } from "../storage/atomic.ts";
 import type { Admission } from "../transport/security.ts";
 import { normalAddress } from "./address.ts";
 
-const AUTHORITY_FILE = "authority.json";
-const MEMBERS_FILE = "members.json";
+/** The authority with its private key. */
+export const AUTHORITY_FILE = "authority.json";
+/** Invitations and members. */
+export const MEMBERS_FILE = "members.json";
 
 /** How long a join code holds unless told, milliseconds. */
 export const INVITE_LASTS = 2 * 3600_000;

@@ -30,7 +30,7 @@ import { Holdings } from "./holdings.ts";
 import { Members, type MembersView } from "./members.ts";
 import { LocalShare, type OwnFile } from "./local_share.ts";
 import { isClassicOnly, type Moment, type PeerRecord } from "./rules.ts";
-import { openSqliteStore } from "./sqlite_store.ts";
+import { isFileStore, openSqliteStore } from "./sqlite_store.ts";
 import { demandOnlyOne, inTurn, REASONS, type Session, tell, tellRevoked, verb } from "./session.ts";
 import type { Caller, Departure, Effect, Outcome, Registry } from "./state.ts";
 import type { Store } from "./store.ts";
@@ -66,6 +66,8 @@ export interface RegistryOptions {
   onOffer?: Handler;
   /** Answers whatever else is not the registry's business, like GetRFC. */
   onOther?: Handler;
+  /** Answering a message is done within it, for tracing. */
+  around?: ((kind: Message["kind"], work: () => Promise<void> | void) => Promise<void> | void) | undefined;
   /** Is told what happens to members; must not throw. */
   onEvent?: (event: RegistryEvent) => void;
   /** Absolute path of this server's own share: what is broadcast out of it can be delivered from it. */
@@ -84,6 +86,10 @@ export interface RegistryStats {
   messages: Readonly<Record<string, number>>;
   /** Messages that were answered with an error. */
   errors: number;
+  /** Broadcasts that are still to be delivered to who comes. */
+  broadcasts: number;
+  /** What the database takes on the disk, bytes; undefined where it isn't a file here. */
+  storeBytes: number | undefined;
 }
 
 /** A registration server that runs. */
@@ -114,6 +120,13 @@ export interface RegistryServer {
   adopt(id: string, paths: readonly string[]): Promise<void>;
   /** A file of a broadcast that was taken over. */
   ownFile(sha256: string, name: string): OwnFile | undefined;
+  /**
+   * Writes a consistent copy of the database, of all that was answered so far. Nothing is answered meanwhile.
+   *
+   * @param path of a file that isn't there yet.
+   * @throws {LabError} "unsupported" when the database isn't a file of this server's.
+   */
+  copyStore(path: string): Promise<void>;
   /** Stops; members stay as they are. */
   close(): Promise<void>;
 }
@@ -236,7 +249,7 @@ class RunningRegistry implements RegistryServer {
   }
 
   stats(): RegistryStats {
-    const { members, holdings } = this.registry;
+    const { members, holdings, broadcasts, store, now } = this.registry;
     return {
       peers: members.size,
       active: members.active,
@@ -244,6 +257,8 @@ class RunningRegistry implements RegistryServer {
       rows: holdings.rows,
       messages: { ...this.#messages },
       errors: this.#errors,
+      broadcasts: [...broadcasts.holding(now().wall)].length,
+      storeBytes: isFileStore(store) ? store.bytes : undefined,
     };
   }
 
@@ -265,6 +280,15 @@ class RunningRegistry implements RegistryServer {
     return this.local.find(sha256, name);
   }
 
+  async copyStore(path: string): Promise<void> {
+    const { store } = this.registry;
+    if (isFileStore(store)) return await store.copyTo(path);
+    throw new LabError(
+      "unsupported",
+      "Cannot copy the database: it isn't a file of this server's; back it up with its own tools",
+    );
+  }
+
   async close(): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
@@ -282,11 +306,14 @@ class RunningRegistry implements RegistryServer {
     const session: Session = { connection, role: hello.role, cookie: undefined, turn: undefined };
     this.#sessions.set(connection, session);
     connection.closed.then(() => this.#disconnected(session));
-    return (message, exchange) => {
+    const { around } = this.options;
+    const answer: Handler = (message, exchange) => {
       this.#messages[message.kind] = (this.#messages[message.kind] ?? 0) + 1;
       if (!isOurs(message)) return this.#passOn(message, exchange);
       return inTurn(session, () => this.#answer(session, message, exchange));
     };
+    if (!around) return answer;
+    return (message, exchange) => around(message.kind, () => answer(message, exchange));
   }
 
   #passOn(message: Message, exchange: Exchange): Promise<void> | void {

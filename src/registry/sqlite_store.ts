@@ -7,26 +7,30 @@
  * of a newer version, or one that is merely locked, is left alone and the start fails.
  */
 
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { backup, DatabaseSync, type StatementSync } from "node:sqlite";
 import { type Clock, shortly } from "../base/clock.ts";
-import { LabError, messageOf } from "../base/errors.ts";
+import { messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
-import { basename, join } from "../deps/std_path.ts";
+import { join } from "../deps/std_path.ts";
 import type { WireRow } from "../protocol/messages.ts";
 import { GroupCommit } from "./group_commit.ts";
 import type { KeptRecord } from "./rules.ts";
+import {
+  asOurs,
+  demandAccess,
+  demandSound,
+  demandVersion,
+  isDamage,
+  SCHEMA_VERSION,
+  setAside,
+  STORE_FILE,
+} from "./sqlite_file.ts";
 import { SqliteBroadcasts } from "./sqlite_broadcasts.ts";
 import { REGISTRATIONS_SCHEMA, REGISTRATIONS_UPGRADE, SqliteRegistrations } from "./sqlite_registrations.ts";
 import type { HoldingsChange, Store, StoredHolding } from "./store.ts";
 
-/** The file's name in the data folder. */
-export const STORE_FILE = "rs.sqlite";
-
 /** How long changes wait for others to be committed with, milliseconds: at 10,000 peers a commit for each would cost more than all else. */
 const GROUP_MS = 2;
-
-/** Raised by one with each change to the tables. */
-const SCHEMA_VERSION = 2;
 
 const SCHEMA = `
   CREATE TABLE peers (
@@ -76,7 +80,7 @@ type HoldingColumns = Omit<WireRow, "flag"> & { cookie: string };
  */
 export async function openSqliteStore(
   options: { dataDir: string; clock: Clock; log: Logger },
-): Promise<Store> {
+): Promise<FileStore> {
   const { dataDir, clock, log } = options;
   await demandAccess(dataDir);
   Deno.mkdirSync(dataDir, { recursive: true });
@@ -95,7 +99,24 @@ export async function openSqliteStore(
   }
 }
 
-class SqliteStore implements Store {
+/** A store whose file can be copied while it is in use. */
+export interface FileStore extends Store {
+  /**
+   * Writes a consistent copy of everything that was promised so far. The process does nothing else meanwhile.
+   *
+   * @param path of a file that isn't there yet.
+   */
+  copyTo(path: string): Promise<void>;
+  /** What the database takes on the disk, bytes. */
+  readonly bytes: number;
+}
+
+/** Tells whether a store is one file that can be copied. */
+export function isFileStore(store: Store): store is FileStore {
+  return store instanceof SqliteStore;
+}
+
+class SqliteStore implements FileStore {
   readonly broadcasts: SqliteBroadcasts;
   #db: DatabaseSync;
   #statements;
@@ -181,6 +202,21 @@ class SqliteStore implements Store {
     });
   }
 
+  async copyTo(path: string): Promise<void> {
+    try {
+      this.#groups.flush();
+      await backup(this.#db, path);
+    } catch (thrown) {
+      throw asOurs(thrown, "copy");
+    }
+  }
+
+  get bytes(): number {
+    const { page_count: pages } = this.#db.prepare("PRAGMA page_count").get() as { page_count: number };
+    const { page_size: size } = this.#db.prepare("PRAGMA page_size").get() as { page_size: number };
+    return pages * size;
+  }
+
   close(): Promise<void> {
     if (!this.#db.isOpen) return Promise.resolve();
     this.#groups.flush();
@@ -215,17 +251,10 @@ class SqliteStore implements Store {
 
 function prepareFile(db: DatabaseSync): void {
   db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
-  const { user_version: version } = db.prepare("PRAGMA user_version").get() as { user_version: number };
-  if (version > SCHEMA_VERSION) {
-    throw new LabError(
-      "failed",
-      `Cannot use ${STORE_FILE} of version ${version}: this program knows ${SCHEMA_VERSION}; use the newer program, or another data folder`,
-    );
-  }
+  const version = demandVersion(db);
   if (version === 0) db.exec(`BEGIN; ${SCHEMA} COMMIT`);
   if (version === 1) db.exec(`BEGIN; ${REGISTRATIONS_UPGRADE} PRAGMA user_version = 2; COMMIT`);
-  const { quick_check: found } = db.prepare("PRAGMA quick_check(1)").get() as { quick_check: string };
-  if (found !== "ok") throw new Error(`malformed: ${found}`);
+  demandSound(db);
 }
 
 function prepareStatements(db: DatabaseSync) {
@@ -251,57 +280,5 @@ function* asHoldings(statement: StatementSync): Generator<StoredHolding> {
   for (const columns of statement.iterate() as unknown as Iterable<HoldingColumns>) {
     const { cookie, name, title, size, sha256, modified } = columns;
     yield { cookie, row: { name, title, size, sha256, modified, flag: 1 } };
-  }
-}
-
-/** Storage code never asks on the terminal: without access it says so. */
-async function demandAccess(dataDir: string): Promise<void> {
-  for (const name of ["read", "write"] as const) {
-    const { state } = await Deno.permissions.query({ name, path: dataDir });
-    if (state === "granted") continue;
-    throw new LabError(
-      "not_permitted",
-      `Cannot keep data in ${dataDir}: the sandbox forbids it; ./rs-data is the folder that this program may use`,
-    );
-  }
-}
-
-/** SQLite gives its reasons as text only. */
-function isDamage(thrown: unknown): boolean {
-  return !(thrown instanceof LabError) &&
-    /not a database|malformed|no such (?:table|column)/.test(messageOf(thrown));
-}
-
-function asOurs(thrown: unknown, what: string): LabError {
-  if (thrown instanceof LabError) return thrown;
-  const text = messageOf(thrown);
-  if (/locked/.test(text)) {
-    return new LabError("failed", `Cannot ${what} ${STORE_FILE}: another rs uses this data folder`, {
-      cause: thrown,
-    });
-  }
-  const code = /full/.test(text) ? "disk_full" : "failed";
-  return new LabError(code, `Cannot ${what} ${STORE_FILE}: ${text}`, { cause: thrown });
-}
-
-/** Renames the file and what belongs to it, and says how the file is called now. */
-function setAside(path: string, now: number): string {
-  const time = new Date(now).toISOString().replace(/[-:]|\.\d+/g, "");
-  const first = `${path}.damaged-${time}`;
-  let target = first;
-  for (let n = 2; exists(target); n++) target = `${first}-${n}`;
-  for (const part of ["", "-wal", "-shm", "-journal"]) {
-    if (exists(path + part)) Deno.renameSync(path + part, target + part);
-  }
-  return basename(target);
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (thrown) {
-    if (thrown instanceof Deno.errors.NotFound) return false;
-    throw thrown;
   }
 }

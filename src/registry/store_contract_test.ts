@@ -9,7 +9,8 @@ import { join } from "../deps/std_path.ts";
 import type { WireRow } from "../protocol/messages.ts";
 import { MemoryStore } from "./memory_store.ts";
 import type { KeptRecord } from "./rules.ts";
-import { openSqliteStore, STORE_FILE } from "./sqlite_store.ts";
+import { STORE_FILE } from "./sqlite_file.ts";
+import { openSqliteStore } from "./sqlite_store.ts";
 import type { BroadcastHead, Receipt } from "./broadcast_store.ts";
 import type { Store } from "./store.ts";
 

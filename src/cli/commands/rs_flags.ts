@@ -110,6 +110,18 @@ export const EXPERIMENT_FLAGS = {
 /** Flag of the commands about the lab's membership: they work on the data folder. */
 export const LAB_FLAGS = { data: ASK_FLAGS.data } as const satisfies Flags;
 
+export const STATUS_FLAGS = { data: ASK_FLAGS.data } as const satisfies Flags;
+
+export const BACKUP_FLAGS = {
+  data: ASK_FLAGS.data,
+  share: {
+    type: "string",
+    value: "DIR",
+    shownDefault: "{share}",
+    help: "the shared folder, where no backup may go",
+  },
+} as const satisfies Flags;
+
 export const INVITE_FLAGS = {
   role: {
     type: "string",

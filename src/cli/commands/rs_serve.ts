@@ -11,15 +11,21 @@ import { peerHandler } from "../../peer/serve/handlers.ts";
 import { offerHandler } from "../../peer/serve/offers.ts";
 import type { PeerContext } from "../../peer/context.ts";
 import { SecuredLab } from "../../registry/lab.ts";
+import { metricsOf } from "../../registry/metrics.ts";
+import { demandNoHalfRestore } from "../../registry/restore.ts";
 import { type RegistryServer, startRegistry } from "../../registry/server.ts";
 import { Root } from "../../storage/root.ts";
 import type { Handler } from "../../transport/connection.ts";
 import { RateLimiter } from "../../transport/rate.ts";
 import type { CommandContext } from "../context.ts";
 import { Page } from "../dashboard/page.ts";
+import { processStats } from "../dashboard/probes.ts";
+import { type Exporter, telemetryOf } from "../telemetry.ts";
+import { VERSION } from "../version.ts";
 import type { RS_SERVE_FLAGS } from "./rs_flags.ts";
 import { announceLab } from "./rs_announce.ts";
 import { labCommands } from "./rs_lab.ts";
+import { operationCommands } from "./rs_operation.ts";
 import { peerContext } from "./setting.ts";
 
 type Ctx = CommandContext<typeof RS_SERVE_FLAGS>;
@@ -36,11 +42,15 @@ export async function run(ctx: Ctx): Promise<void> {
   const data = await ctx.ensureAccess(folders.data, "read-write", { flag: "--data", folder: "data" });
   const lock = lockDataFolder(Root.open(data, "write").path, "rs");
   try {
+    demandNoHalfRestore(data);
     await makeShare(ctx);
     const lab = await labFor(ctx, data);
     const page = new Page(ctx, data);
+    const telemetry = telemetryOf(VERSION);
     const context = { ...peerContext(page.ctx), security: lab?.security };
-    const server = await start(page, data, context, lab);
+    const server = await start(page, data, context, { lab, telemetry });
+    const about = { started: ctx.clock.now(), data };
+    telemetry?.metrics(() => metricsOf(server.stats(), processStats(about)));
     const { host, port } = server.address;
     const serves = { host, port };
     const control = await openControl({
@@ -48,7 +58,11 @@ export async function run(ctx: Ctx): Promise<void> {
       role: "rs",
       serves,
       context,
-      commands: { ...commands(server), ...lab ? labCommands(lab) : {} },
+      commands: {
+        ...commands(server),
+        ...operationCommands({ ...{ server, lab, data, serves }, clock: ctx.clock, signal: ctx.signal }),
+        ...lab ? labCommands(lab) : {},
+      },
     });
     const { classicPort } = server;
     const http = await page.open(server, context, lab);
@@ -148,7 +162,7 @@ async function start(
   page: Page,
   data: string,
   context: PeerContext,
-  lab: SecuredLab | undefined,
+  { lab, telemetry }: { lab: SecuredLab | undefined; telemetry: Exporter | undefined },
 ): Promise<RegistryServer> {
   const { ctx } = page;
   const { flags, output, log } = ctx;
@@ -174,6 +188,7 @@ async function start(
     data: { dir: data },
     ttlSeconds: flags.ttl,
     admission: lab,
+    around: telemetry?.span,
     onEvent: () => page.membersChanged(),
     onOffer,
     onOther: ownFiles(

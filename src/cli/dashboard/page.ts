@@ -78,7 +78,13 @@ export class Page {
     });
     this.#dashboard = await openDashboard({
       ...{ host: flags.httpHost, port: flags.httpPort, data: this.#data, view: this.#view, actions },
-      ...{ events: this.#events, context, probes: probesOf(server, signal, clock.now()) },
+      ...{
+        events: this.#events,
+        context,
+        probes: probesOf({
+          ...{ server, stopping: signal, started: clock.now(), data: this.#data },
+        }),
+      },
     });
     const { address } = this.#dashboard;
     const at = `http://${formatHostPort(isAny(address.host) ? { ...address, host: "127.0.0.1" } : address)}`;

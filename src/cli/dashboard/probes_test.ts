@@ -2,9 +2,21 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { probesOf } from "./probes.ts";
 
 Deno.test("health, readiness and metrics", () => {
-  const stats = { peers: 3, active: 2, connections: 4, rows: 9, messages: { Register: 3 }, errors: 0 };
+  const stats = {
+    peers: 3,
+    active: 2,
+    connections: 4,
+    rows: 9,
+    messages: { Register: 3 },
+    errors: 0,
+    broadcasts: 0,
+    storeBytes: undefined,
+  };
   const stop = new AbortController();
-  const probes = probesOf({ stats: () => stats }, stop.signal, 1_750_000_000_123);
+  const probes = probesOf({
+    ...{ server: { stats: () => stats }, stopping: stop.signal },
+    ...{ started: 1_750_000_000_123, data: "/nowhere/at/all" },
+  });
   const get = (path: string) => probes.get(path)!();
   assertEquals([get("/healthz").status, get("/readyz").status], [200, 200]);
   const { type, body } = get("/metrics");
