@@ -2,7 +2,7 @@
 
 import { LIMITS } from "../base/limits.ts";
 import * as v from "../deps/valibot.ts";
-import { count, holder, port, text } from "./fields.ts";
+import { count, holder, port, span, text } from "./fields.ts";
 
 const SMALL = LIMITS.smallMessage;
 
@@ -29,9 +29,9 @@ export const DOCTOR = {
       /** What time it is there, ISO 8601 UTC. */
       time: text(32),
       /** How long dialling and greeting took, milliseconds. */
-      ms: v.optional(v.pipe(v.number(), v.minValue(0))),
+      ms: v.optional(span),
       bytes: v.optional(count),
-      seconds: v.optional(v.pipe(v.number(), v.minValue(0))),
+      seconds: v.optional(span),
       /** Why it could not be reached. */
       code: v.optional(text(32)),
       reason: v.optional(text(500)),

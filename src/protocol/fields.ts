@@ -4,6 +4,8 @@ import * as v from "../deps/valibot.ts";
 
 export const text = (max: number) => v.pipe(v.string(), v.maxLength(max));
 export const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+/** A length of time, in the unit that the field says; JSON can write numbers that are infinite when they're read. */
+export const span = v.pipe(v.number(), v.finite(), v.minValue(0));
 export const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535));
 export const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 export const name = text(1024);

@@ -20,6 +20,7 @@ import {
   peerName,
   port,
   sha256,
+  span,
   text,
 } from "./fields.ts";
 
@@ -76,7 +77,7 @@ const receipt = v.object({
   name: peerName,
   state: v.picklist(["waiting", "done", "failed"]),
   /** From the broadcast's beginning until it was done. */
-  seconds: v.optional(v.pipe(v.number(), v.minValue(0))),
+  seconds: v.optional(span),
   /** Why it failed. */
   code: v.optional(text(32)),
   reason: v.optional(text(500)),
