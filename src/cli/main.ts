@@ -147,8 +147,11 @@ function isInterrupted(signal: AbortSignal): boolean {
 async function setStage(session: Session, run: Run, signal: AbortSignal) {
   const { program, host, output, folders } = session;
   const { command, args, flags, given } = run;
+  const text = (name: string) => typeof flags[name] === "string" ? { [name]: flags[name] } : {};
+  const inUse: Folders = { ...folders, ...text("share"), ...text("data") };
   const ensureAccess = accessGuard({
     folders,
+    data: inUse.data,
     canAsk: host.stdinIsTerminal && host.stderr.isTerminal,
     note: (text) => output.note(text),
     permissions: host.permissions,
@@ -162,7 +165,6 @@ async function setStage(session: Session, run: Run, signal: AbortSignal) {
     write: (line) => output.logLine(line),
     ...(file ? { file } : {}),
   });
-  const text = (name: string) => typeof flags[name] === "string" ? { [name]: flags[name] } : {};
   const ctx: CommandContext<Flags> = {
     program: program.name,
     command: command.name,
@@ -172,7 +174,7 @@ async function setStage(session: Session, run: Run, signal: AbortSignal) {
     output,
     log: log.logger,
     signal,
-    folders: { ...folders, ...text("share"), ...text("data") },
+    folders: inUse,
     clock: host.clock,
     random: host.random,
     progress: createProgress(output, host.clock),

@@ -9,6 +9,7 @@
  */
 
 import { parseArgs } from "@std/cli";
+import { isCode } from "../join/code.ts";
 import { camel, type Flag, type Flags, GLOBAL_FLAGS, type GlobalValues, SHORT } from "./flags.ts";
 import { nearest } from "./nearest.ts";
 import type { Command, Positional, ProgramSpec } from "./spec.ts";
@@ -84,6 +85,7 @@ function helpOn(program: ProgramSpec, rest: readonly string[]): Parsed {
 function find(program: ProgramSpec, name: string): Command {
   const command = program.commands.find((c) => c.name === name);
   if (command) return command;
+  demandNoCode(name);
   const near = nearest(name, program.commands.filter((c) => !c.hidden).map((c) => c.name));
   throw usage(
     `Unknown command "${name}": ${near ? `did you mean "${program.name} ${near}"?` : seeHelp(program.name)}`,
@@ -247,6 +249,11 @@ function checkPositionals(
   if (!last?.many && args.length > specs.length) throw tooMany(title, specs, args);
 }
 
+/** A join code in the wrong place isn't repeated: what goes to stderr ends up in other people's sight. */
+function demandNoCode(word: string): void {
+  if (isCode(word)) throw usage("A join code stands where none belongs: write --join before it");
+}
+
 function whatToWrite(missing: Positional, command: Command): string {
   const or = missing.unless === undefined ? "" : `, or --${missing.unless}`;
   const example = command.examples[0]?.[0];
@@ -255,6 +262,7 @@ function whatToWrite(missing: Positional, command: Command): string {
 
 function tooMany(title: string, specs: readonly Positional[], args: readonly string[]) {
   const extra = args[specs.length]!;
+  demandNoCode(extra);
   if (specs.length === 0) return usage(`Cannot use "${extra}" with "${title}": it takes no arguments`);
   return usage(`Too many arguments for "${title}", from "${extra}" on: put quotes around a name with spaces`);
 }

@@ -170,3 +170,11 @@ Deno.test("no flag of a table begins with no-", () => {
     for (const name of Object.keys(command.flags)) assert(!name.startsWith("no-"), name);
   }
 });
+
+Deno.test("a join code in the wrong place is neither looked up nor repeated", () => {
+  const code = "008J4-CT4AN-K7F24-SNAXW-SQFEW";
+  for (const line of [`serve ${code}`, code, `serve --rs ${code.toLowerCase()}`, `serve --rs ${code}`]) {
+    const message = assertThrows(() => read(line), LabError, "--join").message;
+    assertEquals(message.toUpperCase().includes(code), false, message);
+  }
+});

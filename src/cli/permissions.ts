@@ -39,6 +39,8 @@ export interface PermissionsApi {
 export interface GuardOptions {
   /** The folders that were compiled in. */
   folders: Readonly<Folders>;
+  /** The data folder in use: nothing but what is meant for it may be it, hold it, or be one of its files. */
+  data?: string | undefined;
   /** Somebody is there to be asked: stdin and stderr are terminals. */
   canAsk: boolean;
   /** Announces the question. */
@@ -85,6 +87,7 @@ export function accessGuard(options: GuardOptions): EnsureAccess {
 
   return async (path, access, hint = {}) => {
     const absolute = await resolve(path);
+    if (options.data !== undefined && hint.folder !== "data") await keepApart(absolute, options.data, hint);
     if (access !== "read") await ensure(path, absolute, "write", hint);
     if (access !== "write") await ensure(path, absolute, "read", hint);
     return absolute;
@@ -93,6 +96,13 @@ export function accessGuard(options: GuardOptions): EnsureAccess {
 
 async function isThere(path: string): Promise<boolean> {
   return await Deno.lstat(path).then(() => true, () => false);
+}
+
+/** What is shared lies apart from the data folder; what is sent, or saved to, isn't what that folder keeps. */
+async function keepApart(path: string, data: string, { flag }: AccessHint): Promise<void> {
+  const { demandApart, demandNoState } = await import("../storage/apart.ts");
+  if (flag === "--share") demandApart(path, data);
+  else demandNoState(path, data);
 }
 
 async function lexically(path: string): Promise<string> {

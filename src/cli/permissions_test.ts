@@ -6,7 +6,14 @@ const folders = { share: "./share", data: "./peer-data" };
 
 /** A guard over rules: what is granted at first, and what the person answers. */
 function guardOf(
-  options: { granted?: string[]; denied?: boolean; answer?: boolean; canAsk: boolean; shared?: string[] },
+  options: {
+    granted?: string[];
+    denied?: boolean;
+    answer?: boolean;
+    canAsk: boolean;
+    shared?: string[];
+    data?: string;
+  },
 ) {
   const asked: string[] = [];
   const notes: string[] = [];
@@ -14,6 +21,7 @@ function guardOf(
   const granted = new Set(options.granted);
   const guard = accessGuard({
     folders,
+    data: options.data,
     canAsk: options.canAsk,
     note: (text) => notes.push(text),
     exists: (path) => {
@@ -105,4 +113,18 @@ Deno.test("without a terminal, or where the sandbox denies, the sentence names t
   const denied = guardOf({ denied: true, canAsk: true });
   const error = await assertRejects(() => denied.guard("/mnt/x", "read"), LabError);
   assertEquals([error.exitCode, asked, denied.asked], [4, [], []]);
+});
+
+Deno.test("the data folder is neither shared nor sent nor saved to, whoever would allow it", async () => {
+  const { guard, asked } = guardOf({ answer: true, canAsk: true, data: "/lab/share/state" });
+  const shared = { flag: "--share" };
+  for (
+    const [path, access, hint] of [
+      ...[["/lab/share/state", "read"], ["/lab", "read"], ["/lab/share/state/membership.json", "read"]],
+      ...[["/lab/share", "read-write", shared], ["/lab/share/state/x", "read-write", shared]],
+      ["/lab/share", "read-write", { flag: "--out" }],
+    ] as Parameters<typeof guard>[]
+  ) assertEquals((await assertRejects(() => guard(path, access, hint), LabError, "key")).exitCode, 4);
+  assertEquals(asked, []);
+  await guard("/lab/share/state/rs.log", "read-write", { flag: "--log-file", folder: "data" });
 });

@@ -2,6 +2,7 @@
 
 import { LabError, messageOf } from "../base/errors.ts";
 import { parseDuration, parseHostPort, parseRate, parseSize } from "../base/units.ts";
+import { isCode } from "../join/code.ts";
 import type { Flag } from "./flags.ts";
 
 /** A usage error: exit code 2. */
@@ -35,6 +36,8 @@ export function readValue(name: string, flag: Flag, text: string): unknown {
     case "size":
       return named(name, () => parseSize(text));
     case "hostport":
+      // Looked up as the name of a host it would cross the network in clear.
+      if (isCode(text)) throw usage(`Cannot use a join code for --${name}: write --join before it`);
       return named(name, () => parseHostPort(text, flag.defaultPort ?? 0));
     case "boolean":
       return text === "true";

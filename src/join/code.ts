@@ -70,6 +70,12 @@ export function parseCode(typed: string): JoinCode {
   return { fingerprint: bytes.slice(0, FINGERPRINT_BYTES), secret: bytes.slice(FINGERPRINT_BYTES) };
 }
 
+/** Tells whether a text is a join code, whatever lab's: where one was typed in the wrong place it must not be repeated. */
+export function isCode(typed: string): boolean {
+  const values = typed.length > 40 ? undefined : symbolValues(typed.replaceAll("-", ""));
+  return values?.length === SYMBOLS && checkOf(values.slice(0, -1)) === values.at(-1);
+}
+
 /**
  * Sum of the symbols times powers of a generator of GF(32) (polynomial x^5 + x^2 + 1), as in a Reed-Solomon code: every
  * single wrong symbol and every two that changed places are seen.

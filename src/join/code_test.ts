@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { fromHex } from "../base/bytes.ts";
 import { LabError } from "../base/errors.ts";
 import * as fc from "../deps/fast_check.ts";
-import { formatCode, parseCode } from "./code.ts";
+import { formatCode, isCode, parseCode } from "./code.ts";
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 const codes = fc.record({ fingerprint: bytes(10), secret: bytes(5) })
@@ -22,6 +22,9 @@ Deno.test("codes come back, however they're typed", () => {
       const typed of [text, text.toLowerCase(), text.replaceAll("-", ""), ` ${text.replaceAll("-", " ")}\n`]
     ) assertEquals(parseCode(typed), code);
     assertEquals(parseCode(text.replaceAll("0", "O").replaceAll("1", "l")), code);
+    assertEquals([isCode(text), isCode(text.replaceAll("-", "").toLowerCase()), isCode(`${text}0`)], [
+      ...[true, true, false],
+    ]);
   }));
 });
 

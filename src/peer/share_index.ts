@@ -9,6 +9,7 @@ import type { Logger } from "../base/log.ts";
 import { applyScan, type Scanned } from "../catalog/index.ts";
 import { printable } from "../catalog/names.ts";
 import type { IndexRow } from "../catalog/row.ts";
+import { demandApart } from "../storage/apart.ts";
 import { IndexFile } from "../storage/index_file.ts";
 import { PieceHashes } from "../storage/piece_hashes.ts";
 import type { ScanNews, ScanOrder } from "../storage/scan_protocol.ts";
@@ -84,8 +85,13 @@ export class ShareIndex {
     return file && file.size === size && Date.parse(file.modified) === modified ? file.sha256 : undefined;
   }
 
-  /** Reads index.csv and starts the scan worker. */
+  /**
+   * Reads index.csv and starts the scan worker.
+   *
+   * @throws {LabError} "not_permitted" when share and data folder lie in one another.
+   */
   async open(): Promise<void> {
+    demandApart(this.#o.share, this.#o.data);
     this.#setRows(await this.#file.load());
     for (const { flag, ...file } of this.#rows) if (flag === 1) this.#found.set(file.name, file);
     const { share, data } = this.#o;

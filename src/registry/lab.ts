@@ -9,6 +9,7 @@
  * Rule: what was promised is on disk before it's promised.
  */
 
+import { existsSync } from "node:fs";
 import { join } from "@std/path";
 import type { Clock } from "../base/clock.ts";
 import { LabError } from "../base/errors.ts";
@@ -63,9 +64,9 @@ export class SecuredLab implements Admission {
     readonly isNew: boolean,
   ) {}
 
-  /** Tells whether a data folder holds a secured lab. */
+  /** Tells whether a data folder holds a secured lab, be it a damaged one: nothing else may take its place. */
   static async isIn(data: string): Promise<boolean> {
-    return await readJson(join(data, AUTHORITY_FILE)) !== undefined;
+    return await readJson(join(data, AUTHORITY_FILE)) !== undefined || existsSync(join(data, AUTHORITY_FILE));
   }
 
   /**

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { systemClock } from "../../src/base/clock.ts";
+import { join } from "@std/path";
 import { LabError } from "../../src/base/errors.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import { LabSecurity } from "../../src/join/lab_security.ts";
@@ -71,6 +72,19 @@ Deno.test("32 PCs of one host name join at once; each has a name and an id of it
   );
   assertEquals([registered.peer, registered.cookie], [members[0]!.self.name, members[0]!.self.id]);
   link.close();
+});
+
+Deno.test("a damaged authority is no reason to make a new lab, nor to open this one to anybody", async () => {
+  await using rs = await serve();
+  const path = join(rs.data, "authority.json");
+  const whole = await Deno.readTextFile(path);
+  for (const damaged of ["", whole.slice(0, -20), "{}", "\0\0\0"]) {
+    await Deno.writeTextFile(path, damaged);
+    assertEquals(await SecuredLab.isIn(rs.data), true);
+    const e = await assertRejects(() => SecuredLab.open({ data: rs.data, ...context }), LabError, "damaged");
+    assertEquals(e.message.includes(whole.slice(-80, -60)), false);
+    assertEquals(await Deno.readTextFile(path), damaged);
+  }
 });
 
 Deno.test("another's cookie is refused, whatever is asked with it", async () => {

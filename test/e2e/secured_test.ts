@@ -200,3 +200,30 @@ labTest("no secret is shown anywhere but in the one invite line", async (lab) =>
     for (const secret of secrets) assert(!text.includes(secret), text);
   }
 });
+
+labTest(
+  "what a data folder keeps is neither shared nor sent, wherever share and data folder lie",
+  async (lab) => {
+    const { address, code } = await stage(lab);
+    const apart = /holds this PC's key/;
+    for (const folders of [["--share", "peer-data"], ["--data", "share/state"], ["--share", "peer-data/x"]]) {
+      assertMatch(await refused(lab, "c", "--rs", address, "--join", code, ...folders), apart);
+    }
+    put(lab.pc("a"), "share/x.bin", bytesOf(10, 1));
+    for (const path of ["peer-data", "peer-data/membership.json"]) {
+      const sent = await lab.run("peer", "a", ["send", path, "--to", "rs"]);
+      assertMatch(sentence(assertCode(sent, 4)), apart);
+    }
+    const saved = await lab.run("peer", "a", ["fetch", "x.bin", "--out", "peer-data"]);
+    assertMatch(sentence(assertCode(saved, 4)), apart);
+    const rs = await lab.run("rs", "d", [
+      "serve",
+      "--data",
+      "share/rs-data",
+      "--port",
+      "0",
+      "--no-discovery",
+    ]);
+    assertMatch(sentence(assertCode(rs, 4)), apart);
+  },
+);

@@ -14,6 +14,7 @@ import { SecuredLab } from "../../registry/lab.ts";
 import { metricsOf } from "../../registry/metrics.ts";
 import { demandNoHalfRestore } from "../../registry/restore.ts";
 import { type RegistryServer, startRegistry } from "../../registry/server.ts";
+import { demandApart } from "../../storage/apart.ts";
 import { Root } from "../../storage/root.ts";
 import type { Handler } from "../../transport/connection.ts";
 import { RateLimiter } from "../../transport/rate.ts";
@@ -40,6 +41,7 @@ export async function run(ctx: Ctx): Promise<void> {
     );
   }
   const data = await ctx.ensureAccess(folders.data, "read-write", { flag: "--data", folder: "data" });
+  demandApart(resolve(folders.share), data);
   const lock = lockDataFolder(Root.open(data, "write").path, "rs");
   try {
     demandNoHalfRestore(data);

@@ -1,0 +1,69 @@
+/**
+ * The data folder holds this PC's key, and on the server's PC the whole lab: it must not be offered to others, nor written
+ * to from outside. So nothing that is shared, sent or saved to may be it, lie around it, or be one of its files. What a
+ * folder in it holds (an inbox, files that were replaced) may be sent: that came from outside.
+ */
+
+import { basename, dirname, join, resolve } from "@std/path";
+import { LabError } from "../base/errors.ts";
+import { nameKey } from "../catalog/names.ts";
+import { isWithin } from "./root.ts";
+
+/**
+ * Throws when a share and a data folder overlap, as the system sees them: through links, and in any case where that makes no
+ * difference.
+ *
+ * @throws {LabError} "not_permitted".
+ */
+export function demandApart(share: string, data: string): void {
+  const [outer, inner] = [place(share), place(data)];
+  if (!isWithin(inner, outer) && !isWithin(outer, inner)) return;
+  throw new LabError(
+    "not_permitted",
+    `Cannot share ${share}: it and the data folder ${data}, which holds this PC's key, lie in one another; choose folders apart`,
+  );
+}
+
+/**
+ * Throws when a path that somebody named would give away, or touch, what a data folder keeps.
+ *
+ * @throws {LabError} "not_permitted".
+ */
+export function demandNoState(path: string, data: string): void {
+  const [wanted, state] = [place(path), place(data)];
+  if (!isWithin(state, wanted) && dirname(wanted) !== state) return;
+  if (dirname(wanted) === state && isFolder(wanted)) return;
+  throw new LabError(
+    "not_permitted",
+    `Cannot use ${path}: the data folder ${data} holds this PC's key and is not for files; choose another place`,
+  );
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return mayLook(path) && Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
+  }
+}
+
+/** Where a path leads, as far as it's there and may be looked at; comparable where the system ignores case. */
+function place(path: string): string {
+  const real = realPath(resolve(path));
+  return Deno.build.os === "linux" ? real : nameKey(real);
+}
+
+function realPath(path: string): string {
+  if (!mayLook(path)) return path;
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    const above = dirname(path);
+    return above === path ? path : join(realPath(above), basename(path));
+  }
+}
+
+/** On a terminal the runtime would ask about a path that hasn't been granted, and this is no place to ask. */
+function mayLook(path: string): boolean {
+  return Deno.permissions.querySync({ name: "read", path }).state === "granted";
+}
