@@ -12,7 +12,7 @@ const CONGESTION_CONTROL = "cubic";
 
 /** Longest burst of tbf, seconds of the rate, and its least size, bytes: below that, tbf cuts GSO packets up. */
 const BURST_SECONDS = 0.002;
-const BURST_BYTES = 66_000;
+const BURST_BYTES = 72_000;
 /** What tbf queues, seconds of the rate, and at least, bytes: more than a UDP sender's default socket buffer. */
 const QUEUE_SECONDS = 0.03;
 const QUEUE_BYTES = 300_000;

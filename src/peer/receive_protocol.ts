@@ -3,7 +3,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { ErrorCode } from "../base/errors.ts";
 import type { Credentials } from "../join/credentials.ts";
-import type { PartSpec } from "../storage/part_spec.ts";
+import type { CheckWhole, PartSpec } from "../storage/part_spec.ts";
 import type { HolderNews } from "../transport/piece_channel.ts";
 import type { Identity } from "../transport/handshake.ts";
 
@@ -32,8 +32,6 @@ export type ReceiveOrder =
   | { kind: "check"; content: string; from: number; step: number; to: number }
   /** A file that is being hashed yet: the next pieces' hashes; at the end the file's own. */
   | { kind: "learn"; content: string; hashes: Bytes; sha256?: string }
-  /** Hashes the whole, as far as its first pieces are there. */
-  | { kind: "follow"; content: string; upTo: number }
   | { kind: "dial"; source: number; host: string; port: number; id?: string }
   /** These are members no longer: no connection to them is kept or made. */
   | { kind: "revoke"; ids: readonly string[] }
@@ -41,7 +39,7 @@ export type ReceiveOrder =
   | { kind: "claim"; source: number; content: string; instead: string[]; demoted: boolean }
   | { kind: "ask"; orders: PieceOrderWire[] }
   | { kind: "hang-up"; source: number }
-  | { kind: "finish"; content: string; checkWhole: boolean }
+  | { kind: "finish"; content: string; checkWhole: CheckWhole }
   | { kind: "close"; content: string; discard: boolean }
   | { kind: "hash"; name: string };
 

@@ -141,7 +141,7 @@ function ask({ orders }: Extract<ReceiveOrder, { kind: "ask" }>): void {
 function finish({ content, checkWhole }: Extract<ReceiveOrder, { kind: "finish" }>): void {
   const part = partOf(content);
   parts.delete(content);
-  tell({ kind: "finished", content, paths: part.finish({ checkWhole }) });
+  tell({ kind: "finished", content, paths: part.finish(checkWhole) });
 }
 
 function close({ content, discard }: Extract<ReceiveOrder, { kind: "close" }>): void {
@@ -172,8 +172,6 @@ function obey(order: ReceiveOrder): void {
       return check(order);
     case "learn":
       return learn(order);
-    case "follow":
-      return parts.get(order.content)?.follow(order.upTo, new Uint8Array(MAX_PIECE_SIZE));
     case "dial":
       dial(order);
       return;

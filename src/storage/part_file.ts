@@ -4,17 +4,16 @@
  * are there is the content given its names.
  */
 
-import { createHash, type Hash } from "node:crypto";
 import { type Bytes, concat, sameBytes, toHex } from "../base/bytes.ts";
 import { LabError } from "../base/errors.ts";
 import { Layout, type PieceIndex } from "../catalog/layout.ts";
 import { printable } from "../catalog/names.ts";
 import { readAt, sha256, wholeSha256, writeAt } from "./hashing.ts";
-import type { PartSpec } from "./part_spec.ts";
+import type { CheckWhole, PartSpec } from "./part_spec.ts";
 import { fileError, type Root } from "./root.ts";
 import { checkClaim, giveName, unpack } from "./unpack.ts";
 
-/** Files up to this size have their whole SHA-256 checked before they get their name; larger ones by the next scan. */
+/** Files up to this size are small: their whole is hashed in a tenth of a second. */
 export const CHECK_WHOLE_MAX = 64 * 1024 * 1024;
 
 /** A part file, open for writing. */
@@ -22,8 +21,6 @@ export class PartFile {
   readonly layout: Layout;
   #file: Deno.FsFile;
   #hashes: Bytes;
-  /** SHA-256 of the first pieces, and how many they are: kept where the whole is checked at the end. */
-  #whole: { hash: Hash; pieces: number } | undefined;
 
   private constructor(private root: Root, readonly spec: PartSpec, readonly path: string, file: Deno.FsFile) {
     this.layout = new Layout(spec.files, spec.pieceSize);
@@ -34,20 +31,6 @@ export class PartFile {
   /** Hashes of pieces that come after those that are known. */
   learn(hashes: Bytes): void {
     this.#hashes = concat([this.#hashes, hashes]);
-  }
-
-  /**
-   * Hashes the file as a whole, as far as it is there: at the end little is left to be read again.
-   *
-   * @param upTo pieces that are there, from the first on.
-   */
-  follow(upTo: number, buffer: Bytes): void {
-    this.#whole ??= { hash: createHash("sha256"), pieces: 0 };
-    for (; this.#whole.pieces < upTo; this.#whole.pieces++) {
-      const bytes = buffer.subarray(0, this.layout.pieceLength(this.layout.piece(this.#whole.pieces)));
-      readAt(this.#file, bytes, this.#whole.pieces * this.spec.pieceSize);
-      this.#whole.hash.update(bytes);
-    }
   }
 
   /** The file's SHA-256, where it wasn't known before. */
@@ -140,13 +123,13 @@ export class PartFile {
   /**
    * All pieces are there: gives the files their names and closes the part file.
    *
-   * @param options.checkWhole checks the SHA-256 of a large file too, because its holders disagreed.
+   * @param checkWhole whether the claimed SHA-256 of a single file is checked before it gets its name.
    * @returns the final path of each file.
    * @throws {LabError} "integrity" when a file isn't what its manifest claims; the part file is then removed.
    */
-  finish(options: { checkWhole: boolean }): string[] {
+  finish(checkWhole: CheckWhole): string[] {
     try {
-      return this.spec.files.length === 1 ? [this.#finishOne(options.checkWhole)] : this.#unpackAll();
+      return this.spec.files.length === 1 ? [this.#finishOne(checkWhole)] : this.#unpackAll();
     } catch (cause) {
       if (cause instanceof LabError && cause.code === "integrity") this.discard();
       throw fileError(cause, `Cannot put ${printable(this.spec.files[0]!.name)} in its place`);
@@ -174,11 +157,11 @@ export class PartFile {
     return sameBytes(sha256(bytes), this.#hashes.subarray(32 * piece, 32 * piece + 32));
   }
 
-  #finishOne(checkWhole: boolean): string {
+  #finishOne(checkWhole: CheckWhole): string {
     const claim = this.spec.files[0]!;
     if (this.layout.pieceCount === 1) checkClaim(claim, toHex(this.#hashes));
-    else if (claim.size <= CHECK_WHOLE_MAX || checkWhole) {
-      checkClaim(claim, this.#wholeSha256(claim.size));
+    else if (checkWhole === "always" || (checkWhole === "small" && claim.size <= CHECK_WHOLE_MAX)) {
+      checkClaim(claim, wholeSha256(this.path, claim.size));
     }
     this.#file.truncateSync(claim.size);
     this.#file.syncDataSync();
@@ -187,12 +170,6 @@ export class PartFile {
       target: this.spec.targets[0]!,
       modified: this.spec.modified[0]!,
     });
-  }
-
-  #wholeSha256(size: number): string {
-    if (!this.#whole) return wholeSha256(this.path, size);
-    this.follow(this.layout.pieceCount, new Uint8Array(this.spec.pieceSize));
-    return this.#whole.hash.digest("hex");
   }
 
   #unpackAll(): string[] {

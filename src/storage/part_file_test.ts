@@ -35,7 +35,7 @@ Deno.test("a file's pieces in any order make the file, with its time", () => {
   const part = PartFile.open(w.root, spec);
   for (const i of [2, 0, 1]) assert(part.accept(i, spec.piece(i)));
   assertEquals(w.temp.list(), [".labswarm-k.part"]);
-  assertEquals(part.finish({ checkWhole: false }), [w.temp.at("d", "a.bin")]);
+  assertEquals(part.finish("small"), [w.temp.at("d", "a.bin")]);
   assertEquals(Deno.readFileSync(w.temp.at("d", "a.bin")), A);
   assertEquals(Deno.statSync(w.temp.at("d", "a.bin")).mtime?.getTime(), modified);
   assertEquals(w.temp.list(), ["d/a.bin"]);
@@ -62,7 +62,7 @@ Deno.test("pieces of several files packed end to end make all of them, empty one
   const part = PartFile.open(w.root, spec);
   fill(part, spec);
   assertEquals(
-    part.finish({ checkWhole: true }),
+    part.finish("always"),
     Object.keys(PACK).map((name) => w.temp.at(...name.split("/"))),
   );
   for (const [name, bytes] of Object.entries(PACK)) assertEquals(Deno.readFileSync(w.temp.at(name)), bytes);
@@ -74,7 +74,7 @@ Deno.test("an empty file needs no piece", () => {
   for (const files of [{ a: noise(0) }, { b: noise(0), c: noise(0) }]) {
     const part = PartFile.open(w.root, specOf(files, 100));
     assertEquals([part.layout.pieceCount, part.span()], [0, 0]);
-    part.finish({ checkWhole: true });
+    part.finish("always");
   }
   assertEquals(w.temp.list().map((name) => [name, w.temp.read(name)]), [["a", ""], ["b", ""], ["c", ""]]);
 });
@@ -93,7 +93,7 @@ Deno.test("after a crash the pieces on disk are found again by their hashes, not
   assertEquals(heldBy(again), [2]);
   again.accept(0, spec.piece(0));
   again.accept(1, spec.piece(1));
-  again.finish({ checkWhole: true });
+  again.finish("always");
   assertEquals(Deno.readFileSync(w.temp.at("a")), A);
 });
 
@@ -116,7 +116,7 @@ Deno.test("a part file that is too long is cut when it gets its name", () => {
   w.temp.file(".labswarm-k.part", concat([A, noise(500)]));
   const part = PartFile.open(w.root, spec);
   assertEquals([part.span(), heldBy(part)], [250, [0, 1, 2]]);
-  part.finish({ checkWhole: false });
+  part.finish("small");
   assertEquals(Deno.readFileSync(w.temp.at("a")), A);
 });
 
@@ -127,7 +127,7 @@ Deno.test("several workers write one part file", () => {
   parts.forEach((part, i) => part.accept(i, spec.piece(i)));
   parts[0]!.close();
   parts[2]!.close();
-  parts[1]!.finish({ checkWhole: true });
+  parts[1]!.finish("always");
   assertEquals(Deno.readFileSync(w.temp.at("a")), A);
 });
 
@@ -139,7 +139,7 @@ Deno.test("files that are not what was claimed get no name, and the part file go
     lie.sha256 = "0".repeat(64);
     const part = PartFile.open(w.root, spec);
     fill(part, spec);
-    const thrown = assertThrows(() => part.finish({ checkWhole: true }));
+    const thrown = assertThrows(() => part.finish("always"));
     assertEquals(codeOf(thrown), "integrity");
     assertStringIncludes(messageOf(thrown), lie.name);
     assertFalse(w.temp.list().some((name) => name.startsWith(".labswarm") || name === lie.name));
@@ -153,12 +153,12 @@ Deno.test("a file that is there already is never overwritten, whole or packed", 
     const part = PartFile.open(w.root, spec);
     fill(part, spec);
     w.temp.file("e", "mine");
-    assertEquals(codeOf(assertThrows(() => part.finish({ checkWhole: false }))), "failed");
+    assertEquals(codeOf(assertThrows(() => part.finish("small"))), "failed");
     assertEquals(w.temp.read("e"), "mine");
     // Nothing that was fetched is lost: under another name it's whole at once.
     const again = PartFile.open(w.root, { ...spec, targets: spec.targets.map((name) => `${name} (pc7)`) });
     assertEquals(heldBy(again).length, again.layout.pieceCount);
-    again.finish({ checkWhole: true });
+    again.finish("always");
     assertEquals(Deno.readFileSync(w.temp.at("e (pc7)")), Object.values(files).at(-1));
     assertEquals(w.temp.list().filter((name) => name.startsWith(".labswarm")), []);
   }
@@ -175,7 +175,7 @@ Deno.test({
       const spec = specOf({ a: A }, 100);
       const part = PartFile.open(w.root, spec);
       fill(part, spec);
-      assertEquals(codeOf(assertThrows(() => part.finish({ checkWhole: false }))), "failed");
+      assertEquals(codeOf(assertThrows(() => part.finish("small"))), "failed");
     }
     assertEquals([outside.read("x"), outside.list()], ["theirs", ["x"]]);
   },
@@ -192,7 +192,7 @@ Deno.test("files in their places already are copied in, so that the pieces they 
   assertEquals(heldBy(part), [1, 2]);
   const before = Deno.statSync(w.temp.at("d", "c"));
   for (const i of [0, 3]) part.accept(i, spec.piece(i));
-  part.finish({ checkWhole: true });
+  part.finish("always");
   for (const [name, bytes] of Object.entries(PACK)) assertEquals(Deno.readFileSync(w.temp.at(name)), bytes);
   assertEquals(Deno.statSync(w.temp.at("d", "c")).ino, before.ino);
 });
@@ -207,7 +207,7 @@ Deno.test("a file that has gone or shrunk since it was seen costs its pieces, no
   assertEquals(heldBy(part), [1]);
   fill(part, spec);
   Deno.removeSync(w.temp.at("e"));
-  part.finish({ checkWhole: true });
+  part.finish("always");
   for (const name of ["d/a", "b", "e"] as const) assertEquals(Deno.readFileSync(w.temp.at(name)), PACK[name]);
 });
 
@@ -240,7 +240,7 @@ Deno.test({
     const spec = specOf({ a: noise(90 * 1024, 1), b: noise(90 * 1024, 2) }, 64 * 1024);
     const part = PartFile.open(w.root, spec);
     fill(part, spec);
-    assertEquals(codeOf(assertThrows(() => part.finish({ checkWhole: false }))), "disk_full");
+    assertEquals(codeOf(assertThrows(() => part.finish("small"))), "disk_full");
     assertEquals(w.temp.list(), [".labswarm-k.part"]);
   },
 });
@@ -278,7 +278,7 @@ Deno.test("whatever comes in whatever order, only right pieces are held, and the
         for (const i of held) assert(part.holds(i, buffer));
       }
       fill(part, spec);
-      part.finish({ checkWhole: true });
+      part.finish("always");
       for (const [name, bytes] of Object.entries(files)) {
         assertEquals(toHex(Deno.readFileSync(w.temp.at(name))), toHex(bytes));
       }

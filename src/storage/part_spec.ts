@@ -3,6 +3,12 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { ContentFile } from "../catalog/layout.ts";
 
+/**
+ * Whether a single file's claimed SHA-256 is checked before it gets its name, beside those of its pieces: "small" checks
+ * where that is soon done; "never" leaves it to the next scan, which reads the file in any case.
+ */
+export type CheckWhole = "never" | "small" | "always";
+
 /** What a part file holds, and where it goes. */
 export interface PartSpec {
   /** Names the part file: made from what the content is, so that a later run finds it again. */

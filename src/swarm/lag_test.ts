@@ -1,17 +1,20 @@
 /** When a parent is left, and when it's only those above it who are at fault. */
 
 import { assertEquals } from "@std/assert";
-import { Lag } from "./lag.ts";
+import { Lag, type LagLimits } from "./lag.ts";
 
 /** A piece in this many milliseconds, in each stripe. */
 const PACE = 40;
+
+/** Tight, so that little has to happen. */
+const LIMITS: LagLimits = { pieces: 4, piecesPerLevel: 1, pause: 150, hold: 300 };
 
 /** Pieces come in both stripes until `from`, after that in the first one only every `slower`th time; tells when it is left. */
 function run(
   options: { depths: number[]; from: number; slower: number; until: number; hold?: number },
 ): number {
   const { depths, from, slower, until, hold = Infinity } = options;
-  const lag = new Lag(depths, 0);
+  const lag = new Lag(depths, 0, LIMITS);
   for (let i = 0; i < until; i++) {
     const now = i * PACE;
     for (const [stripe, depth] of depths.entries()) {
@@ -36,7 +39,7 @@ Deno.test("a parent that falls silent is left after a few pieces, later the deep
 Deno.test("a parent at a tenth or a half of the pace is left, one that is a tenth slower is not", () => {
   const at = (slower: number) => run({ depths: [1, 1], from: 50, slower, until: 500 });
   assertEquals([at(10) < 15, at(2) < 40], [true, true], `${at(10)} ${at(2)}`);
-  const lag = new Lag([1, 1], 0);
+  const lag = new Lag([1, 1], 0, LIMITS);
   for (let i = 0; i < 1_000; i++) {
     if (i % 10 > 0) lag.gained(0, i * PACE);
     lag.gained(1, i * PACE);
@@ -50,7 +53,7 @@ Deno.test("one stripe that comes down a longer way is no fault", () => {
 });
 
 Deno.test("where all stripes are equally slow nobody is to blame", () => {
-  const lag = new Lag([3, 0], 0);
+  const lag = new Lag([3, 0], 0, LIMITS);
   for (let i = 0; i < 100; i++) {
     lag.gained(0, i * 2_000);
     assertEquals(lag.look(0, i * 2_000 + 900).kind, "fine");
@@ -61,7 +64,7 @@ Deno.test("where all stripes are equally slow nobody is to blame", () => {
 
 Deno.test("who is told to hold does so, and passes it on until it has gone too far", () => {
   assertEquals(run({ depths: [1, 1], from: 50, slower: Infinity, until: 200, hold: 52 }), Infinity);
-  const lag = new Lag([1, 1], 0);
+  const lag = new Lag([1, 1], 0, LIMITS);
   lag.hold(0, 4, 0);
   assertEquals(lag.look(0, 10), { kind: "behind", hops: 5 });
   assertEquals(lag.look(0, 400), { kind: "fine" });
@@ -70,7 +73,7 @@ Deno.test("who is told to hold does so, and passes it on until it has gone too f
 });
 
 Deno.test("after a change the new parent gets a fresh allowance", () => {
-  const lag = new Lag([1, 1], 0);
+  const lag = new Lag([1, 1], 0, LIMITS);
   for (let i = 0; i < 30; i++) lag.gained(1, i * PACE);
   lag.changed(0, 30 * PACE);
   assertEquals(lag.look(0, 30 * PACE), { kind: "fine" });
@@ -79,7 +82,7 @@ Deno.test("after a change the new parent gets a fresh allowance", () => {
 });
 
 Deno.test("a stripe that is whole stays a measure for the others", () => {
-  const lag = new Lag([0, 0], 0);
+  const lag = new Lag([0, 0], 0, LIMITS);
   for (let i = 0; i < 50; i++) for (const stripe of [0, 1]) lag.gained(stripe, i * PACE);
   lag.whole(1);
   assertEquals(lag.look(1, 51 * PACE), { kind: "fine" });

@@ -9,6 +9,8 @@ type Holder = ReturnType<typeof holder>;
 const lists = (...names: string[]) => names.map((list) => [...list].map(holder));
 const asked = (parents: Parents<Holder>) => parents.holders().map(({ peer }) => peer).sort().join("");
 const always = () => true;
+/** Tight, so that little has to happen. */
+const LAG = { pieces: 4, piecesPerLevel: 1, pause: 150, hold: 300 };
 
 Deno.test("each stripe is asked of its planned parent", () => {
   const parents = new Parents(lists("abS", "cS"), 5, 0);
@@ -60,7 +62,7 @@ function changed(
 }
 
 Deno.test("a parent whose stripe falls behind the other is left for the next, not the other parent", () => {
-  const parents = new Parents(lists("abS", "cS"), 200, 0, { depths: [1, 1] });
+  const parents = new Parents(lists("abS", "cS"), 200, 0, { depths: [1, 1], lag: LAG });
   let left = 0;
   for (let i = 0; i < 40 && left === 0; i++) {
     parents.gained(2 * i + 1, i * 40);
@@ -74,7 +76,7 @@ Deno.test("a parent whose stripe falls behind the other is left for the next, no
 });
 
 Deno.test("when told that a parent is behind itself, it isn't left", () => {
-  const parents = new Parents(lists("abS", "cS"), 400, 0, { depths: [1, 1] });
+  const parents = new Parents(lists("abS", "cS"), 400, 0, { depths: [1, 1], lag: LAG });
   let told = 0;
   for (let i = 0; i < 80; i++) {
     parents.gained(2 * i + 1, i * 40);
@@ -128,7 +130,7 @@ Deno.test("a slow source is not taken for a dead one", () => {
 });
 
 Deno.test("who was left for being slow is asked again when nobody else is there", () => {
-  const parents = new Parents(lists("aS", "cS"), 400, 0, { depths: [1, 1] });
+  const parents = new Parents(lists("aS", "cS"), 400, 0, { depths: [1, 1], lag: LAG });
   for (let i = 0; i < 40; i++) {
     parents.gained(2 * i + 1, i * 40);
     changed(parents, i * 40);

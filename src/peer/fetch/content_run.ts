@@ -6,7 +6,7 @@ import { LabError } from "../../base/errors.ts";
 import { Layout } from "../../catalog/layout.ts";
 import type { Holder } from "../../catalog/merge.ts";
 import { printable } from "../../catalog/names.ts";
-import type { PartSpec } from "../../storage/part_spec.ts";
+import type { CheckWhole, PartSpec } from "../../storage/part_spec.ts";
 import type { HashFeed } from "../broadcast/hash_feed.ts";
 import { contentFiles, type ContentPlan } from "./contents.ts";
 import type { NamedManifest } from "./holders.ts";
@@ -70,8 +70,6 @@ export class ContentRun {
   networkBytes = 0;
   readonly deliveredBy = new Set<string>();
   #fromNetwork = new Set<number>();
-  #held = new Set<number>();
-  #front = 0;
   #verifiedBytes = 0;
   #reported = { at: 0, bytes: 0 };
 
@@ -135,8 +133,6 @@ export class ContentRun {
     this.disputed = false;
     this.dissenters.clear();
     this.#fromNetwork.clear();
-    this.#held.clear();
-    this.#front = 0;
     this.#verifiedBytes = 0;
     this.#reported = { at: 0, bytes: 0 };
   }
@@ -152,7 +148,6 @@ export class ContentRun {
   /** Pieces that an earlier run left, checked. */
   resumed(pieces: readonly number[]): void {
     for (const piece of pieces) {
-      this.#held.add(piece);
       this.#verifiedBytes += this.layout.pieceLength(this.layout.piece(piece));
     }
   }
@@ -160,15 +155,16 @@ export class ContentRun {
   /** A verified piece that was missing until now. */
   gained(piece: number, bytes: number): void {
     this.#fromNetwork.add(piece);
-    this.#held.add(piece);
     this.#verifiedBytes += bytes;
   }
 
-  /** How many pieces are there without a gap, from the first on; undefined when there are no more than at the last look. */
-  nextFront(): number | undefined {
-    const before = this.#front;
-    while (this.#held.has(this.#front)) this.#front++;
-    return this.#front > before ? this.#front : undefined;
+  /**
+   * Whether the whole is hashed once its pieces are right. Not in a broadcast: the hashes of pieces and whole have one
+   * author there, whom the lab trusts, and all PCs would be busy with it in the same moment.
+   */
+  get checkWhole(): CheckWhole {
+    if (this.stripes) return "never";
+    return this.disputed ? "always" : "small";
   }
 
   /** Progress to report now, or undefined when it was reported a moment ago. */

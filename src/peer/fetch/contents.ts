@@ -13,8 +13,8 @@ import { packs } from "../../catalog/pack.ts";
 import type { HashFeed } from "../broadcast/hash_feed.ts";
 import type { WantedFile } from "./select.ts";
 
-/** A single file above this size, bytes, may be broadcast while it is being hashed: below, that takes a tenth of a second. */
-export const LARGE = 64 * 1024 * 1024;
+/** A single file above this size, bytes, is broadcast while it is being hashed: below, that takes some hundredths of a second. */
+export const LARGE = 4 * 1024 * 1024;
 
 /** A wanted file with its place. */
 export interface PlacedFile extends WantedFile {

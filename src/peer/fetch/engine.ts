@@ -315,7 +315,6 @@ export class FetchEngine {
         run.gained(piece, bytes);
         run.stripes?.gained(piece, this.#o.clock.monotonic());
         this.#o.relay?.hold(content, [piece]);
-        if (run.feed) this.#parts.follow(run);
         if (isPlanned(run)) this.#parents.look(run);
         this.#report(run);
       }

@@ -8,9 +8,6 @@ import type { WorkerPool } from "./worker_pool.ts";
 /** News that answers an order about one content. */
 type ContentNews = Extract<ReceiveNews, { content: string }>;
 
-/** The worker that hashes a file as a whole while its pieces come. */
-const FOLLOWER = 0;
-
 /** The dialogue with the workers about part files. */
 export class PartDesk {
   #waiting = new Map<string, { left: number; news: ReceiveNews[]; resolve: (news: ReceiveNews[]) => void }>();
@@ -44,26 +41,16 @@ export class PartDesk {
    */
   async finish(run: ContentRun): Promise<string[]> {
     const { pool } = this;
-    const finisher = run.feed ? FOLLOWER : this.#nextFinisher++ % pool.size;
+    const finisher = this.#nextFinisher++ % pool.size;
     for (let i = 0; i < pool.size; i++) {
       if (i !== finisher) pool.tell(i, { kind: "close", content: run.id, discard: false });
     }
     const finished = this.#expect("finished", run.id, 1);
-    pool.tell(finisher, {
-      kind: "finish",
-      content: run.id,
-      checkWhole: run.disputed || run.feed !== undefined,
-    });
+    pool.tell(finisher, { kind: "finish", content: run.id, checkWhole: run.checkWhole });
     const [news] = await finished;
     if (news?.kind === "finished") return news.paths;
     if (news?.kind === "fault") throw new LabError(news.code, news.message);
     throw new LabError("failed", "The worker gave no answer");
-  }
-
-  /** More pieces are there of a file that must be checked as a whole at the end: it is hashed as far as it goes. */
-  follow(run: ContentRun): void {
-    const upTo = run.nextFront();
-    if (upTo !== undefined) this.pool.tell(FOLLOWER, { kind: "follow", content: run.id, upTo });
   }
 
   /** Lets go of a content; its part file stays. */
