@@ -10,7 +10,10 @@ import { run } from "./bench/measure.ts";
 const SYSCTL = "/proc/sys/net/";
 const CONGESTION_CONTROL = "cubic";
 
-/** Longest burst of tbf, seconds of the rate, and its least size, bytes: below that, tbf cuts GSO packets up. */
+/**
+ * Longest burst of tbf, seconds of the rate, and its least size, bytes. Below that, tbf cuts GSO packets up, which costs
+ * more CPU than all else: 45 segments of 1,448 bytes count with a header of 66 bytes each, 68,130 bytes together.
+ */
 const BURST_SECONDS = 0.002;
 const BURST_BYTES = 72_000;
 /** What tbf queues, seconds of the rate, and at least, bytes: more than a UDP sender's default socket buffer. */

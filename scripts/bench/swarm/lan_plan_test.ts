@@ -40,6 +40,6 @@ Deno.test("rates are read, and wrong ones aren't", () => {
 });
 
 Deno.test("the burst of tbf never falls below a GSO packet, and grows with the rate", () => {
-  assertEquals(tbf(100e6), "root tbf rate 100000000bit burst 66000 limit 441000");
+  assertEquals(tbf(100e6), "root tbf rate 100000000bit burst 72000 limit 447000");
   assertEquals(tbf(1e9), "root tbf rate 1000000000bit burst 250000 limit 4000000");
 });
