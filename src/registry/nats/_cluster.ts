@@ -1,0 +1,130 @@
+/** For tests only: real nats-servers with JetStream on loopback, a cluster of three unless told, in a temporary folder. */
+
+import { connect, jetstreamManager } from "../../deps/nats.ts";
+import { join } from "../../deps/std_path.ts";
+
+/** Where the program lies: Debian puts it where only root looks. */
+const PLACES = ["nats-server", "/usr/sbin/nats-server", "/usr/local/bin/nats-server"];
+
+/**
+ * The program, or undefined where it isn't installed.
+ *
+ * @throws {Error} when it isn't there and LABSWARM_REQUIRE_NATS=1 says that it must be.
+ */
+export function natsServer(): string | undefined {
+  for (const place of PLACES) {
+    try {
+      const { success } = new Deno.Command(place, { args: ["--version"], stdout: "null", stderr: "null" })
+        .outputSync();
+      if (success) return place;
+    } catch { /* not there */ }
+  }
+  if (Deno.env.get("LABSWARM_REQUIRE_NATS") === "1") throw new Error("nats-server is not installed");
+  return undefined;
+}
+
+/** One server of a cluster. */
+interface Node {
+  port: number;
+  args: string[];
+  process: Deno.ChildProcess | undefined;
+}
+
+/** How servers are started: on loopback, unless each has a namespace of its own. */
+export interface ClusterOptions {
+  count?: number;
+  /** The addresses of the servers, one each. */
+  hosts?: readonly string[];
+  /** Puts a command into the place where that server runs. */
+  inside?: (node: number, ...command: string[]) => string[];
+}
+
+/** A cluster. */
+export class NatsCluster implements AsyncDisposable {
+  private constructor(
+    private nodes: Node[],
+    private folder: string,
+    private options: ClusterOptions,
+  ) {}
+
+  static async start(options: ClusterOptions = {}): Promise<NatsCluster> {
+    const { count = 3, hosts } = options;
+    const folder = await Deno.makeTempDir();
+    const ports = hosts ? hosts.flatMap(() => [4222, 6222]) : freePorts(2 * count);
+    const host = (n: number) => hosts?.[n] ?? "127.0.0.1";
+    const routes = Array.from({ length: count }, (_, n) => `nats://${host(n)}:${ports[2 * n + 1]}`).join(",");
+    const nodes = Array.from({ length: count }, (_, n): Node => ({
+      port: ports[2 * n]!,
+      process: undefined,
+      args: [
+        ...["-js", "-sd", join(folder, `n${n}`), "-a", host(n), "-p", String(ports[2 * n]), "-n", `n${n}`],
+        ...count > 1
+          ? [
+            "--cluster_name",
+            "test",
+            "--cluster",
+            `nats://${host(n)}:${ports[2 * n + 1]}`,
+            "--routes",
+            routes,
+          ]
+          : [],
+      ],
+    }));
+    const cluster = new NatsCluster(nodes, folder, options);
+    for (let n = 0; n < count; n++) cluster.restart(n);
+    return cluster;
+  }
+
+  /** HOST:PORT of each server. */
+  get servers(): string[] {
+    return this.nodes.map(({ port }, n) => `${this.options.hosts?.[n] ?? "127.0.0.1"}:${port}`);
+  }
+  /** As `--store` takes it. */
+  get url(): string {
+    return `nats://${this.servers.join(",")}`;
+  }
+
+  /** The server that leads a bucket's copies: without it nothing is written until another leads. */
+  async leaderOf(bucket: string): Promise<number> {
+    const nc = await connect({ servers: this.servers });
+    try {
+      const { cluster } = await (await jetstreamManager(nc)).streams.info(`KV_${bucket}`);
+      return Number(cluster?.leader?.slice(1));
+    } finally {
+      await nc.close();
+    }
+  }
+
+  /** Kills a server: no goodbye. */
+  async kill(n: number): Promise<void> {
+    const { process } = this.nodes[n]!;
+    this.nodes[n]!.process = undefined;
+    process?.kill("SIGKILL");
+    await process?.status;
+  }
+
+  /** Stops a server without ending it, or lets it go on: it answers nothing meanwhile. */
+  pause(n: number, isPaused: boolean): void {
+    this.nodes[n]!.process?.kill(isPaused ? "SIGSTOP" : "SIGCONT");
+  }
+
+  /** Starts a server, with what it kept. */
+  restart(n: number): void {
+    const { inside } = this.options;
+    const command = [natsServer()!, ...this.nodes[n]!.args];
+    const [program, ...args] = inside ? inside(n, ...command) : command;
+    this.nodes[n]!.process = new Deno.Command(program!, { args, stdout: "null", stderr: "null" }).spawn();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (let n = 0; n < this.nodes.length; n++) await this.kill(n);
+    await Deno.remove(this.folder, { recursive: true });
+  }
+}
+
+function freePorts(count: number): number[] {
+  const listeners = Array.from({ length: count }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
+  const ports = listeners.map(({ addr }) => (addr as Deno.NetAddr).port);
+  for (const listener of listeners) listener.close();
+  return ports;
+}

@@ -1,0 +1,350 @@
+/**
+ * The connection to NATS: buckets, writing that is acknowledged by most of their copies, reading back.
+ *
+ * Rules: a writing says which one it replaces, and is refused when another came between. A writing whose answer gets lost is
+ * tried again until it is known what became of it, or the time is up; then the error says that it isn't known. The
+ * connection goes to another of the servers when one doesn't answer.
+ */
+
+import type { Clock } from "../../base/clock.ts";
+import { LabError, messageOf } from "../../base/errors.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Random } from "../../base/random.ts";
+import type { JetStreamClient, JetStreamManager, NatsConnection } from "../../deps/nats.ts";
+import type { NatsPlace } from "./place.ts";
+import { type Entry, isRemoval, Reading, type ReadingOptions, WRITER } from "./reading.ts";
+
+type Nats = typeof import("../../deps/nats.ts");
+
+/** Copies of each bucket, where there are so many servers. */
+const REPLICAS = 3;
+/** One attempt to write, and all of them together, milliseconds: a new leader is found in about 4 s. */
+const ATTEMPT = 2_000;
+const WRITING = 10_000;
+/** Pause between two attempts. */
+const PAUSE = 200;
+/** How long a start waits for the servers to be there, milliseconds: they may be starting, too. */
+const STARTING = 30_000;
+/** Attempts that weren't answered before another server is asked. */
+const SILENT_ATTEMPTS = 2;
+
+/** NATS' codes of errors that mean something to us. */
+const CODES = { wrongSequence: 10071, notClustered: 10074, noMessage: 10037 };
+
+/** A bucket that is to be there. */
+export interface BucketSetting {
+  name: string;
+  /** What is older than this vanishes, milliseconds. */
+  ttl?: number;
+}
+
+/** Somebody else has written under the key. */
+export class Conflict extends Error {
+  override name = "Conflict";
+  constructor(readonly current: Entry | undefined) {
+    super("Another server has written there");
+  }
+}
+
+/** What was written may be there or not, nobody knows: NATS didn't answer in time. */
+export class Unanswered extends LabError {
+  override name = "Unanswered";
+
+  constructor(message: string, readonly writer: string, cause: unknown) {
+    super("unreachable", message, { cause });
+  }
+}
+
+/** A connection to NATS. */
+export class NatsLink {
+  #writings = 0;
+  #silent = 0;
+  #reconnecting = false;
+  #replicas = REPLICAS;
+  #lastAnswer: number;
+
+  private constructor(
+    private nats: Nats,
+    private nc: NatsConnection,
+    private jsm: JetStreamManager,
+    private js: JetStreamClient,
+    private o: { clock: Clock; log: Logger },
+    /** Names this run: begins the writer's name of all that it writes. */
+    readonly run: string,
+    readonly place: NatsPlace,
+  ) {
+    this.#lastAnswer = o.clock.monotonic();
+  }
+
+  /**
+   * Connects.
+   *
+   * @throws {LabError} "unreachable" when none of the servers can be had; "not_permitted" when they want another password.
+   */
+  static async open(
+    options: { place: NatsPlace; clock: Clock; random: Random; log: Logger },
+  ): Promise<NatsLink> {
+    const { place, clock, random, log } = options;
+    const nats = await import("../../deps/nats.ts");
+    try {
+      const nc = await nats.connect({
+        ...{ servers: [...place.servers], name: "labswarm-rs", timeout: 4_000, reconnect: true },
+        ...{ maxReconnectAttempts: -1, reconnectTimeWait: 250, reconnectJitter: 250, pingInterval: 5_000 },
+        ...{ maxPingOut: 2, noAsyncTraces: true },
+        ...(place.user === undefined ? {} : { user: place.user, pass: place.password ?? "" }),
+        ...(place.token === undefined ? {} : { token: place.token }),
+        ...(place.tls ? { tls: {} } : {}),
+      });
+      const jsm = await nats.jetstreamManager(nc, { checkAPI: false, timeout: ATTEMPT });
+      return new NatsLink(nats, nc, jsm, jsm.jetstream(), { clock, log }, random.id(6), place);
+    } catch (cause) {
+      throw cannotConnect(place, cause);
+    }
+  }
+
+  /** How many copies there are of what is written. */
+  get replicas(): number {
+    return this.#replicas;
+  }
+
+  /** How often something was written, or tried to be. */
+  get writings(): number {
+    return this.#writings;
+  }
+
+  /** Milliseconds since NATS answered last. */
+  get silence(): number {
+    return this.o.clock.monotonic() - this.#lastAnswer;
+  }
+
+  /**
+   * Makes the buckets that are missing.
+   *
+   * @throws {LabError} "unreachable" when JetStream isn't there, or too few servers are.
+   */
+  async openBuckets(buckets: readonly BucketSetting[]): Promise<void> {
+    const over = this.o.clock.monotonic() + STARTING;
+    for (const bucket of buckets) {
+      for (;;) {
+        try {
+          await this.#openBucket(bucket);
+          break;
+        } catch (cause) {
+          if (this.#codeOf(cause) === CODES.notClustered && this.#replicas > 1) {
+            this.#replicas = 1;
+            this.o.log.warn(
+              "NATS runs as a single server: what is kept there has no second copy; three servers in a cluster have",
+            );
+            continue;
+          }
+          if (this.o.clock.monotonic() > over) throw this.#cannotOpen(bucket.name, cause);
+          await this.o.clock.sleep(PAUSE);
+        }
+      }
+    }
+  }
+
+  async #openBucket({ name, ttl }: BucketSetting): Promise<void> {
+    try {
+      const { config } = await this.jsm.streams.info(`KV_${name}`);
+      this.#replicas = config.num_replicas;
+      return;
+    } catch (cause) {
+      if (this.#codeOf(cause) !== 10059) throw cause;
+    }
+    await new this.nats.Kvm(this.js).create(name, {
+      ...{ replicas: this.#replicas, history: 1, allow_direct: false },
+      ...(ttl === undefined ? {} : { ttl }),
+    });
+  }
+
+  #cannotOpen(name: string, cause: unknown): LabError {
+    return new LabError(
+      "unreachable",
+      `Cannot open the bucket ${name} in NATS: ${
+        messageOf(cause)
+      }; does each nats-server run with JetStream (-js), ` +
+        "and are all three of the cluster up?",
+      { cause },
+    );
+  }
+
+  /**
+   * Writes under a key.
+   *
+   * @param value undefined removes what is there.
+   * @param expect the number of what it replaces, 0 for nothing; whatever it is unless told.
+   * @returns its number.
+   * @throws {Conflict}; {Unanswered} when NATS is away.
+   */
+  async write(bucket: string, key: string, value: unknown, expect?: number): Promise<number> {
+    const writer = `${this.run}-${++this.#writings}`;
+    const headers = this.nats.headers();
+    headers.set(WRITER, writer);
+    headers.set("Nats-Msg-Id", writer);
+    if (value === undefined) headers.set("KV-Operation", "DEL");
+    const data = value === undefined ? new Uint8Array() : new TextEncoder().encode(JSON.stringify(value));
+    const { clock } = this.o;
+    const over = clock.monotonic() + WRITING;
+    for (let attempt = 1;; attempt++) {
+      try {
+        const { seq } = await this.js.publish(`$KV.${bucket}.${key}`, data, {
+          ...{ headers, timeout: ATTEMPT },
+          ...(expect === undefined ? {} : { expect: { lastSubjectSequence: expect } }),
+        });
+        this.#answered();
+        return seq;
+      } catch (cause) {
+        if (this.#codeOf(cause) === CODES.wrongSequence) {
+          this.#answered();
+          const current = await this.read(bucket, key);
+          if (current?.writer === writer) return current.seq;
+          throw new Conflict(current);
+        }
+        if (this.nc.isClosed() || clock.monotonic() > over) throw unanswered("keep this", writer, cause);
+        this.#unanswered();
+        await clock.sleep(PAUSE);
+      }
+    }
+  }
+
+  /** What stands under a key, as the one says that leads its copies; its removal, too. */
+  read(bucket: string, key: string): Promise<Entry | undefined> {
+    return this.#read(bucket, { last_by_subj: `$KV.${bucket}.${key}` });
+  }
+
+  /** What stands under a few keys, in the order in which it was written, as the one says that leads the copies. */
+  async list(bucket: string, filter: string): Promise<Entry[]> {
+    const entries: Entry[] = [];
+    for (let seq = 1;;) {
+      const entry = await this.#read(bucket, { seq, next_by_subj: `$KV.${bucket}.${filter}` });
+      if (!entry) return entries;
+      entries.push(entry);
+      seq = entry.seq + 1;
+    }
+  }
+
+  async #read(
+    bucket: string,
+    query: { last_by_subj: string } | { seq: number; next_by_subj: string },
+  ): Promise<Entry | undefined> {
+    const { clock } = this.o;
+    const over = clock.monotonic() + WRITING;
+    for (;;) {
+      try {
+        const found = await this.jsm.streams.getMessage(`KV_${bucket}`, query);
+        this.#answered();
+        if (!found) return undefined;
+        const value = isRemoval(found.header.get("KV-Operation")) ? undefined : new Uint8Array(found.data);
+        const key = found.subject.slice(`$KV.${bucket}.`.length);
+        return { key, seq: found.seq, value, writer: found.header.get(WRITER) };
+      } catch (cause) {
+        if (this.#codeOf(cause) === CODES.noMessage) return undefined;
+        if (this.nc.isClosed() || clock.monotonic() > over) throw unanswered("read this", "", cause);
+        this.#unanswered();
+        await clock.sleep(PAUSE);
+      }
+    }
+  }
+
+  /**
+   * Everything in a bucket up to a number, in the order in which it was written. A copy that lags behind is waited for: it is
+   * a message's number that says that all before it was heard.
+   */
+  async readAll(bucket: string, upTo: number): Promise<Entry[]> {
+    const entries: Entry[] = [];
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const heard = (entry: Entry) => {
+      entries.push(entry);
+      if (entry.seq >= upTo) resolve();
+    };
+    const reading = this.follow({ bucket, filter: ">", heard });
+    const cancel = this.o.clock.every(1_000, () => {
+      if (reading.idle > WRITING) reject(unanswered("read the registry", "", ""));
+    });
+    try {
+      await promise;
+      return entries;
+    } finally {
+      cancel();
+      reading.close();
+    }
+  }
+
+  /** Hears what is there, and what comes. */
+  follow(options: Omit<ReadingOptions, "nc" | "jsm" | "clock">): Reading {
+    const { nc, jsm, o: { clock } } = this;
+    return new Reading({ ...options, nc, jsm, clock });
+  }
+
+  /** Removes what stands under some keys, without anybody being told. @param before only what has a lower number. */
+  async sweep(bucket: string, filter: string, before?: number): Promise<void> {
+    await this.jsm.streams.purge(`KV_${bucket}`, {
+      filter: `$KV.${bucket}.${filter}`,
+      ...(before === undefined ? {} : { seq: before }),
+    });
+    this.#answered();
+  }
+
+  /** Tells the other registration servers something that nobody has to keep. */
+  tell(subject: string, value: unknown): void {
+    if (!this.nc.isClosed()) this.nc.publish(subject, JSON.stringify(value));
+  }
+
+  /** Hears what they tell. @returns ends it. */
+  hear(subject: string, heard: (text: string) => void): () => void {
+    const subscription = this.nc.subscribe(subject, {
+      callback: (error, message) => {
+        if (!error) heard(message.string());
+      },
+    });
+    return () => subscription.unsubscribe();
+  }
+
+  /** Ends the connection. */
+  async close(): Promise<void> {
+    await this.nc.close();
+  }
+
+  #answered(): void {
+    this.#silent = 0;
+    this.#lastAnswer = this.o.clock.monotonic();
+  }
+
+  /** A server that is cut off from the others answers nothing, and keeps the connection: another one may do better. */
+  #unanswered(): void {
+    if (++this.#silent < SILENT_ATTEMPTS || this.#reconnecting || this.nc.isClosed()) return;
+    this.#silent = 0;
+    this.#reconnecting = true;
+    this.nc.reconnect().catch(() => {}).finally(() => this.#reconnecting = false);
+  }
+
+  #codeOf(thrown: unknown): number | undefined {
+    return thrown instanceof this.nats.JetStreamApiError ? thrown.code : undefined;
+  }
+}
+
+function unanswered(what: string, writer: string, cause: unknown): Unanswered {
+  return new Unanswered(
+    `Cannot ${what}: NATS, where the registry lies, does not answer; another registration server may do better`,
+    writer,
+    cause,
+  );
+}
+
+function cannotConnect(place: NatsPlace, cause: unknown): LabError {
+  const text = messageOf(cause);
+  const at = place.servers.join(", ");
+  if (/authorization|authentication/i.test(text)) {
+    return new LabError(
+      "not_permitted",
+      `Cannot use NATS at ${at}: ${text}; is the password in --store right?`,
+      { cause },
+    );
+  }
+  return new LabError(
+    "unreachable",
+    `Cannot reach NATS at ${at}: ${text}; is nats-server running there, with JetStream (-js)?`,
+    { cause },
+  );
+}

@@ -1,0 +1,292 @@
+/**
+ * The store that several registration servers share: key-value buckets in NATS with JetStream, three copies of each.
+ *
+ * Rules: a promise is kept once most of the copies have it. Everything passes through one bucket, so everybody hears of all
+ * changes in one order; what we wrote ourselves is in our memory already. When NATS is away, calls fail with
+ * "unreachable" after some seconds, and it isn't known what became of them: what turns out to be there after all is told
+ * like the change of somebody else.
+ */
+
+import type { Clock } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Random } from "../../base/random.ts";
+import type { KeptRecord } from "../rules.ts";
+import type { Fellow, HoldingsChange, SharedNews, SharedStore, Store, StoredHolding } from "../store.ts";
+import { NatsBroadcasts } from "./broadcasts.ts";
+import { NatsHoldings } from "./holdings.ts";
+import { NatsLink, Unanswered } from "./link.ts";
+import { Order } from "./order.ts";
+import { NatsPeers, type Setting } from "./peers.ts";
+import type { NatsPlace } from "./place.ts";
+import type { Entry, Reading } from "./reading.ts";
+import { NatsServers } from "./servers.ts";
+
+/** What a shared store needs. */
+export interface NatsStoreOptions {
+  place: NatsPlace;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+  /** Names this server's data folder, over restarts. */
+  folderId: string;
+}
+
+/** Where each server writes when it wants to know that it has heard everything. */
+const MARK = "mark";
+/** How often what NATS didn't take is tried again, milliseconds. */
+const PAY_BACK = 2_000;
+
+/**
+ * Opens a shared registry, and makes it if it isn't there.
+ *
+ * @throws {LabError} "unreachable" when NATS or most of its servers aren't there; "not_permitted".
+ */
+export async function openNatsStore(options: NatsStoreOptions): Promise<NatsStore> {
+  const { place, log } = options;
+  const link = await NatsLink.open(options);
+  try {
+    const bucket = place.registry;
+    await link.openBuckets([
+      { name: bucket },
+      { name: `${bucket}-files` },
+      { name: `${bucket}-servers`, ttl: 10_000 },
+    ]);
+    const setting: Setting = { link, log, bucket, order: new Order() };
+    const store = new NatsStore(setting, options);
+    await store.open();
+    return store;
+  } catch (thrown) {
+    await link.close();
+    throw thrown;
+  }
+}
+
+/** Hears of other things that lie in the registry: members, invitations. */
+export type OtherNews = (entry: Entry) => void;
+
+/** A registry in NATS. */
+export class NatsStore implements Store, SharedStore {
+  readonly broadcasts: NatsBroadcasts;
+  readonly shared: SharedStore = this;
+  readonly self: string;
+  #peers: NatsPeers;
+  #holdings: NatsHoldings;
+  #servers: NatsServers;
+  /** Writings that we reported as failed, and that may be there all the same. */
+  #doubtful = new Set<string>();
+  #reading: Reading | undefined;
+  /** What was read at the start, until something changes. */
+  #first: { entries: readonly Entry[]; writings: number } | undefined;
+  /** Everything up to here was read. */
+  #begin = 0;
+  #news: SharedNews | undefined;
+  #others: OtherNews | undefined;
+  #waiting: { seq: number; resolve: () => void }[] = [];
+  #stops: (() => void)[] = [];
+  #closed = false;
+
+  constructor(readonly setting: Setting, private o: NatsStoreOptions) {
+    this.self = setting.link.run;
+    this.#peers = new NatsPeers({ ...setting, self: this.self });
+    this.#holdings = new NatsHoldings(setting, this.#peers);
+    this.broadcasts = new NatsBroadcasts(setting, o.folderId, () => this.#readAll());
+    this.#servers = new NatsServers({ ...setting, self: this.self, clock: o.clock });
+  }
+
+  /** Learns who is there. */
+  async open(): Promise<void> {
+    await this.#servers.open();
+    const entries = await this.#snapshot();
+    for (const entry of entries) if (entry.key.startsWith("p.")) this.#peers.take(entry);
+    this.#first = { entries, writings: this.setting.link.writings };
+  }
+
+  /** Everything up to now; what was read at the start, for those who load before anything is changed. */
+  async #readAll(): Promise<readonly Entry[]> {
+    await this.setting.order.idle();
+    const first = this.#first?.writings === this.setting.link.writings ? this.#first : undefined;
+    return first?.entries ?? await this.#snapshot();
+  }
+
+  async #snapshot(): Promise<readonly Entry[]> {
+    const { link, bucket } = this.setting;
+    const mark = await link.write(bucket, MARK, this.self);
+    this.#begin ||= mark;
+    return await link.readAll(bucket, mark);
+  }
+
+  get isAway(): boolean {
+    return this.#servers.isAway;
+  }
+  get fellows(): ReadonlyMap<string, Fellow> {
+    return this.#servers.fellows;
+  }
+  ownerOf(cookie: string): string | undefined {
+    return this.#peers.get(cookie)?.at;
+  }
+
+  async loadPeers(): Promise<KeptRecord[]> {
+    const entries = await this.#readAll();
+    return entries.filter(({ key }) => key.startsWith("p."))
+      .flatMap((entry) => this.#peers.take(entry)?.record ?? []);
+  }
+
+  async loadHoldings(): Promise<StoredHolding[]> {
+    return this.#holdings.load((await this.#readAll()).filter(({ key }) => key.startsWith("h.")));
+  }
+
+  async savePeers(records: readonly KeptRecord[]): Promise<void> {
+    await all(records.map((record) => this.#doubt(this.#peers.save(record))));
+  }
+
+  async forgetPeer(cookie: string): Promise<void> {
+    await this.#peers.forget(cookie);
+    this.#holdings.forget(cookie);
+  }
+
+  changeHoldings(change: HoldingsChange): Promise<void> {
+    return this.#doubt(this.#holdings.change(change));
+  }
+
+  follow(news: SharedNews): void {
+    this.#news = news;
+    this.#first = undefined;
+    this.#peers.news = ({ record, at }) => news.peer(record, at);
+    this.broadcasts.news = news;
+    this.#servers.follow((gone) => news.fellows(gone));
+    this.#read();
+    const { link, bucket } = this.setting;
+    this.#stops.push(
+      link.hear(this.#renewals, (text) => this.#renewed(text, news)),
+      this.o.clock.every(PAY_BACK, () => this.isAway || this.#peers.payBack()),
+    );
+    this.setting.log.debug(`Watching the registry ${bucket} from ${this.#begin}`);
+  }
+
+  /** Hears of members and invitations, from now on. */
+  followOthers(news: OtherNews): void {
+    this.#others = news;
+    this.#read();
+  }
+
+  async catchUp(): Promise<void> {
+    const { link, bucket } = this.setting;
+    const seq = await link.write(bucket, MARK, this.self);
+    await this.#heardUpTo(seq);
+  }
+
+  present(self: Omit<Fellow, "id">): void {
+    this.#servers.present(self);
+  }
+
+  tellRenewed(cookies: readonly string[]): void {
+    this.setting.link.tell(this.#renewals, { by: this.self, cookies });
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const stop of this.#stops) stop();
+    // What was asked for is done first, unless nobody is there to do it.
+    if (!this.isAway) await this.setting.order.idle();
+    this.#reading?.close();
+    await this.#servers.close();
+    await this.setting.link.close();
+  }
+
+  get #renewals(): string {
+    return `${this.setting.bucket}.renewed`;
+  }
+
+  #read(): void {
+    const { link, bucket } = this.setting;
+    this.#reading ??= link.follow({
+      ...{ bucket, filter: ">", after: this.#begin },
+      heard: (entry) => this.#heard(entry),
+    });
+  }
+
+  #heardUpTo(seq: number): Promise<void> {
+    if (!this.#reading || this.#reading.seq >= seq) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push({ seq, resolve }));
+  }
+
+  #heard(entry: Entry): void {
+    try {
+      if (!this.#isOurs(entry)) this.#tell(entry);
+    } catch (thrown) {
+      this.setting.log.error(`Cannot take over a change of the registry: ${messageOf(thrown)}`);
+    }
+    const reached = this.#waiting.filter(({ seq }) => seq <= entry.seq);
+    if (reached.length === 0) return;
+    this.#waiting = this.#waiting.filter(({ seq }) => seq > entry.seq);
+    for (const { resolve } of reached) resolve();
+  }
+
+  #isOurs({ writer }: Entry): boolean {
+    return writer.startsWith(`${this.self}-`) && !this.#doubtful.delete(writer);
+  }
+
+  #tell(entry: Entry): void {
+    const news = this.#news;
+    switch (entry.key.slice(0, 2)) {
+      case "p.":
+        return this.#tellPeer(entry);
+      case "h.": {
+        const part = this.#holdings.take(entry);
+        const cookie = part && this.#holdings.cookieOf(entry);
+        if (cookie !== undefined) news?.holdings({ cookie, ...part! });
+        return;
+      }
+      case "b.": {
+        const head = this.broadcasts.takeHead(entry);
+        if (head) news?.head(head);
+        else if (!entry.value) news?.headForgotten(entry.key.slice(2));
+        return;
+      }
+      case "r.": {
+        const receipt = this.broadcasts.takeReceipt(entry);
+        if (receipt) news?.receipt(receipt);
+        return;
+      }
+      default:
+        this.#others?.(entry);
+    }
+  }
+
+  #tellPeer(entry: Entry): void {
+    const before = this.#peers.cookieAt(entry.key);
+    const peer = this.#peers.take(entry);
+    if (before !== undefined && before !== peer?.record.cookie && !this.#peers.get(before)) {
+      this.#holdings.forget(before);
+      this.#news?.forgotten(before);
+    }
+    if (!peer) return;
+    this.#peers.overtaken(peer.record.cookie);
+    this.#news?.peer(peer.record, peer.at);
+  }
+
+  #renewed(text: string, news: SharedNews): void {
+    try {
+      const { by, cookies } = JSON.parse(text) as { by: unknown; cookies: unknown };
+      if (by === this.self || !Array.isArray(cookies)) return;
+      news.renewed(cookies.filter((each) => typeof each === "string"));
+    } catch { /* somebody else's message */ }
+  }
+
+  /** Remembers which writing isn't known to have failed. */
+  async #doubt<T>(writing: Promise<T>): Promise<T> {
+    try {
+      return await writing;
+    } catch (thrown) {
+      if (thrown instanceof Unanswered && thrown.writer !== "") this.#doubtful.add(thrown.writer);
+      throw thrown;
+    }
+  }
+}
+
+/** Waits for all of them, also when one fails. */
+async function all(works: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(works)) if (result.status === "rejected") throw result.reason;
+}
