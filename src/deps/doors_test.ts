@@ -7,7 +7,6 @@ import { parse, stringify } from "./std_csv.ts";
 import { formatBytes, formatDuration, green, setColorEnabled, stripAnsiCode } from "./std_fmt.ts";
 import * as fs from "./std_fs.ts";
 import * as path from "./std_path.ts";
-import { MultiBar, Presets, SingleBar } from "./cli_progress.ts";
 import * as clack from "./clack.ts";
 import * as fc from "./fast_check.ts";
 import * as logtape from "./logtape.ts";
@@ -64,6 +63,4 @@ Deno.test("the other packages", () => {
   assertEquals(typeof logtape.getLogger(["x"]).info, "function");
   assertEquals(typeof getRotatingFileSink, "function");
   assertEquals(typeof clack.select, "function");
-  assertEquals([typeof SingleBar, typeof MultiBar], ["function", "function"]);
-  assert(Presets.rect.format.includes("{bar}"));
 });

@@ -24,6 +24,7 @@ export async function collectAll(
     ...setting,
     patterns: [...ctx.args],
     listener: {
+      planned: (all) => report.planned(all),
       progress: (progress) => report.progress(progress),
       fetched: (file, peer) => report.fetched(file, peer),
       collected: ({ peer, files, bytes, failed, error }) =>

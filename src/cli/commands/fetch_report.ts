@@ -27,7 +27,11 @@ export class FetchReport implements FetchListener {
     this.#began = ctx.clock.monotonic();
   }
 
-  progress(progress: { name: string; bytes: number; total: number; rate: number }): void {
+  planned(all: { files: number; bytes: number }): void {
+    this.#ctx.progress.expect(all);
+  }
+
+  progress(progress: Parameters<FetchListener["progress"]>[0]): void {
     this.#ctx.progress.report(progress);
   }
 

@@ -37,8 +37,10 @@ export async function run(ctx: Ctx): Promise<number | void> {
 async function byServe(ctx: Ctx, control: ControlClient, report: FetchReport): Promise<void> {
   const args = { patterns: [...ctx.args], ...(ctx.flags.from === undefined ? {} : { from: ctx.flags.from }) };
   await control.run("fetch", args, (line) => {
-    if (line.event === "progress") report.progress(line as unknown as Parameters<FetchReport["progress"]>[0]);
-    else if (line.event === "fetched") report.fetched(line as unknown as FetchedFile);
+    if (line.event === "planned") report.planned({ files: Number(line.files), bytes: Number(line.bytes) });
+    else if (line.event === "progress") {
+      report.progress(line as unknown as Parameters<FetchReport["progress"]>[0]);
+    } else if (line.event === "fetched") report.fetched(line as unknown as FetchedFile);
     else if (line.event === "failed") {
       const code = String(line.code);
       report.failed([], new LabError(isErrorCode(code) ? code : "failed", String(line.message)));

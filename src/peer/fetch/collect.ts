@@ -35,6 +35,7 @@ export interface Collected {
 
 /** Who hears how a collecting goes. */
 export interface CollectListener {
+  planned?: NonNullable<FetchListener["planned"]>;
   progress: FetchListener["progress"];
   /** A file is in its place; its name is the one that it has at its peer. */
   fetched(file: FetchedFile, peer: string): void;
@@ -144,6 +145,7 @@ async function collectFrom(
     ...{ files, root, pool: pool.get(), identity: setting.identity, context: setting.context },
     localHash: (name) => pool.get().hash(name),
     listener: {
+      planned: (all) => setting.listener.planned?.(all),
       progress: (progress) => setting.listener.progress(progress),
       fetched(file) {
         result.files++;

@@ -168,7 +168,7 @@ export class ContentRun {
   }
 
   /** Progress to report now, or undefined when it was reported a moment ago. */
-  progress(): { name: string; bytes: number; total: number; rate: number } | undefined {
+  progress(): { name: string; bytes: number; total: number; rate: number; sources: number } | undefined {
     const now = this.clock.monotonic();
     const total = this.layout.totalBytes;
     const news = this.#verifiedBytes - this.#reported.bytes;
@@ -180,6 +180,7 @@ export class ContentRun {
       bytes: this.#verifiedBytes,
       total,
       rate: Math.round(this.networkBytes / seconds),
+      sources: this.deliveredBy.size,
     };
   }
 

@@ -14,7 +14,10 @@ import type { WorkerPool } from "./worker_pool.ts";
 
 /** Who hears how a fetch goes. */
 export interface FetchListener {
-  progress(progress: { name: string; bytes: number; total: number; rate: number }): void;
+  /** What is to come, before the first progress; several times where files come from several places. */
+  planned?(all: { files: number; bytes: number }): void;
+  /** `sources`: holders that have delivered. */
+  progress(progress: { name: string; bytes: number; total: number; rate: number; sources: number }): void;
   fetched(file: FetchedFile): void;
   failed(names: string[], error: LabError): void;
 }

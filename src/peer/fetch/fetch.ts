@@ -97,10 +97,23 @@ export async function fetchFiles(job: FetchJob): Promise<FetchOutcome> {
   const { plans, whole } = broadcast && broadcast.stripes.length > 0
     ? planBroadcastContents(placed, broadcast)
     : { plans: planContents(placed, (key) => existsSync(PartFile.pathFor(root, key))), whole: [] };
+  listener.planned?.(sumOf(plans));
   const ready = whole.map((plan) => broadcast?.whole(contentFiles(plan)));
   await new FetchEngine({ ...job, ...context, ...broadcast, listener: recording }).run(plans);
   await Promise.all(ready);
   return outcome;
+}
+
+/** What is to come, as the engine will report it. */
+function sumOf(plans: readonly ContentPlan[]): { files: number; bytes: number } {
+  const sum = { files: 0, bytes: 0 };
+  for (const { files } of plans) {
+    for (const { present, size } of files) {
+      if (!present) sum.files++;
+      sum.bytes += size;
+    }
+  }
+  return sum;
 }
 
 /**

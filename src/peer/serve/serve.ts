@@ -463,6 +463,7 @@ export class PeerServe {
   async #fetch(args: Record<string, unknown>, tell: Tell, signal: AbortSignal): Promise<void> {
     const { context, rs, data } = this.#o;
     const listener: FetchListener = {
+      planned: (all) => tell({ event: "planned", ...all }),
       progress: (progress) => tell({ event: "progress", ...progress }),
       fetched: (file) => {
         this.#noteFetched(file);
