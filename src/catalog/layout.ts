@@ -17,6 +17,13 @@ export interface ContentFile {
   sha256: string;
 }
 
+/** What to call a content: its file, or how many there are. */
+export function contentTitle(files: readonly Pick<ContentFile, "name">[]): string {
+  const [first] = files;
+  if (first === undefined) return "nothing";
+  return files.length === 1 ? first.name : `${files.length} files (${first.name}, ...)`;
+}
+
 /** A run of bytes that lies in one piece and in one file. */
 export interface Span {
   /** Index into the layout's files. */

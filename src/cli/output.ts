@@ -31,6 +31,13 @@ export interface OutputOptions {
   plain: boolean;
 }
 
+/** What stands between a voice and the terminal. */
+export interface Gate {
+  isOpen: boolean;
+  /** Gets what is said while the gate is closed. */
+  keep(text: string): void;
+}
+
 /** Longest message of an error that is shown, in UTF-16 units. */
 const MAX_MESSAGE = 2_000;
 
@@ -109,6 +116,16 @@ export class Output {
   /** Tells whether the reader of stdout has gone. */
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** A voice of its own for what may go on while a question is open; as long as the gate is closed, the gate gets its words. */
+  through(gate: Gate): Output {
+    const gated = (stream: Stream): Stream => ({
+      ...{ isTerminal: stream.isTerminal, columns: () => stream.columns(), rows: () => stream.rows() },
+      write: (text) => gate.isOpen ? stream.write(text) : gate.keep(text),
+    });
+    const { stdout, stderr } = this.#options;
+    return new Output({ ...this.#options, stdout: gated(stdout), stderr: gated(stderr) });
   }
 
   /** One line of JSON, if `--json` was given. */

@@ -28,6 +28,8 @@ export interface Progress {
   expect(all: { files: number; bytes: number }): void;
   /** Tells how far something is; the last report has `bytes` equal to `total`. */
   report(report: ProgressReport): void;
+  /** Hears how far something is that is shown elsewhere; of no interest unless somebody keeps count. */
+  follow?(report: ProgressReport): void;
   /** Forgets something that won't be finished. */
   drop(name: string): void;
   /** Takes the lines away and forgets everything; called at the command's end too. */

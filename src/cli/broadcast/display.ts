@@ -7,7 +7,7 @@ import type { Clock } from "../../base/clock.ts";
 import { printable } from "../../catalog/names.ts";
 import { LiveBlock } from "../live.ts";
 import type { Output } from "../output.ts";
-import type { Progress } from "../progress.ts";
+import type { Progress, ProgressReport } from "../progress.ts";
 import type { PcCourse } from "./course.ts";
 import { summary, viewLines, type ViewState } from "./view.ts";
 
@@ -27,7 +27,7 @@ export interface DisplayOptions {
 
 /** Starts showing; call what it returns when it is over. */
 export function showBroadcast(options: DisplayOptions): () => void {
-  const { output, clock } = options;
+  const { output, clock, progress } = options;
   if (output.isJson) return showEvents(options);
   if (output.quiet) return () => {};
   if (output.screen() === undefined) return showLines(options);
@@ -35,6 +35,7 @@ export function showBroadcast(options: DisplayOptions): () => void {
   const stop = clock.every(LOOK_EVERY, () => {
     const state = options.state();
     const size = output.screen();
+    progress.follow?.(inAll(state));
     if (size && state.pcs.length > 0) block.draw(viewLines(state, size, output.errColour));
   });
   return () => {
@@ -43,15 +44,20 @@ export function showBroadcast(options: DisplayOptions): () => void {
   };
 }
 
-/** `progress`: verified bytes of all PCs together. */
+/** Verified bytes of all PCs together. */
+function inAll({ title, total, pcs }: ViewState): ProgressReport {
+  const bytes = pcs.reduce((sum, pc) => sum + pc.bytes, 0);
+  const rate = Math.round(pcs.reduce((sum, pc) => sum + pc.rate, 0));
+  return { name: title, bytes, total: total * pcs.length, rate };
+}
+
+/** `progress` events. */
 function showEvents({ progress, clock, state }: DisplayOptions): () => void {
   let told = "";
   const tell = () => {
-    const { title, total, pcs } = state();
-    if (pcs.length === 0) return;
-    const bytes = pcs.reduce((sum, pc) => sum + pc.bytes, 0);
-    const rate = Math.round(pcs.reduce((sum, pc) => sum + pc.rate, 0));
-    const report = { name: title, bytes, total: total * pcs.length, rate };
+    const now = state();
+    if (now.pcs.length === 0) return;
+    const report = inAll(now);
     const text = JSON.stringify(report);
     if (text !== told) progress.report(report);
     told = text;

@@ -3,7 +3,9 @@
 import { LabError } from "../../base/errors.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";
 import { connectControl, type ControlClient } from "../../peer/control.ts";
+import type { Transfer } from "../../peer/serve/transfers.ts";
 import type { CommandContext } from "../context.ts";
+import { TRANSFER_COLUMNS } from "./transfer_table.ts";
 import type { STATUS_FLAGS } from "./peer_flags.ts";
 import { peerContext } from "./setting.ts";
 
@@ -50,4 +52,8 @@ function show(ctx: Ctx, line: Record<string, unknown>): void {
   output.result(`Connections  ${line.connections}`);
   output.result(`Sent         ${formatBytes(Number(line.sent))}`);
   output.result(`Received     ${formatBytes(Number(line.received))}`);
+  const transfers = (Array.isArray(line.transfers) ? line.transfers : []) as Transfer[];
+  if (transfers.length === 0) return;
+  output.result("");
+  output.table(transfers, TRANSFER_COLUMNS);
 }

@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import type { Clock } from "../../base/clock.ts";
 import type { Bytes } from "../../base/bytes.ts";
 import { LabError } from "../../base/errors.ts";
-import type { ContentFile, Layout } from "../../catalog/layout.ts";
+import { type ContentFile, contentTitle, type Layout } from "../../catalog/layout.ts";
 import { encodeManifest } from "../../catalog/manifest.ts";
 import { readAt } from "../../storage/hashing.ts";
 import type { PieceReader } from "../serve/content_store.ts";
@@ -125,6 +125,12 @@ export class Relay {
   /** Tells whether a content is being received here, or was a moment ago. */
   has(id: string): boolean {
     return this.#contents.has(id);
+  }
+
+  /** What to call a content that is passed on. */
+  titleOf(id: string): string | undefined {
+    const content = this.#contents.get(id);
+    return content && contentTitle(content.layout.files);
   }
 
   /**

@@ -3,7 +3,7 @@
 import { Parents } from "../../swarm/parents.ts";
 import type { Clock } from "../../base/clock.ts";
 import { LabError } from "../../base/errors.ts";
-import { Layout } from "../../catalog/layout.ts";
+import { contentTitle, Layout } from "../../catalog/layout.ts";
 import type { Holder } from "../../catalog/merge.ts";
 import { printable } from "../../catalog/names.ts";
 import type { CheckWhole, PartSpec } from "../../storage/part_spec.ts";
@@ -75,8 +75,7 @@ export class ContentRun {
 
   constructor(readonly plan: ContentPlan, private clock: Clock) {
     this.layout = new Layout(contentFiles(plan), plan.pieceSize);
-    const [first] = plan.files;
-    this.title = plan.files.length === 1 ? first!.name : `${plan.files.length} files (${first!.name}, ...)`;
+    this.title = contentTitle(plan.files);
     this.started = clock.monotonic();
     // Those above us in a broadcast have the manifest too.
     this.standby = [...plan.holders, ...new Set(plan.stripes?.flat())];

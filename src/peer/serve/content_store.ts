@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { type Bytes, concat, toHex } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { LabError } from "../../base/errors.ts";
-import { type ContentFile, Layout, pieceSizeFor } from "../../catalog/layout.ts";
+import { type ContentFile, contentTitle, Layout, pieceSizeFor } from "../../catalog/layout.ts";
 import { encodeManifest } from "../../catalog/manifest.ts";
 import { printable } from "../../catalog/names.ts";
 import { readAt, readOn, sha256 } from "../../storage/hashing.ts";
@@ -114,6 +114,12 @@ export class ContentStore {
   /** Tells whether somebody has asked for this content's manifest. */
   has(id: string): boolean {
     return this.#contents.has(id);
+  }
+
+  /** What to call a content that was asked for. */
+  titleOf(id: string): string | undefined {
+    const content = this.#contents.get(id);
+    return content && contentTitle(content.layout.files);
   }
 
   /**

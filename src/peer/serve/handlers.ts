@@ -4,7 +4,7 @@ import { LabError } from "../../base/errors.ts";
 import { matcher, searcher } from "../../catalog/search.ts";
 import type { IndexRow } from "../../catalog/row.ts";
 import type { Message, MessageOf } from "../../protocol/messages.ts";
-import type { Handler } from "../../transport/connection.ts";
+import type { Connection, Handler } from "../../transport/connection.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 import type { RateLimiter, Throttle } from "../../transport/rate.ts";
 import type { Askers } from "../broadcast/askers.ts";
@@ -29,8 +29,8 @@ export interface PeerAnswers {
   offer: Handler;
   /** Answers Reach and Probe. */
   check?: Handler;
-  /** Counts what was sent, bytes. */
-  sent: (bytes: number) => void;
+  /** Hears of each piece that was sent: its bytes, its content, and on which connection. */
+  sent: (bytes: number, content: string, to: Connection) => void;
 }
 
 /** Makes the handler of a connection from another peer or a tool. */
@@ -124,7 +124,7 @@ async function sendPiece(
       ...answers.giveWay?.(relayed !== undefined) ?? { rate: answers.rate },
       signal: exchange.signal,
     });
-    answers.sent(length);
+    answers.sent(length, content, exchange.connection);
   } catch (cause) {
     if (!answers.askers?.wasSentAway(exchange)) throw cause;
   } finally {

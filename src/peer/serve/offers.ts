@@ -23,6 +23,7 @@ import { toHolder } from "../rs_client.ts";
 import type { HashFeed } from "../broadcast/hash_feed.ts";
 import { LARGE } from "../fetch/contents.ts";
 import { type BroadcastJob, fetchFiles } from "../fetch/fetch.ts";
+import type { FetchListener } from "../fetch/engine_options.ts";
 import type { LocalHash } from "../fetch/place.ts";
 import type { WantedFile } from "../fetch/select.ts";
 import { feedOf, HashListener } from "./hash_listener.ts";
@@ -41,6 +42,8 @@ export interface OfferReceiver {
   /** The hash of a file that is there, if the index knows it. */
   known?: (name: string, size: number, modified: number) => string | undefined;
   received: (file: FetchedFile, from: string) => void;
+  /** Hears how far each content is, and when all is over. */
+  receiving?: (from: string) => { progress: FetchListener["progress"]; end: () => void };
   signal: AbortSignal;
   /** What this process sends at most, bytes per second; told to who offers. */
   sendLimit?: number;
@@ -303,6 +306,7 @@ async function receive(
     return known ? Promise.resolve(known) : pool.hash(name);
   };
   const isBroadcast = broadcast !== undefined && (stripes.length > 0 || isLate);
+  const receiving = receiver.receiving?.(from);
   let clean = false;
   const stopExpecting = isBroadcast ? broadcast.relay.expect() : () => {};
   const endBackground = isBroadcast && background
@@ -324,6 +328,7 @@ async function receive(
           bytes += progress.bytes - (done.get(progress.name) ?? 0);
           done.set(progress.name, progress.bytes);
           tell(bytes);
+          receiving?.progress(progress);
         },
         fetched: (file) => receiver.received(file, from),
         failed: () => {},
@@ -334,6 +339,7 @@ async function receive(
     if (failed.length > 0) throw failed[0]!.error;
     return fetched;
   } finally {
+    receiving?.end();
     stopExpecting();
     endBackground?.();
     release(clean);

@@ -34,6 +34,7 @@ import { peerHandler } from "./handlers.ts";
 import { offerHandler } from "./offers.ts";
 import { Checks } from "../doctor/checks.ts";
 import { RegistrationKeeper } from "./registration.ts";
+import { Transfers } from "./transfers.ts";
 
 /** Settings of `peer serve`. */
 export interface ServeOptions {
@@ -92,6 +93,7 @@ export class PeerServe {
   #markDone = () => {};
   #fail: (why: LabError) => void = () => {};
   #claims = new Map<string, FetchedFile>();
+  #transfers: Transfers;
   #sent = 0;
   #received = 0;
 
@@ -109,6 +111,7 @@ export class PeerServe {
       changed: (news) => this.#changed(news),
     });
     this.#rate = new RateLimiter(context.clock, options.rate);
+    this.#transfers = new Transfers(context.clock);
     this.#checks = new Checks({
       ...{ context, rate: this.#rate },
       identity: () => ({ role: "peer", name: this.#name, agent: context.agent }),
@@ -313,7 +316,11 @@ export class PeerServe {
       rate: this.#rate,
       giveWay: (isRelayed) => isRelayed ? this.#background.pace(this.#rate) : undefined,
       self: () => ({ name: this.#name, port: this.#server.address.port }),
-      sent: (bytes) => this.#sent += bytes,
+      sent: (bytes, content, to) => {
+        this.#sent += bytes;
+        const title = this.#relay.titleOf(content) ?? this.#contents.titleOf(content) ?? "something";
+        this.#transfers.sent(to.member?.name ?? to.title, title, bytes);
+      },
       offer: this.#offers,
     });
   }
@@ -325,6 +332,7 @@ export class PeerServe {
       folderFor: () => this.#root.path,
       known: (name, size, modified) => this.#index.known(name, size, modified),
       received: (file, from) => this.#receivedFile(file, from),
+      receiving: (from) => this.#transfers.receiving(from),
       signal: this.#ending.signal,
       pool: () => this.#warm.borrow(),
       acceptOpenBroadcasts: this.#o.acceptOpenBroadcasts ?? false,
@@ -457,14 +465,19 @@ export class PeerServe {
       connections: this.#server.connections.size,
       sent: this.#sent,
       received: this.#received,
+      transfers: this.#transfers.list(),
     };
   }
 
   async #fetch(args: Record<string, unknown>, tell: Tell, signal: AbortSignal): Promise<void> {
     const { context, rs, data } = this.#o;
+    const receiving = this.#transfers.receiving();
     const listener: FetchListener = {
       planned: (all) => tell({ event: "planned", ...all }),
-      progress: (progress) => tell({ event: "progress", ...progress }),
+      progress: (progress) => {
+        receiving.progress(progress);
+        tell({ event: "progress", ...progress });
+      },
       fetched: (file) => {
         this.#noteFetched(file);
         tell({ event: "fetched", ...file });
@@ -486,7 +499,7 @@ export class PeerServe {
       listener,
       known: (name, size, modified) => this.#index.known(name, size, modified),
       signal: AbortSignal.any([signal, this.#ending.signal]),
-    });
+    }).finally(receiving.end);
     if (folder === this.#root.path) await this.#index.scan().catch(() => {});
   }
 }

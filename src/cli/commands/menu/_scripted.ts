@@ -27,8 +27,15 @@ export class ScriptedPrompts implements Prompts {
   offered: string[] = [];
   #works = 0;
 
-  /** @param stop which long works, counted from 1, are stopped by Ctrl-C as they begin. */
-  constructor(private readonly answers: Answer[], private readonly stop: number[] = []) {}
+  /**
+   * @param stop which long works, counted from 1, are stopped by Ctrl-C as they begin.
+   * @param aside which of them are left to themselves.
+   */
+  constructor(
+    private readonly answers: Answer[],
+    private readonly stop: number[] = [],
+    private readonly aside: number[] = [],
+  ) {}
 
   select<T extends string>({ message, choices, first }: SelectQuestion<T>): Promise<T> {
     return this.#choose(
@@ -68,6 +75,23 @@ export class ScriptedPrompts implements Prompts {
     } catch (cause) {
       throw stop.signal.aborted ? stop.signal.reason : cause;
     }
+  }
+
+  async busyOrAside(work: (signal: AbortSignal) => Promise<void>): Promise<"done" | "aside"> {
+    if (!this.aside.includes(++this.#works)) {
+      this.#works--;
+      await this.busy(work);
+      return "done";
+    }
+    work(new AbortController().signal).catch(() => {});
+    return "aside";
+  }
+
+  async watch(lines: () => Promise<readonly string[]>): Promise<void> {
+    const until = this.answers.shift();
+    let text: string;
+    do text = (await lines()).join("\n"); while (!text.includes(String(until)));
+    this.transcript.push(`watch: ${text}`);
   }
 
   #choose<T extends string>(kind: string, message: string, choices: [T, string][], first: T): Promise<T> {

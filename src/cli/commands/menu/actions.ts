@@ -1,14 +1,15 @@
 /** What happens when an entry of the menu is chosen. Questions throw `WentBack`; errors are told by who calls. */
 
-import { join } from "@std/path";
+import { basename, join } from "@std/path";
 import { codeOf } from "../../../base/errors.ts";
-import { formatHostPort, type HostPort } from "../../../base/units.ts";
+import { formatCount, formatHostPort, type HostPort } from "../../../base/units.ts";
 import { printable } from "../../../catalog/names.ts";
 import { MAX_PATTERNS } from "../../../catalog/search.ts";
 import type { NetworkRow } from "../../../peer/fetch/select.ts";
 import { explain } from "../../failure.ts";
 import type { Prompts } from "./prompts.ts";
 import { joinLab } from "./join_lab.ts";
+import { carryOut, watchTransfers } from "./work.ts";
 import { askAddress, chooseLab, type FoundLab } from "./find_lab.ts";
 import { addressText, type Session } from "./session.ts";
 import {
@@ -54,6 +55,7 @@ export const ACTIONS: Record<Exclude<Entry, "quit">, (menu: Menu) => Promise<voi
   fetchAll: requestAll,
   send,
   broadcast,
+  transfers: watchTransfers,
   status: showStatus,
   leave,
 };
@@ -212,10 +214,15 @@ async function chooseContents(
   return chosen;
 }
 
-async function fetchNow({ session, prompts }: Menu, args: readonly string[], from?: string): Promise<void> {
+async function fetchNow(menu: Menu, args: readonly string[], from?: string): Promise<void> {
   const command = await import("../peer_fetch.ts");
   const flags = { all: args.length === 0, from };
-  await prompts.busy((signal) => session.run(command, "fetch", { args, flags, signal }));
+  const title = args.length === 0
+    ? "All files"
+    : args.length === 1
+    ? args[0]!
+    : formatCount(args.length, "file");
+  await carryOut(menu, { title, direction: "in", command, name: "fetch", args, flags });
 }
 
 async function send(menu: Menu): Promise<void> {
@@ -228,7 +235,8 @@ async function send(menu: Menu): Promise<void> {
   const message = peers.length === 0 ? "To whom? No other peer is here at the moment" : "To whom?";
   const to = await prompts.search({ message, choices: receiverChoices(peers) });
   const command = await import("../peer_send.ts");
-  await prompts.busy((signal) => session.run(command, "send", { args: [path], flags: { to }, signal }));
+  const title = `${basename(path)} to ${to}`;
+  await carryOut(menu, { title, direction: "out", command, name: "send", args: [path], flags: { to } });
 }
 
 async function askPath({ session, prompts, share }: Menu): Promise<string> {
@@ -263,13 +271,9 @@ async function broadcast(menu: Menu): Promise<void> {
   const peers = await prompts.busy((signal) => session.peers(signal));
   if (peers.length === 0) return prompts.tell("info", "No other peer is here at the moment");
   const command = await import("../peer_broadcast.ts");
-  await prompts.busy((signal) =>
-    session.run(command, "broadcast", {
-      args: [path],
-      flags: { timeout: BROADCAST_TIME, expires: BROADCAST_KEPT },
-      signal,
-    })
-  );
+  const flags = { timeout: BROADCAST_TIME, expires: BROADCAST_KEPT };
+  const title = `${basename(path)} to all`;
+  await carryOut(menu, { title, direction: "out", command, name: "broadcast", args: [path], flags });
 }
 
 async function showStatus({ session, prompts, now }: Menu): Promise<void> {

@@ -2,6 +2,7 @@
 
 import process from "node:process";
 import { unicodeWidth } from "@std/cli";
+import { systemClock } from "../../../base/clock.ts";
 import { LabError } from "../../../base/errors.ts";
 import {
   autocomplete,
@@ -13,6 +14,7 @@ import {
   text,
   updateSettings,
 } from "../../../deps/clack.ts";
+import { repaint } from "../../live.ts";
 import { shorten } from "../../table.ts";
 import {
   type Choice,
@@ -35,6 +37,11 @@ const HINT_MARGIN = 3;
 const TELL_MARGIN = 4;
 const CTRL_C = 0x03;
 const ESCAPE = 0x1b;
+const LETTER_B = 0x62;
+const ENTER = 0x0d;
+const NEWLINE = 0x0a;
+/** Between two looks at what changes, milliseconds. */
+const WATCH_EVERY = 500;
 
 /**
  * Makes the prompts.
@@ -111,12 +118,20 @@ class ClackPrompts implements Prompts {
   }
 
   async busy<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return await this.#listening(work);
+  }
+
+  /** Does something while keys are listened to: Ctrl-C and Escape stop it. */
+  async #listening<T>(
+    work: (signal: AbortSignal) => Promise<T>,
+    onKeys: (bytes: Uint8Array) => void = () => {},
+  ): Promise<T> {
     const stop = new AbortController();
     const onData = (bytes: Uint8Array) => {
       // An arrow key starts with Escape too, but doesn't end there.
       if (bytes.includes(CTRL_C) || (bytes.length === 1 && bytes[0] === ESCAPE)) {
         stop.abort(new LabError("interrupted", "Stopped"));
-      }
+      } else onKeys(bytes);
     };
     process.stdin.setRawMode(true);
     process.stdin.on("data", onData);
@@ -131,6 +146,45 @@ class ClackPrompts implements Prompts {
       process.stdin.pause();
       process.stdin.setRawMode(false);
     }
+  }
+
+  async busyOrAside(work: (signal: AbortSignal) => Promise<void>): Promise<"done" | "aside"> {
+    log.message("Ctrl-C stops it; b brings the menu back while it goes on");
+    const { promise: wanted, resolve: stepAside } = Promise.withResolvers<"aside">();
+    let running: Promise<void> | undefined;
+    let isAside = false;
+    return await this.#listening(async (signal) => {
+      running = work(signal);
+      const how = await Promise.race([running.then(() => "done" as const), wanted]);
+      isAside = how === "aside";
+      return how;
+    }, (bytes) => bytes.includes(LETTER_B) && stepAside("aside")).finally(() => {
+      // Whoever keeps it hears how it ends.
+      if (isAside) running?.catch(() => {});
+    });
+  }
+
+  async watch(lines: () => Promise<readonly string[]>): Promise<void> {
+    const enough = new AbortController();
+    let drawn = 0;
+    const draw = (now: readonly string[]) => {
+      const rows = Math.max(1, (process.stdout.rows ?? 24) - 2);
+      const kept = now.length > rows ? [...now.slice(0, rows - 1), `and ${now.length - rows + 1} more`] : now;
+      const text = kept.map((line) => shorten(line, columns() - 1));
+      process.stdout.write(repaint(drawn, text));
+      drawn = text.length;
+    };
+    await this.#listening(async (signal) => {
+      const over = AbortSignal.any([signal, enough.signal]);
+      while (!over.aborted) {
+        draw([...await lines(), "", "Enter brings the menu back"]);
+        await systemClock.sleep(WATCH_EVERY, over).catch(() => {});
+      }
+    }, (bytes) => (bytes.includes(ENTER) || bytes.includes(NEWLINE)) && enough.abort())
+      // Ctrl-C is an answer, too.
+      .catch((thrown) => {
+        if (!(thrown instanceof LabError && thrown.code === "interrupted")) throw thrown;
+      }).finally(() => process.stdout.write("\r\n"));
   }
 
   async #answer<T>(ask: (signal: AbortSignal) => Promise<T>): Promise<Exclude<T, symbol>> {

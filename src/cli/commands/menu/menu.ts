@@ -1,6 +1,7 @@
 /** The menu's round: news, menu, action, and again; until the person quits or the program is told to stop. */
 
 import { EXIT } from "../../../base/errors.ts";
+import { formatCount } from "../../../base/units.ts";
 import { printable } from "../../../catalog/names.ts";
 import { explain } from "../../failure.ts";
 import { ACTIONS, type Menu } from "./actions.ts";
@@ -29,6 +30,7 @@ export async function runMenu(menu: Menu, signal: AbortSignal): Promise<number> 
     }
     return EXIT.interrupted;
   } finally {
+    await menu.session.jobs.stop();
     await menu.session.leaveOwn();
   }
 }
@@ -72,12 +74,19 @@ async function act(menu: Menu, entry: Exclude<Entry, "quit">, signal: AbortSigna
   }
 }
 
-/** Quitting ends the serve that runs inside: the person should know. A second Ctrl-C is an answer too. */
+/** Quitting ends the serve that runs inside, and what goes on: the person should know. A second Ctrl-C is an answer too. */
 async function mayQuit({ session, prompts }: Menu, pressedCtrlC: boolean): Promise<boolean> {
-  if (!session.serves) return true;
+  const going = session.jobs.running.length;
+  if (!session.serves && going === 0) return true;
+  const ends = [
+    ...session.serves ? ["This menu shares your folder: quitting ends that, and you leave the lab."] : [],
+    ...going > 0
+      ? [`${formatCount(going, "transfer")} under way will stop, and go on where it was next time.`]
+      : [],
+  ];
   try {
     return await prompts.confirm({
-      message: "This menu shares your folder: quitting ends that, and you leave the lab. Quit?",
+      message: `${ends.join(" ")} Quit?`,
       yes: "Quit",
       no: "Stay",
       first: !pressedCtrlC,

@@ -51,8 +51,8 @@ export class MenuLog implements Logger {
   }
 
   /** Something that is no trouble, but worth a line before the next question. */
-  news(message: string): void {
-    this.#note({ time: this.clock.now(), tone: "info", message });
+  news(message: string, tone: Tone = "info"): void {
+    this.#note({ time: this.clock.now(), tone, message });
   }
 
   /** Resolves at the next warning or error. */

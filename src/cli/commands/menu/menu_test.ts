@@ -65,14 +65,14 @@ class World implements AsyncDisposable {
   }
 
   /** Starts a peer outside of the menu; registered when this resolves. */
-  async peer(name: string, files: Record<string, string> = {}): Promise<PeerServe> {
+  async peer(name: string, files: Record<string, string> = {}, rate = Infinity): Promise<PeerServe> {
     const folders = await this.folders(name, files);
     let registered = () => {};
     const ready = new Promise<void>((resolve) => registered = resolve);
     const peer = await PeerServe.start({
       acceptOpenBroadcasts: true,
       ...{ context, rs: this.rs.address, name, hostName: name, host: "127.0.0.1", port: 0, ...folders },
-      ...{ indexInterval: 60_000, rate: Infinity },
+      ...{ indexInterval: 60_000, rate },
       event: (line) => line.event === "registered" && registered(),
     });
     this.#ends.push(() => peer.leave());
@@ -87,6 +87,7 @@ class World implements AsyncDisposable {
       flags?: Partial<MenuContext["flags"]>;
       files?: Record<string, string>;
       stop?: number[];
+      aside?: number[];
       labs?: FoundLab[];
     } = {},
   ) {
@@ -102,7 +103,7 @@ class World implements AsyncDisposable {
       progress: createProgress(output, systemClock),
       ensureAccess: (path: string) => Promise.resolve(path),
     } as unknown as MenuContext;
-    const prompts = new ScriptedPrompts(answers, options.stop);
+    const prompts = new ScriptedPrompts(answers, options.stop, options.aside);
     const session = await Session.open(ctx);
     const share = folders.share;
     const code = runMenu({
@@ -202,6 +203,35 @@ Deno.test("a secured lab: asks for the join code, until one is good, and once on
   assertEquals(said.match(/text: Join code/g)?.length, 2, said);
   assertEquals(said.match(/good: Registered as bob at/g)?.length, 2, said);
   assertMatch(printed, /No other peer is active/);
+});
+
+Deno.test("what takes long is left to itself, looked at, and told at its end", async () => {
+  await using world = await World.make();
+  await world.peer("alice", { "large.bin": "x".repeat(2_000_000) }, 2_000_000);
+  const { said, printed, share } = await world.play([
+    ...["register", "bob"],
+    ...["fetch", "list", "large.bin"],
+    ...["transfers", "% of"],
+    ...["transfers", "Nothing is under way"],
+    "quit",
+    true,
+  ], { flags: { rs: world.rs.address }, aside: [4] });
+  assertMatch(said, /info: large\.bin goes on; see Transfers/);
+  assertMatch(said, /watch: 1 transfer\nUNDER WAY .*\nreceiving +large\.bin .*% of 2\.00 MB/);
+  assertMatch(said, /info: large\.bin: 2\.00 MB from alice in/);
+  assertEquals(printed.trim(), "", "silent meanwhile");
+  assertEquals((await Deno.stat(join(share, "large.bin"))).size, 2_000_000);
+});
+
+Deno.test("quitting while something goes on asks first, and stops it", async () => {
+  await using world = await World.make();
+  await world.peer("alice", { "large.bin": "x".repeat(2_000_000) }, 100_000);
+  const { said, code } = await world.play(
+    [...["fetch", "name", "large.bin"], "quit", false, "quit", true],
+    { flags: { rs: world.rs.address }, aside: [2] },
+  );
+  assertEquals(code, 0);
+  assertMatch(said, /confirm: 1 transfer under way will stop, and go on where it was next time\. Quit\?/);
 });
 
 Deno.test("different contents under one name: asks whose", async () => {

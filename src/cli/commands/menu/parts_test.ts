@@ -1,7 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { unicodeWidth } from "@std/cli";
 import { FakeClock } from "../../../base/clock.ts";
 import type { NetworkRow } from "../../../peer/fetch/select.ts";
+import type { Transfer } from "../../../peer/serve/transfers.ts";
 import { MenuLog } from "./menu_log.ts";
+import { transferLines } from "./work.ts";
 import {
   addressFault,
   byName,
@@ -18,13 +21,40 @@ import {
   unquoted,
 } from "./texts.ts";
 
+const taken: Transfer = { direction: "in", name: "a.iso", bytes: 5e6, total: 1e7, rate: 1e6, sources: 2 };
+
+Deno.test("transfers under way: what the serve tells and what the menu does, each once", () => {
+  assertEquals(transferLines([], [], 80), ["Nothing is under way at the moment"]);
+  const given: Transfer = { direction: "out", name: "b", peer: "pc9", bytes: 4096, rate: 0 };
+  const jobs = [
+    {
+      title: "*.iso",
+      direction: "in" as const,
+      reports: [{ name: "a.iso", bytes: 5e6, total: 1e7, rate: 1e6 }],
+    },
+    { title: "c to rs", direction: "out" as const, reports: [] },
+  ];
+  assertEquals(transferLines([taken, given], jobs, 80), [
+    "3 transfers",
+    "UNDER WAY  NAME     FROM, TO              DONE       RATE   LEFT",
+    "sending    c to rs  -                        -          -      -",
+    "receiving  a.iso    2 sources  50 % of 10.0 MB  1.00 MB/s  5.0 s",
+    "sending    b        pc9                4.10 kB          -      -",
+  ]);
+  const long = { ...taken, name: "日本\x1b[2J".repeat(40), peer: "x".repeat(64) };
+  for (const line of transferLines([long], [], 80)) assert(unicodeWidth(line) <= 80, line);
+});
+
 const row = (name: string, peers: string[], more: Partial<NetworkRow> = {}): NetworkRow => ({
   ...{ name, title: "", size: 1200, sha256: "ab".repeat(32), modified: "2026-01-02T03:04:05Z" },
   holders: peers.map((peer) => ({ peer, address: "10.0.0.1", port: 1 })),
   ...more,
 });
 
-const status = { peer: "pc7", registered: true, rs: "10.0.0.1:23475", port: 23476, share: "/share" };
+const status = {
+  ...{ peer: "pc7", registered: true, rs: "10.0.0.1:23475", port: 23476, share: "/share" },
+  transfers: [],
+};
 
 Deno.test("the menu says where things stand", () => {
   assertEquals(menuChoices(undefined).map((choice) => choice.value), [...ENTRIES]);

@@ -67,4 +67,12 @@ export interface Prompts {
    * Does something that may take long; Ctrl-C and Escape abort the signal meanwhile.
    */
   busy<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T>;
+  /**
+   * Does the same with something that may go on by itself.
+   *
+   * @returns "aside" when the person wants the menu back meanwhile; from then on nothing here ends the work.
+   */
+  busyOrAside(work: (signal: AbortSignal) => Promise<void>): Promise<"done" | "aside">;
+  /** Shows something that changes, until the person has seen enough: any of Enter, Escape and Ctrl-C. */
+  watch(lines: () => Promise<readonly string[]>): Promise<void>;
 }

@@ -25,6 +25,7 @@ import { joinFirst } from "../joining.ts";
 import { startPeer } from "../peer_serve.ts";
 import type { MENU_FLAGS, SERVE_FLAGS } from "../peer_flags.ts";
 import { hostName, peerContext, peerSetting } from "../setting.ts";
+import { Job, Jobs, type Voice } from "./jobs.ts";
 import { MenuLog } from "./menu_log.ts";
 import type { ServeStatus } from "./texts.ts";
 
@@ -40,6 +41,7 @@ const NO_FLAGS = { all: false, from: undefined, out: undefined, local: false, cs
 /** What the menu works on. */
 export class Session {
   readonly log: MenuLog;
+  readonly jobs: Jobs = new Jobs();
   #ctx: MenuContext;
   #own: PeerServe | undefined;
   #ownName = "";
@@ -74,6 +76,16 @@ export class Session {
 
   #plain(): CommandContext {
     return this.#as("menu", [], {}, this.#ctx.signal) as unknown as CommandContext;
+  }
+
+  /** Work that may go on while the person does something else. */
+  newJob(title: string, direction: "in" | "out"): Job {
+    return new Job(title, direction, this.#ctx);
+  }
+
+  /** Columns of the terminal. */
+  width(): number {
+    return this.#ctx.output.screen()?.columns ?? 80;
   }
 
   /** How the serve on this data folder is doing; undefined when none runs. */
@@ -214,10 +226,14 @@ export class Session {
   async run<F extends Flags>(
     command: CommandModule<F>,
     name: string,
-    given: { args?: readonly string[]; flags?: Record<string, unknown>; signal: AbortSignal },
+    given:
+      & { args?: readonly string[]; flags?: Record<string, unknown>; signal: AbortSignal }
+      & Partial<Voice>,
   ): Promise<void> {
     const { args = [], flags = {}, signal } = given;
-    const ctx = this.#as(name, args, { ...flags, rs: await this.#rsFlag() }, signal);
+    const { output = this.#ctx.output, progress = this.#ctx.progress } = given;
+    const own = this.#as(name, args, { ...flags, rs: await this.#rsFlag() }, signal);
+    const ctx = { ...own, output, progress };
     // Apart from the question above it.
     ctx.output.line();
     try {

@@ -5,6 +5,7 @@ import { messageOf } from "../../../base/errors.ts";
 import { peerNameFault, printable } from "../../../catalog/names.ts";
 import { searcher } from "../../../catalog/search.ts";
 import type { NetworkRow } from "../../../peer/fetch/select.ts";
+import type { Transfer } from "../../../peer/serve/transfers.ts";
 import type { WirePeer } from "../../../protocol/messages.ts";
 import { minuteText } from "../lists.ts";
 import { RS_PORT } from "../common_flags.ts";
@@ -19,6 +20,8 @@ export interface ServeStatus {
   rs: string;
   port: number;
   share: string;
+  /** What is under way. */
+  transfers: Transfer[];
 }
 
 /** What the person can do. */
@@ -30,6 +33,7 @@ export const ENTRIES = [
   "fetchAll",
   "send",
   "broadcast",
+  "transfers",
   "status",
   "leave",
   "quit",
@@ -46,6 +50,7 @@ const LABELS: Record<Entry, string> = {
   fetchAll: "Request all files",
   send: "Send",
   broadcast: "Broadcast",
+  transfers: "Transfers",
   status: "Status",
   leave: "Leave",
   quit: "Quit",
@@ -59,6 +64,7 @@ const HINTS: Record<Entry, string> = {
   fetchAll: "everything that the others have",
   send: "a file or folder, to a peer or to the registration server",
   broadcast: "to every PC at once",
+  transfers: "what is under way, in and out",
   status: "registered? what was sent?",
   leave: "stop sharing",
   quit: "end this menu",
