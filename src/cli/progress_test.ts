@@ -88,7 +88,7 @@ Deno.test("on a terminal: lines after a second, out of the way of other text, go
   assert(!/[\x00-\x1f]/.test(plain), plain);
   const before = stderr.text.length;
   output.note("a note");
-  assert(/^\r?\x1b\[J/.test(stderr.text.slice(before)), "taken away first");
+  assert(stderr.text.slice(before).trimStart().startsWith("\x1b[J"), "taken away first");
   clock.advance(200);
   assert(stderr.text.endsWith("\x1b[K"), "and back");
   progress.report(report(100, "日本\x1b".repeat(20)));
@@ -110,7 +110,7 @@ Deno.test("several: one line for all, one for each; what stands still says so; e
   const lines = progressLines(sum, { columns: 80, rows: 24 }, { now: 5000, colour });
   assertEquals(lines[0], "40 files: 15 %, 186 MB of 1.20 GB, 120 MB/s, 8.4 s left");
   assertEquals(lines.length, 1 + 8 + 1);
-  assert(/^f0 +\[?.*10 %  +10\.0 MB\/s  9\.0 s left +2 sources$/.test(lines[1]!), lines[1]);
+  assert(/^f0 +\[?.*10 %  +10\.0 MB\/s +9\.0 s left +2 sources$/.test(lines[1]!), lines[1]);
   assert(lines[2]!.includes("nothing for 5.0 s"), lines[2]);
   assertEquals(lines.at(-1), "and 4 more under way");
   for (const columns of [10, 40, 80, 200]) {
