@@ -157,7 +157,7 @@ async function tellFirst({ output }: Ctx, lab: SecuredLab): Promise<void> {
   output.json({ event: "invite", ...invitation });
   output.line(`Join code (2 hours, any number of PCs): ${invitation.code}`);
   output.line(`On each PC, once:  peer serve --join ${invitation.code}`);
-  output.line("Where the server isn't found by itself, add --rs ADDRESS-OF-THIS-PC. Another code: rs invite");
+  output.line("Not found by itself? Add --rs ADDRESS-OF-THIS-PC. Another code: rs invite");
 }
 
 async function start(
