@@ -10,10 +10,10 @@ import { formatBytes, formatCount, type HostPort } from "../../base/units.ts";
 import { nameFault, printable } from "../../catalog/names.ts";
 import type { LabActions, ShareEntry } from "../../dashboard/types.ts";
 import { type PeerContext, toolIdentity } from "../../peer/context.ts";
+import { filesToBroadcast } from "../../peer/broadcast/prepare.ts";
 import { collect } from "../../peer/fetch/collect.ts";
 import { fetchCommand } from "../../peer/fetch/command.ts";
 import { connectRs } from "../../peer/rs_client.ts";
-import { filesToSend } from "../../peer/send.ts";
 import type { SecuredLab } from "../../registry/lab.ts";
 import type { RegistryServer } from "../../registry/server.ts";
 import { fileError, OWN_PREFIX, Root } from "../../storage/root.ts";
@@ -81,8 +81,8 @@ export class ServerActions implements LabActions {
     const absolute = paths.map((path) => root.pathToRead(path));
     const title = paths.length === 1 ? paths[0]!.split("/").at(-1)! : formatCount(paths.length, "choice");
     this.#run({ kind: "broadcast", name: title, peer: to?.length === 1 ? to[0]! : "" }, async (tell) => {
-      const files = await filesToSend(absolute);
       const { context, rs, signal, server } = this.#o;
+      const files = await filesToBroadcast(absolute, context);
       const total = files.reduce((sum, { size }) => sum + size, 0);
       tell({ total, note: "under way" });
       const run = await sendToAll(files, {

@@ -9,11 +9,33 @@ import type { Clock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import { printable } from "../../catalog/names.ts";
+import { FolderView } from "../../storage/folder_view.ts";
 import { fileError, type Root } from "../../storage/root.ts";
 
 /** Moves files out of the way. */
 export class Aside {
   constructor(private o: { root: Root; data: string; clock: Clock; log: Logger }) {}
+
+  /**
+   * Frees the names of files that are whole now.
+   *
+   * @returns puts the old files back.
+   * @throws {LabError} when one can't be moved; all are then where they were.
+   */
+  makeRoom(files: readonly { present: boolean; target: string }[]): () => void {
+    const undo: (() => void)[] = [];
+    const putBack = () => undo.splice(0).forEach((each) => each());
+    try {
+      const view = new FolderView(this.o.root);
+      for (const { present, target } of files) {
+        if (!present && view.has(target)) undo.push(this.free(target));
+      }
+    } catch (cause) {
+      putBack();
+      throw cause;
+    }
+    return putBack;
+  }
 
   /**
    * Frees a name.

@@ -7,7 +7,6 @@ import { LabError, messageOf } from "../../base/errors.ts";
 import type { HostPort } from "../../base/units.ts";
 import { formatHostPort } from "../../base/units.ts";
 import { cleanPeerName, printable } from "../../catalog/names.ts";
-import { FolderView } from "../../storage/folder_view.ts";
 import { Root } from "../../storage/root.ts";
 import { RateLimiter } from "../../transport/rate.ts";
 import type { Handler } from "../../transport/connection.ts";
@@ -17,7 +16,6 @@ import type { PeerContext } from "../context.ts";
 import { Background } from "../broadcast/background.ts";
 import { Aside } from "../broadcast/aside.ts";
 import { Relay } from "../broadcast/relay.ts";
-import type { ContentPlan } from "../fetch/contents.ts";
 import { WarmPool } from "../fetch/warm_pool.ts";
 import type { FetchedFile } from "../fetch/content_run.ts";
 import { fetchCommand } from "../fetch/command.ts";
@@ -75,6 +73,7 @@ export class PeerServe {
   #index: ShareIndex;
   #contents: ContentStore;
   #relay: Relay;
+  #aside: Aside;
   #warm: WarmPool;
   #rate: RateLimiter;
   #checks: Checks;
@@ -126,6 +125,7 @@ export class PeerServe {
       context.clock,
     );
     this.#relay = new Relay(context.clock);
+    this.#aside = new Aside({ ...context, root: this.#root, data: options.data });
     this.#warm = new WarmPool(
       this.#root.path,
       () => ({ role: "peer", name: this.#name, agent: context.agent }),
@@ -341,27 +341,9 @@ export class PeerServe {
       broadcast: {
         relay: this.#relay,
         whole: (files) => this.#contents.manifest(files).then(() => {}, () => {}),
-        beforeFinish: (plan) => this.#makeRoom(plan),
+        beforeFinish: (plan) => this.#aside.makeRoom(plan.files),
       },
     });
-  }
-
-  /** Old files move away for those of a broadcast that are whole now. */
-  #makeRoom(plan: ContentPlan): () => void {
-    const { clock, log } = this.#o.context;
-    const aside = new Aside({ root: this.#root, data: this.#o.data, clock, log });
-    const undo: (() => void)[] = [];
-    const putBack = () => undo.splice(0).forEach((each) => each());
-    try {
-      const view = new FolderView(this.#root);
-      for (const { present, target } of plan.files) {
-        if (!present && view.has(target)) undo.push(aside.free(target));
-      }
-    } catch (cause) {
-      putBack();
-      throw cause;
-    }
-    return putBack;
   }
 
   async #registered({ peer, cookie, ttl }: { peer: string; cookie: string; ttl: number }): Promise<void> {

@@ -1,11 +1,11 @@
 /** README.md is the front page: it names every command, with an example, and every flag. */
 
 import { assert } from "@std/assert";
-import { type Flags, GLOBAL_FLAGS } from "./flags.ts";
-import { PEER } from "./peer_commands.ts";
-import { RS } from "./rs_commands.ts";
+import { type Flags, GLOBAL_FLAGS } from "../src/cli/flags.ts";
+import { PEER } from "../src/cli/peer_commands.ts";
+import { RS } from "../src/cli/rs_commands.ts";
 
-const README = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
+const README = await Deno.readTextFile(new URL("../README.md", import.meta.url));
 const ROWS = README.split("\n").filter((line) => line.startsWith("| `"));
 
 Deno.test("README.md: every command has a row with an example of its own", () => {
