@@ -60,6 +60,13 @@ export const LIMITS = {
    * in the same second; who has greeted counts no longer, since in an open lab nobody has more right to be there.
    */
   handshakesPerAddress: 1_000,
+  /**
+   * Connections that were given up and that the runtime's TLS can't close, each with a socket and 14 KiB: more than crashes and
+   * lost networks ever leave behind, and little; with more of them callers come in by a door that can be closed.
+   */
+  unclosable: 256,
+  /** Of those, dialled to one host: then it's dialled no longer. */
+  unclosablePerHost: 16,
   /** Connections of one member of a secured lab: its data connections, commands and dashboards; some are 20. */
   connectionsPerMember: 128,
   /** Failed tries of a join code from one address in a minute: somebody who mistypes needs two. */
@@ -132,6 +139,8 @@ export const TIMEOUTS = {
   dial: 5_000,
   /** From accept to a complete Hello, and from Hello to Welcome. */
   handshake: 10_000,
+  /** What was said last before a close has this long to get out by the door. */
+  doorFarewell: 2_000,
   /** A control message that has begun must be whole by then, however its bytes dribble: 1 MiB at 17 KB/s. */
   message: 60_000,
   /** A request that needs no long work on the other side. */

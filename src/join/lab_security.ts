@@ -8,6 +8,7 @@
 
 import { toHex, utf8 } from "../base/bytes.ts";
 import { LabError } from "../base/errors.ts";
+import { Lingering } from "../base/lingering.ts";
 import type { Fields } from "../protocol/messages.ts";
 import { RS_NAME } from "../protocol/secured.ts";
 import { type Member, readCard } from "./card.ts";
@@ -16,6 +17,8 @@ import { importPrivate, importPublic, isSigned, sign } from "./keys.ts";
 
 /** A member's side of every secured handshake. */
 export class LabSecurity {
+  /** Connections that were dialled, given up, and that the runtime can't close yet. */
+  readonly lingering = new Lingering();
   #revoked = new Set<string>();
   #listeners = new Set<(ids: readonly string[]) => void>();
 

@@ -69,6 +69,10 @@ async function dial({ source, host, port, id }: Extract<ReceiveOrder, { kind: "d
     const own = await security;
     channel = await openInTime(await dialSource({ host, port, id }, { clock: systemClock, security: own }));
     if (!channels.has(source)) return channel.close();
+    // It may have been revoked while it was being dialled.
+    if (id !== undefined && own?.isRevoked(id)) {
+      throw new LabError("not_permitted", "this source is a member no longer");
+    }
     channels.set(source, channel);
     if (id !== undefined) members.set(channel, id);
     tell({ kind: "dialled", source });

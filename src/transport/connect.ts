@@ -1,6 +1,7 @@
 /** Dialling somebody and greeting them, in one: plain in an open lab, TLS and a proof in a secured one. */
 
 import { LabError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import { formatHostPort, type HostPort } from "../base/units.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { RS_NAME } from "../protocol/secured.ts";
@@ -38,11 +39,25 @@ export async function dial(
       `Cannot reach ${formatHostPort(to)}: in a secured lab nobody is dialled who isn't known`,
     );
   }
-  if (security.isRevoked(to.id)) {
-    throw new LabError("not_permitted", `Cannot reach ${formatHostPort(to)}: its membership was revoked`);
+  if (security.isRevoked(to.id)) throw revokedError(to);
+  const { lingering, credentials: { authority } } = security;
+  const hanging = lingering.with(to.host);
+  if (hanging >= LIMITS.unclosablePerHost) {
+    throw new LabError(
+      "unreachable",
+      `Cannot reach ${formatHostPort(to)}: ${hanging} connections to that PC hang before they were secured`,
+    );
   }
-  const tls = { name: to.id, authority: security.credentials.authority };
-  return { stream: await dialTcp(to, { ...options, tls }), proving: { security, to: to.id } };
+  const stream = await dialTcp(to, { ...options, lingering, tls: { name: to.id, authority } });
+  if (security.isRevoked(to.id)) {
+    stream.close();
+    throw revokedError(to);
+  }
+  return { stream, proving: { security, to: to.id } };
+}
+
+function revokedError(to: Address): LabError {
+  return new LabError("not_permitted", `Cannot reach ${formatHostPort(to)}: its membership was revoked`);
 }
 
 /** Dials somebody and greets them. */
@@ -61,6 +76,10 @@ export async function connect(
     ...(proving ? { proving } : {}),
   });
   const { connection } = greeted;
+  if (security?.isRevoked(to.id!)) {
+    connection.close();
+    throw revokedError(to);
+  }
   if (proving) connection.member = serverOf(to.id!, greeted.welcome.name);
   const stop = security?.onRevoked((ids) => {
     if (!ids.includes(to.id!)) return;

@@ -3,6 +3,7 @@
  * plain. Rule: nobody falls back from one to the other.
  */
 
+import type { Lingering } from "../base/lingering.ts";
 import type { Fields, MessageOf } from "../protocol/messages.ts";
 
 /** Somebody who has proved to be a member of the lab. */
@@ -30,6 +31,8 @@ export interface Security {
   isRevoked(id: string): boolean;
   /** Ids of all who are members no longer, as far as heard. */
   readonly revoked: readonly string[];
+  /** Connections that were dialled, given up, and that the runtime can't close yet. */
+  readonly lingering: Lingering;
   /** Hears of those who are members no longer, from now on; what it returns ends that. */
   onRevoked(tell: (ids: readonly string[]) => void): () => void;
 }

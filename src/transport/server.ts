@@ -45,7 +45,7 @@ export function serve(
   at: HostPort,
   host: Host,
   options: { clock: Clock; watchdog: Watchdog; log?: Logger },
-  limits: Partial<PlaceLimits> = {},
+  limits: Partial<PlaceLimits> & { unclosable?: number } = {},
 ): Server {
   const places = new Places({ ...LIMITED, ...limits });
   const { all } = places;
@@ -73,6 +73,11 @@ export function serve(
     clock: options.clock,
     accept,
     ...(security ? { tls: security.credentials } : {}),
+    unclosable: limits.unclosable,
+    besieged: () =>
+      options.log?.warn(
+        `Many connections to port ${listener.address.port} were begun and never secured: from now on each comes in by a door that can be closed, which takes a little more work`,
+      ),
   });
   const stopHearing = security?.onRevoked((ids) => {
     for (const each of all) if (each.member && ids.includes(each.member.id)) each.close(revoked(each));

@@ -1,46 +1,28 @@
 /**
- * TCP, and TLS over it: dialling with a deadline, listening with a loop that survives a full table of file descriptors.
+ * TCP, and TLS over it: dialling with a deadline, and listening.
  * In a secured lab the first byte is TLS already, on the same port; there's no way from one to the other.
  */
 
 import type { Clock } from "../base/clock.ts";
 import { LabError } from "../base/errors.ts";
 import { TIMEOUTS } from "../base/limits.ts";
+import { Lingering } from "../base/lingering.ts";
 import { formatHostPort, type HostPort } from "../base/units.ts";
 import { ZONE } from "../protocol/secured.ts";
+import { acceptAll, openListener, type TcpServer, type TlsIdentity } from "./accept.ts";
+import { listenSecured, type SecuredListenerOptions } from "./secured_listener.ts";
 import type { ByteStream } from "./stream.ts";
+import { addressOf, closeQuietly, tlsStream } from "./tls.ts";
 
 /** Wraps a TCP connection of the runtime. */
-export function tcpStream(conn: Deno.TcpConn | Deno.TlsConn): ByteStream {
-  const end = (addr: Deno.Addr): HostPort => {
-    const { hostname, port } = addr as Deno.NetAddr;
-    return { host: hostname, port };
-  };
-  const stream = {
-    remote: end(conn.remoteAddr),
-    local: end(conn.localAddr),
-    read: (into: Uint8Array) => conn.read(into),
-    write: (bytes: Uint8Array) => conn.write(bytes),
+export function tcpStream(conn: Deno.TcpConn): ByteStream {
+  return {
+    remote: addressOf(conn.remoteAddr),
+    local: addressOf(conn.localAddr),
+    read: (into) => conn.read(into),
+    write: (bytes) => conn.write(bytes),
     close: () => closeQuietly(conn),
   };
-  if (!("handshake" in conn)) return stream;
-  return {
-    ...stream,
-    read: (into) => conn.read(into).catch(endIfCut),
-    closeWrite: () => conn.closeWrite(),
-  };
-}
-
-/** A process that was killed says no goodbye in TLS: the same as the end of a plain connection, for frames have lengths. */
-function endIfCut(cause: unknown): null {
-  if (cause instanceof Deno.errors.UnexpectedEof) return null;
-  throw cause;
-}
-
-function closeQuietly(conn: { close(): void } | undefined): void {
-  try {
-    conn?.close();
-  } catch { /* it was closed already */ }
 }
 
 /** Whom TLS must find at the other end. */
@@ -57,13 +39,21 @@ export interface TlsTarget {
  * @param to where to.
  * @param options.timeout milliseconds; a PC that is switched off answers nothing at all.
  * @param options.tls speaks TLS, and makes sure who is there.
+ * @param options.lingering is told of a connection that was given up in the middle of TLS's handshake.
  * @throws {LabError} with code "unreachable"; "not_permitted" when somebody else is there than should be; "interrupted"
  *   when the signal ended it.
  */
 export async function dialTcp(
   to: HostPort,
-  options: { clock: Clock; timeout?: number; signal?: AbortSignal; tls?: TlsTarget },
+  options: {
+    clock: Clock;
+    timeout?: number;
+    signal?: AbortSignal;
+    tls?: TlsTarget;
+    lingering?: Lingering | undefined;
+  },
 ): Promise<ByteStream> {
+  const { lingering = new Lingering() } = options;
   const timeout = options.timeout ?? TIMEOUTS.dial;
   const { signal } = options;
   if (signal?.aborted) throw interrupted(signal.reason);
@@ -77,9 +67,10 @@ export async function dialTcp(
   const onAbort = () => reject(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
   try {
-    return tcpStream(await Promise.race([attempt, deadline]));
+    const conn = await Promise.race([attempt, deadline]);
+    return "handshake" in conn ? tlsStream(conn, { lingering }) : tcpStream(conn);
   } catch (cause) {
-    attempt.then((conn) => conn.close(), () => {});
+    lingering.hold(to.host, attempt.then((conn) => conn.close(), () => {}));
     giveUp.abort();
     if (signal?.aborted) throw interrupted(cause);
     const stranger = options.tls && strangerFault(cause);
@@ -102,16 +93,13 @@ async function establish(
   conn.setNoDelay(true);
   if (!tls) return conn;
   const secured = await Deno.startTls(conn, { hostname: `${tls.name}.${ZONE}`, caCerts: [tls.authority] });
-  const end = () => closeQuietly(secured);
-  signal.addEventListener("abort", end, { once: true });
   try {
+    // Nothing breaks this off; whoever doesn't want it any longer leaves it to itself.
     await secured.handshake();
     return secured;
   } catch (cause) {
-    end();
+    closeQuietly(secured);
     throw cause;
-  } finally {
-    signal.removeEventListener("abort", end);
   }
 }
 
@@ -139,67 +127,22 @@ function dialFault(cause: unknown): string {
     : text.replace(/\s*\(os error \d+\)/, "");
 }
 
-/** A listener that is being served. */
-export interface TcpServer {
-  readonly address: HostPort;
-  /** Stops accepting; connections already accepted go on. */
-  close(): void;
-}
-
 /**
  * Listens, and hands each connection to `accept`.
  *
  * @param at where; port 0 takes a free one.
- * @param options.tls speaks TLS with this certificate and key, both PEM.
+ * @param options.tls speaks TLS with this certificate and key.
+ * @param options.besieged is called when more connections hang in TLS's handshake than may (secured_listener.ts).
  * @throws {LabError} with code "failed" when the port is taken or the address isn't this machine's.
  */
 export function listenTcp(
   at: HostPort,
-  options: { clock: Clock; accept: (stream: ByteStream) => void; tls?: { certificate: string; key: string } },
+  options: Omit<SecuredListenerOptions, "tls"> & { tls?: TlsIdentity },
 ): TcpServer {
-  const listener = openListener(at, options.tls);
-  const closing = new AbortController();
-  const loop = async () => {
-    while (!closing.signal.aborted) {
-      let conn: Deno.TcpConn | Deno.TlsConn | undefined;
-      try {
-        conn = await listener.accept();
-        if ("setNoDelay" in conn) conn.setNoDelay(true);
-        options.accept(tcpStream(conn));
-      } catch {
-        // Out of file descriptors, or a connection that was reset while it waited: the next one may do better.
-        closeQuietly(conn);
-        if (!closing.signal.aborted) await options.clock.sleep(50, closing.signal).catch(() => {});
-      }
-    }
-  };
-  loop();
-  const { hostname, port } = listener.addr as Deno.NetAddr;
-  return {
-    address: { host: hostname, port },
-    close() {
-      if (closing.signal.aborted) return;
-      closing.abort();
-      listener.close();
-    },
-  };
-}
-
-function openListener(
-  at: HostPort,
-  tls: { certificate: string; key: string } | undefined,
-): Deno.TcpListener | Deno.TlsListener {
-  const where = { hostname: at.host, port: at.port };
-  try {
-    return tls ? Deno.listenTls({ ...where, cert: tls.certificate, key: tls.key }) : Deno.listen(where);
-  } catch (cause) {
-    const seen = cause instanceof Deno.errors.AddrInUse
-      ? "another program has that port; choose another with --port"
-      : cause instanceof Deno.errors.AddrNotAvailable
-      ? "that address is not one of this machine"
-      : cause instanceof Deno.errors.PermissionDenied
-      ? "ports below 1024 need an administrator; choose another with --port"
-      : (cause as Error).message;
-    throw new LabError("failed", `Cannot listen on ${formatHostPort(at)}: ${seen}`, { cause });
-  }
+  const { clock, accept, tls } = options;
+  if (tls) return listenSecured(at, { ...options, tls });
+  return acceptAll(openListener(at), clock, (conn) => {
+    conn.setNoDelay(true);
+    accept(tcpStream(conn));
+  });
 }

@@ -1,10 +1,18 @@
-/** One contract for everything that a connection can run on. A new transport (TLS) adds a line to TRANSPORTS. */
+/** One contract for everything that a connection can run on. A new transport adds a line to TRANSPORTS. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { systemClock } from "../../src/base/clock.ts";
+import { makeLab } from "../../src/join/_testing.ts";
+import { RS_NAME } from "../../src/protocol/secured.ts";
+import { acceptAll, openListener } from "../../src/transport/accept.ts";
+import { Door } from "../../src/transport/door.ts";
 import { memoryPipe } from "../../src/transport/memory.ts";
 import { type ByteStream, writeAll } from "../../src/transport/stream.ts";
 import { dialTcp, listenTcp } from "../../src/transport/tcp.ts";
+
+const HERE = { host: "127.0.0.1", port: 0 };
+const { rs: { credentials: tls } } = await makeLab();
+const target = { name: RS_NAME, authority: tls.authority };
 
 /** Makes two connected streams, and whatever has to be put away after the test. */
 type Connect = () => Promise<{ a: ByteStream; b: ByteStream; stop: () => void }>;
@@ -22,6 +30,20 @@ const TRANSPORTS: Record<string, Connect> = {
     });
     const a = await dialTcp(server.address, { clock: systemClock });
     return { a, b: await accepted.promise, stop: () => server.close() };
+  },
+  tls: async () => {
+    const accepted = Promise.withResolvers<ByteStream>();
+    const server = listenTcp(HERE, { clock: systemClock, accept: accepted.resolve, tls });
+    const a = await dialTcp(server.address, { clock: systemClock, tls: target });
+    return { a, b: await accepted.promise, stop: () => server.close() };
+  },
+  "tls by the door": async () => {
+    const accepted = Promise.withResolvers<ByteStream>();
+    const door = new Door({ clock: systemClock, tls, accept: accepted.resolve });
+    const server = acceptAll(openListener(HERE), systemClock, (conn) => void door.enter(conn));
+    const a = await dialTcp(server.address, { clock: systemClock, tls: target });
+    const stop = () => (server.close(), door.close());
+    return { a, b: await accepted.promise, stop };
   },
 };
 

@@ -1,0 +1,73 @@
+/** Listening: a loop that accepts, and survives a full table of file descriptors. */
+
+import type { Clock } from "../base/clock.ts";
+import { LabError } from "../base/errors.ts";
+import { formatHostPort, type HostPort } from "../base/units.ts";
+import { addressOf, closeQuietly } from "./tls.ts";
+
+/** Certificate and key, both PEM. */
+export interface TlsIdentity {
+  certificate: string;
+  key: string;
+}
+
+/** A listener that is being served. */
+export interface TcpServer {
+  readonly address: HostPort;
+  /** Stops accepting; connections already accepted go on. */
+  close(): void;
+}
+
+/** Hands each connection to `accept`; one for which that throws is closed. */
+export function acceptAll<C extends Deno.Conn>(
+  listener: Deno.Listener<C>,
+  clock: Clock,
+  accept: (conn: C) => void,
+): TcpServer {
+  const closing = new AbortController();
+  const loop = async () => {
+    while (!closing.signal.aborted) {
+      let conn: C | undefined;
+      try {
+        conn = await listener.accept();
+        accept(conn);
+      } catch {
+        // Out of file descriptors, or a connection that was reset while it waited: the next one may do better.
+        closeQuietly(conn);
+        if (!closing.signal.aborted) await clock.sleep(50, closing.signal).catch(() => {});
+      }
+    }
+  };
+  loop();
+  return {
+    address: addressOf(listener.addr),
+    close() {
+      if (closing.signal.aborted) return;
+      closing.abort();
+      listener.close();
+    },
+  };
+}
+
+/**
+ * Opens a port.
+ *
+ * @throws {LabError} with code "failed" when the port is taken or the address isn't this machine's.
+ */
+export function openListener(at: HostPort): Deno.TcpListener;
+export function openListener(at: HostPort, tls: TlsIdentity): Deno.TlsListener;
+export function openListener(at: HostPort, tls?: TlsIdentity): Deno.TcpListener | Deno.TlsListener {
+  const where = { hostname: at.host, port: at.port };
+  try {
+    return tls ? Deno.listenTls({ ...where, cert: tls.certificate, key: tls.key }) : Deno.listen(where);
+  } catch (cause) {
+    const seen = cause instanceof Deno.errors.AddrInUse
+      ? "another program has that port; choose another with --port"
+      : cause instanceof Deno.errors.AddrNotAvailable
+      ? "that address is not one of this machine"
+      : cause instanceof Deno.errors.PermissionDenied
+      ? "ports below 1024 need an administrator; choose another with --port"
+      : (cause as Error).message;
+    throw new LabError("failed", `Cannot listen on ${formatHostPort(at)}: ${seen}`, { cause });
+  }
+}
