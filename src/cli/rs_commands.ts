@@ -44,6 +44,10 @@ export const RS: ProgramSpec = {
         ["rs serve", "PCs join with a code, and all traffic is encrypted"],
         ["rs serve --open", "for a demonstration: anybody may take part"],
         ["rs serve --open --port 4000 --ttl 600", "another port, and registrations that last 10 minutes"],
+        [
+          "rs serve --store nats://10.0.0.1:4222,10.0.0.2:4222,10.0.0.3:4222",
+          "one of several servers that share a registry; see the README",
+        ],
         ["rs serve --open --classic 23485", "students' own clients may register on port 23485"],
       ],
       run: () => import("./commands/rs_serve.ts"),
@@ -199,6 +203,22 @@ export const RS: ProgramSpec = {
       flags: BACKUP_FLAGS,
       examples: [["rs restore rs-data/backups/20261126T060000Z", "as it was then"]],
       run: () => import("./commands/rs_backup.ts"),
+    }),
+    command({
+      name: "copy",
+      summary: "copy the registry to a NATS that several servers share",
+      description:
+        "Peers with their cookies, who has what, broadcasts with receipts, members and join codes; the lab's private key " +
+        "stays in DATA. The server must not run meanwhile. What is in DATA stays as it is.",
+      positionals: [{ name: "NATS", help: "nats://HOST:PORT,HOST:PORT,HOST:PORT", required: true }],
+      flags: LAB_FLAGS,
+      examples: [
+        [
+          "rs copy nats://10.0.0.1:4222,10.0.0.2:4222,10.0.0.3:4222",
+          "then rs serve --store with the same address",
+        ],
+      ],
+      run: () => import("./commands/rs_copy.ts"),
     }),
     command({ ...wiresharkHelp("rs"), run: () => import("./commands/wireshark.ts") }),
   ],

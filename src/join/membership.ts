@@ -136,26 +136,17 @@ export class Membership {
     now: number,
     isTaken: (name: string) => boolean = () => false,
   ): MemberRecord {
-    const known = this.#members.get(who.id);
-    if (known?.revoked !== undefined) {
-      throw new LabError(
-        "not_permitted",
-        "Cannot join: this key was revoked; delete the data folder and try again",
-      );
-    }
+    const known = this.admitted(who.id);
     if (known) return known;
     this.#forget(now);
     const at = this.#invites.findIndex(({ secret }) => secret === invite.secret);
-    if (at < 0) throw new LabError("not_permitted", "Cannot join: the join code has expired or is used up");
-    if (this.#members.size >= MEMBERS_MAX) {
-      throw new LabError("busy", `Cannot join: the lab has ${MEMBERS_MAX} members, and no room for more`);
-    }
+    if (at < 0) throw usedUp();
     const { uses } = this.#invites[at]!;
     if (uses !== undefined) this.#invites[at] = { ...invite, uses: uses - 1 };
     this.#forget(now);
     const member: MemberRecord = {
       id: who.id,
-      name: this.#freeName(who.name, isTaken),
+      name: this.freeName(who.name, isTaken),
       role: invite.role,
       joined: now,
       address: who.address,
@@ -182,12 +173,47 @@ export class Membership {
     return revoked;
   }
 
+  /**
+   * The member with an id, before somebody is taken in under it.
+   *
+   * @throws {LabError} "not_permitted" when it was revoked; "busy" when there's no room for another one.
+   */
+  admitted(id: string): MemberRecord | undefined {
+    const known = this.#members.get(id);
+    if (known?.revoked !== undefined) {
+      throw new LabError(
+        "not_permitted",
+        "Cannot join: this key was revoked; delete the data folder and try again",
+      );
+    }
+    if (!known && this.#members.size >= MEMBERS_MAX) {
+      throw new LabError("busy", `Cannot join: the lab has ${MEMBERS_MAX} members, and no room for more`);
+    }
+    return known;
+  }
+
+  /** Takes over a member as another server has it. Who is revoked stays so. */
+  put(member: MemberRecord): void {
+    if (this.#members.get(member.id)?.revoked === undefined) this.#members.set(member.id, member);
+  }
+
+  /** Takes over an invitation as another server has it. */
+  putInvite(invite: Invite): void {
+    this.dropInvite(invite.secret);
+    this.#invites.push(invite);
+  }
+
+  /** An invitation is no more. */
+  dropInvite(secret: string): void {
+    this.#invites = this.#invites.filter((each) => each.secret !== secret);
+  }
+
   #forget(now: number): void {
     this.#invites = this.#invites.filter(({ expires, uses }) => expires > now && uses !== 0);
   }
 
-  /** Names of those who were put out may be taken again. */
-  #freeName(wanted: string, isTaken: (name: string) => boolean): string {
+  /** The name wanted, or with `-2` and so on; names of those who were put out may be taken again. */
+  freeName(wanted: string, isTaken: (name: string) => boolean): string {
     const taken = new Set(
       this.members.filter(({ revoked }) => revoked === undefined).map(({ name }) => name.toLowerCase()),
     );
@@ -198,4 +224,9 @@ export class Membership {
       if (free(name)) return name;
     }
   }
+}
+
+/** For a join code that is good no longer. */
+export function usedUp(): LabError {
+  return new LabError("not_permitted", "Cannot join: the join code has expired or is used up");
 }

@@ -12,6 +12,8 @@ const schema = v.object({
   cookie: v.optional(v.string()),
   /** HOST:PORT of the registration server last used. */
   rs: v.optional(v.string()),
+  /** The same of others that share its registry. */
+  servers: v.optional(v.array(v.string())),
 });
 
 /** What a peer remembers. A cookie identifies, it doesn't authenticate. */

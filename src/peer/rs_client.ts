@@ -1,7 +1,7 @@
 /** Asking a registration server: who is there, who has what. Lists come in pages; these functions put them together. */
 
-import { LabError } from "../base/errors.ts";
-import { formatHostPort, type HostPort } from "../base/units.ts";
+import { codeOf, type ErrorCode, LabError } from "../base/errors.ts";
+import { formatCount, formatHostPort, type HostPort } from "../base/units.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { WireBroadcast, WireBroadcastPeer, WireHolder, WirePeer } from "../protocol/messages.ts";
 import { RS_NAME } from "../protocol/secured.ts";
@@ -11,17 +11,44 @@ import { connect } from "../transport/connect.ts";
 import type { Identity } from "../transport/handshake.ts";
 import type { PeerContext } from "./context.ts";
 import type { NetworkRow } from "./fetch/select.ts";
+import { allOf, type RsAddress } from "./rs_address.ts";
 
 /** Most pages of one list: a server that never ends its list is not believed for ever. */
 const MOST_PAGES = 10_000;
 
+/** A registration server that has others beside it has to answer within this time, milliseconds: in a lab it takes one. */
+const DIAL_ONE_OF_SEVERAL = 1_500;
+
+/** Faults of a server after which the next one is asked. */
+const NEXT = new Set<ErrorCode>(["unreachable", "timeout", "busy"]);
+
 /**
- * Connects to a registration server.
+ * Connects to a registration server; when it isn't there, to one of the others that share its registry.
  *
  * @throws {LabError} "unreachable" with what to do about it; "unsupported" when something else listens there.
  */
 export async function connectRs(
+  rs: RsAddress,
+  identity: Identity,
+  context: PeerContext,
+  options: { signal?: AbortSignal; handler?: Handler } = {},
+): Promise<Connection> {
+  const all = allOf(rs);
+  for (const [i, at] of all.entries()) {
+    try {
+      return await connectOne(at, all.length, identity, context, options);
+    } catch (cause) {
+      if (i < all.length - 1 && NEXT.has(codeOf(cause)) && !options.signal?.aborted) continue;
+      throw cause;
+    }
+  }
+  throw new LabError("failed", "Cannot connect to a registration server: none was named");
+}
+
+/** @param among how many there are to choose from. */
+export async function connectOne(
   rs: HostPort,
+  among: number,
   identity: Identity,
   context: PeerContext,
   options: { signal?: AbortSignal; handler?: Handler } = {},
@@ -29,7 +56,11 @@ export async function connectRs(
   try {
     const { clock, watchdog, security } = context;
     const at = { ...rs, id: RS_NAME };
-    const { connection, welcome } = await connect(at, identity, { clock, watchdog, security, ...options });
+    const dialTimeout = among > 1 ? DIAL_ONE_OF_SEVERAL : undefined;
+    const { connection, welcome } = await connect(at, identity, {
+      ...{ clock, watchdog, security, dialTimeout },
+      ...options,
+    });
     if (welcome.role === "rs") return connection;
     connection.close();
     throw new LabError(
@@ -38,9 +69,10 @@ export async function connectRs(
     );
   } catch (cause) {
     if (cause instanceof LabError && (cause.code === "unreachable" || cause.code === "timeout")) {
+      const more = among > 1 ? ` and ${formatCount(among - 1, "other server")} of this lab` : "";
       throw new LabError(
         "unreachable",
-        `Cannot reach the registration server: ${cause.message}; is rs serve running there, and is --rs right?`,
+        `Cannot reach the registration server${more}: ${cause.message}; is rs serve running there, and is --rs right?`,
         { cause },
       );
     }

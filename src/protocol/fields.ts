@@ -15,6 +15,9 @@ export const cookie = text(64);
 export const list = <S extends v.GenericSchema>(item: S, max: number) =>
   v.pipe(v.array(item), v.maxLength(max));
 
+/** HOST:PORT of other registration servers of this lab, which know the same. */
+export const servers = v.optional(list(address, 16));
+
 /** Made from a member's public key; only in a secured lab. */
 export const memberId = text(32);
 

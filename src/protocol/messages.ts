@@ -19,6 +19,7 @@ import {
   name,
   peerName,
   port,
+  servers,
   sha256,
   span,
   text,
@@ -211,10 +212,12 @@ export const CONTROL = {
       /** Seconds between KeepAlives that the RS asks for. */
       keepAlive: count,
       address,
+      servers,
     }),
   },
   KeepAlive: { type: 0x12, cap: SMALL, schema: v.object({ cookie }) },
-  Alive: { type: 0x13, cap: SMALL, schema: v.object({ ttl: count }) },
+  /** Those that may be absent are as in Registered, where there are several registration servers. */
+  Alive: { type: 0x13, cap: SMALL, schema: v.object({ ttl: count, keepAlive: v.optional(count), servers }) },
   Leave: { type: 0x14, cap: SMALL, schema: v.object({ cookie }) },
   Left: { type: 0x15, cap: SMALL, schema: v.object({}) },
   PQuery: {

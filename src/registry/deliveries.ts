@@ -44,6 +44,10 @@ export interface DeliverySetting {
   connectionOf: (cookie: string) => Connection | undefined;
   /** All of it lies in our own share. */
   isHere: (id: string) => boolean;
+  /** The command that sends it has its connection at another server that shares the registry. */
+  claimedElsewhere?: (id: string) => boolean;
+  /** Is told when commands come or go. */
+  claimsChanged?: () => void;
   /** Our own port: what lies in our share can be fetched there. */
   port: () => number;
 }
@@ -74,7 +78,12 @@ export class Deliveries implements AtWork {
   }
 
   isClaimed(id: string): boolean {
-    return this.#claims.has(id);
+    return this.#claims.has(id) || this.#o.claimedElsewhere?.(id) === true;
+  }
+
+  /** Ids of the broadcasts whose commands have their connections here. */
+  get claims(): string[] {
+    return [...this.#claims.keys()];
   }
 
   isReceiving(id: string, peer: string): boolean {
@@ -95,6 +104,7 @@ export class Deliveries implements AtWork {
   claimed(id: string, connection: Connection): void {
     if (this.#claims.get(id) === connection) return;
     this.#claims.set(id, connection);
+    this.#o.claimsChanged?.();
     connection.closed.then(() => {
       if (this.#closed || this.#claims.get(id) !== connection) return;
       // It may have lost the connection only, and come back.
@@ -108,8 +118,10 @@ export class Deliveries implements AtWork {
 
   /** The command has ended: those it didn't reach are ours. */
   over(id: string): void {
-    this.#claims.delete(id);
-    if (!this.#closed) this.#addAll(id, ({ state, code }) => state === "waiting" || PASSING.has(code ?? ""));
+    if (this.#claims.delete(id)) this.#o.claimsChanged?.();
+    if (!this.#closed && !this.isClaimed(id)) {
+      this.#addAll(id, ({ state, code }) => state === "waiting" || PASSING.has(code ?? ""));
+    }
   }
 
   /** Somebody wants those who are not done to get it now. */
@@ -126,7 +138,7 @@ export class Deliveries implements AtWork {
   withdrawn(id: string): void {
     this.#due.delete(id);
     tellWithdrawn(this.#claims.get(id), id);
-    this.#claims.delete(id);
+    if (this.#claims.delete(id)) this.#o.claimsChanged?.();
     for (const delivery of this.#running.values()) {
       if (delivery.id === id) delivery.stop.abort(new LabError("interrupted", "It was withdrawn"));
     }
@@ -164,7 +176,7 @@ export class Deliveries implements AtWork {
     if (!record.active || !isFor(head, record)) return false;
     const receipt = this.#o.registry.broadcasts.receipt(head.id, record.name);
     if (receipt?.state === "done") return false;
-    return !(receipt?.state === "waiting" && this.#claims.has(head.id));
+    return !(receipt?.state === "waiting" && this.isClaimed(head.id));
   }
 
   /** Begins what can be begun. */

@@ -27,14 +27,15 @@ import { fingerprintOf, hasKey, knowsSecret } from "../join/request.ts";
 import { Tries } from "../join/tries.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { RS_NAME } from "../protocol/secured.ts";
-import { readJson, writeAtomic } from "../storage/atomic.ts";
+import { readJson } from "../storage/atomic.ts";
 import type { Admission } from "../transport/security.ts";
 import { normalAddress } from "./address.ts";
+import { MemberFile, MEMBERS_FILE, type MembershipKeeper, writeSecret } from "./member_file.ts";
+
+export { MEMBERS_FILE };
 
 /** The authority with its private key. */
 export const AUTHORITY_FILE = "authority.json";
-/** Invitations and members. */
-export const MEMBERS_FILE = "members.json";
 
 /** How long a join code holds unless told, milliseconds. */
 export const INVITE_LASTS = 2 * 3600_000;
@@ -47,17 +48,23 @@ export interface Invitation {
   expires: string;
 }
 
+/** What opening a lab takes. */
+export interface LabOptions {
+  data: string;
+  clock: Clock;
+  log: Logger;
+  /** Where several servers share the registry: who was invited and who has joined lies there, not in members.json. */
+  shared?: ((authority: Authority) => Promise<MembershipKeeper>) | undefined;
+}
+
 /** A secured lab. */
 export class SecuredLab implements Admission {
   #tries = new Tries();
-  #changes = 0;
-  #kept = 0;
-  #keeping: Promise<void> = Promise.resolve();
 
   private constructor(
-    private o: { data: string; clock: Clock; log: Logger },
+    private o: LabOptions,
     private secret: Authority,
-    readonly membership: Membership,
+    private members: MembershipKeeper,
     /** The server's own membership. */
     readonly security: LabSecurity,
     /** True when this opening has made the lab. */
@@ -74,12 +81,16 @@ export class SecuredLab implements Admission {
    *
    * @throws {LabError} "failed" when what is there is damaged: a new lab in its place would lock everybody out.
    */
-  static async open(options: { data: string; clock: Clock; log: Logger }): Promise<SecuredLab> {
+  static async open(options: LabOptions): Promise<SecuredLab> {
     const { data, clock } = options;
     Deno.mkdirSync(data, { recursive: true });
     const isNew = !await SecuredLab.isIn(data);
     if (isNew) await found(data, clock);
     const authority = v.safeParse(authoritySchema, await readJson(join(data, AUTHORITY_FILE)));
+    // Another server's authority was copied here: this server gets a membership of its own.
+    if (options.shared && authority.success && !existsSync(join(data, MEMBERSHIP_FILE))) {
+      await writeSecret(data, MEMBERSHIP_FILE, await ownMembership(authority.output), clock);
+    }
     const own = v.safeParse(credentialsSchema, await readJson(join(data, MEMBERSHIP_FILE)));
     if (!authority.success || !own.success) {
       throw new LabError(
@@ -87,10 +98,17 @@ export class SecuredLab implements Admission {
         `Cannot open the lab in ${data}: ${AUTHORITY_FILE} or ${MEMBERSHIP_FILE} is damaged; put back a copy of them`,
       );
     }
-    const membership = Membership.fromJSON(await readJson(join(data, MEMBERS_FILE)));
-    const credentials = { ...own.output, revoked: membership.revoked };
+    const members: MembershipKeeper = await options.shared?.(authority.output) ??
+      await MemberFile.open(options);
+    const credentials = { ...own.output, revoked: members.membership.revoked };
     const security = await LabSecurity.from(credentials, { isServer: true });
-    return new SecuredLab(options, authority.output, membership, security, isNew);
+    members.onRevoked?.((id) => security.revoke([id]));
+    return new SecuredLab(options, authority.output, members, security, isNew);
+  }
+
+  /** Who was invited and who has joined. */
+  get membership(): Membership {
+    return this.members.membership;
   }
 
   /** The authority's certificate, PEM. */
@@ -102,10 +120,13 @@ export class SecuredLab implements Admission {
   async invite(wanted: { role: Role; lasts?: number; uses?: number | undefined }): Promise<Invitation> {
     const { role, lasts = INVITE_LASTS, uses } = wanted;
     const secret = crypto.getRandomValues(new Uint8Array(SECRET_BYTES));
-    const made = this.membership.invite({ secret, role, lasts, uses }, this.o.clock.now());
-    await this.#keep();
+    await this.members.invite({ secret, role, lasts, uses });
     const fingerprint = await fingerprintOf(fromPem(this.secret.certificate), FINGERPRINT_BYTES);
-    return { code: formatCode({ fingerprint, secret }), role, expires: new Date(made.expires).toISOString() };
+    return {
+      code: formatCode({ fingerprint, secret }),
+      role,
+      expires: new Date(this.o.clock.now() + lasts).toISOString(),
+    };
   }
 
   /** Puts a member out, at once; `security` tells whoever listens. */
@@ -113,22 +134,20 @@ export class SecuredLab implements Admission {
     if (nameKey(who) === RS_NAME || who === this.security.self.id) {
       throw new LabError("usage", "Cannot revoke rs: it is the registration server itself");
     }
-    const member = this.membership.revoke(who, this.o.clock.now());
+    const member = await this.members.revoke(who);
     this.security.revoke([member.id]);
-    await this.#keep();
     this.o.log.warn(`Revoked   ${printable(member.name)}: it is a member no longer`);
     return member;
   }
 
   /** Lets a newcomer in, or doesn't. */
   async admit(asked: MessageOf<"Join">, nonce: string, from: string): Promise<MessageOf<"Joined">> {
-    const { clock, log } = this.o;
+    const { log } = this.o;
     const address = normalAddress(from);
     try {
       const invite = await this.#judge(asked, nonce, address);
       const who = { id: await memberId(asked.key), name: asked.name, address };
-      const member = this.membership.join(invite, who, clock.now());
-      await this.#keep();
+      const member = await this.members.join(invite, who);
       const { certificate, card } = await certify(this.secret, { ...member, key: asked.key });
       log.info(`Joined    ${printable(member.name)} (${address}) as ${member.role}`);
       return { kind: "Joined", authorityKey: this.secret.publicKey, certificate, card };
@@ -174,38 +193,40 @@ export class SecuredLab implements Admission {
       "Cannot join: the join code is wrong, has expired or is used up; rs invite prints a new one",
     );
   }
+}
 
-  /** Writes members.json; changes that come while it's being written go into one more writing. */
-  #keep(): Promise<void> {
-    const change = ++this.#changes;
-    const done = this.#keeping.then(async () => {
-      if (this.#kept >= change) return;
-      const now = this.#changes;
-      await writeSecret(this.o.data, MEMBERS_FILE, this.membership, this.o.clock);
-      this.#kept = now;
-    });
-    this.#keeping = done.catch(() => {});
-    return done;
-  }
+/**
+ * The authority of a data folder.
+ *
+ * @throws {LabError} "failed" when it's damaged.
+ */
+export async function authorityIn(data: string): Promise<Authority> {
+  const authority = v.safeParse(authoritySchema, await readJson(join(data, AUTHORITY_FILE)));
+  if (authority.success) return authority.output;
+  throw new LabError(
+    "failed",
+    `Cannot read the lab in ${data}: ${AUTHORITY_FILE} is damaged; put back a copy of it`,
+  );
 }
 
 /** Makes a lab. The authority's file comes last: with it the lab is there. */
 async function found(data: string, clock: Clock): Promise<void> {
   const authority = await createAuthority();
+  const own = await ownMembership(authority);
+  await writeSecret(data, MEMBERS_FILE, new Membership(), clock);
+  await writeSecret(data, MEMBERSHIP_FILE, own, clock);
+  await writeSecret(data, AUTHORITY_FILE, authority, clock);
+}
+
+/** A registration server's own membership. */
+async function ownMembership(authority: Authority): Promise<Credentials> {
   const keys = await generateKeys();
   const key = await exportPublic(keys.publicKey);
-  const own: Credentials = {
+  return {
     ...await certify(authority, { name: RS_NAME, role: "lead", key, isServer: true }),
     authority: authority.certificate,
     authorityKey: authority.publicKey,
     key: await exportPrivate(keys.privateKey),
     revoked: [],
   };
-  await writeSecret(data, MEMBERS_FILE, new Membership(), clock);
-  await writeSecret(data, MEMBERSHIP_FILE, own, clock);
-  await writeSecret(data, AUTHORITY_FILE, authority, clock);
-}
-
-async function writeSecret(data: string, name: string, value: unknown, clock: Clock): Promise<void> {
-  await writeAtomic(join(data, name), JSON.stringify(value, null, 2) + "\n", { clock, mode: 0o600 });
 }

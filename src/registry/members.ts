@@ -7,7 +7,7 @@
  */
 
 import { LabError } from "../base/errors.ts";
-import { LIMITS } from "../base/limits.ts";
+import { LIMITS, TIMEOUTS } from "../base/limits.ts";
 import { nameKey, peerNameFault } from "../catalog/names.ts";
 import type { WirePeer } from "../protocol/messages.ts";
 import { ChangeLog } from "./change_log.ts";
@@ -56,6 +56,8 @@ export class Members implements MembersView {
   #actives = new SortedNames();
   #activeCookies = new Set<string>();
   #log = new ChangeLog();
+  /** Where several servers share the registry: those that were heard of since they were told. */
+  renewed: Set<string> | undefined;
   /** Lowest number not given yet, by the name it was asked for: a lab's PCs may all have one host name. */
   #numbers = new Map<string, number>();
 
@@ -138,8 +140,59 @@ export class Members implements MembersView {
 
   /** A KeepAlive, or a PQuery, of this peer. */
   renew(cookie: string, now: Moment): PeerRecord | undefined {
+    this.renewed?.add(cookie);
     const record = this.#records.get(cookie);
     return record && this.#keep(rules.keepAlive(record, this.ttl, now));
+  }
+
+  /** It is registered at another server, which looks after it. */
+  connectedElsewhere(cookie: string): void {
+    const record = this.#records.get(cookie);
+    if (record) this.#keep({ ...record, comeBackBy: undefined });
+  }
+
+  /** Another server heard of it. */
+  renewedElsewhere(cookie: string, now: Moment): void {
+    const record = this.#records.get(cookie);
+    if (record) this.#keep(rules.keepAlive(record, this.ttl, now));
+  }
+
+  /**
+   * Takes over a record that another server has written. Whoever had its name, or is another now, is forgotten here: what is
+   * stored is true.
+   *
+   * @param isLooked true when it is registered at a server that is alive; else it gets time to come back.
+   * @returns cookie of the record that had the name.
+   */
+  adopt(kept: KeptRecord, isLooked: boolean, now: Moment): { record: PeerRecord; gone: string | undefined } {
+    const holder = this.#cookies.get(nameKey(kept.name));
+    const gone = holder === kept.cookie ? undefined : holder;
+    if (gone !== undefined) this.forget(gone);
+    const before = this.#records.get(kept.cookie);
+    if (before && nameKey(before.name) !== nameKey(kept.name)) this.forget(kept.cookie);
+    const fresh = rules.restarted(kept, this.ttl, now);
+    const record = isLooked ? { ...fresh, comeBackBy: undefined } : fresh;
+    return { record: this.#put(record), gone };
+  }
+
+  /** The server at which it is registered is no more: it gets time to come back. */
+  abandoned(cookie: string, now: Moment): void {
+    const record = this.#records.get(cookie);
+    if (record?.active) this.#keep({ ...record, comeBackBy: now.mono + TIMEOUTS.graceAfterRestart });
+  }
+
+  /** Forgets a record. */
+  forget(cookie: string): void {
+    const record = this.#records.get(cookie);
+    if (!record) return;
+    const key = nameKey(record.name);
+    this.#records.delete(cookie);
+    this.#log.forget(cookie);
+    this.#activeCookies.delete(cookie);
+    if (this.#cookies.get(key) !== cookie) return;
+    this.#cookies.delete(key);
+    this.#all.delete(key);
+    this.#actives.delete(key);
   }
 
   /** Its connection broke. */
@@ -154,13 +207,20 @@ export class Members implements MembersView {
     return record && this.#put(rules.leave(record));
   }
 
-  /** Time has passed: makes those inactive whose time is over, and says which and why. */
-  expire(now: Moment): { record: PeerRecord; why: "ttl" | "grace" }[] {
+  /**
+   * Time has passed: makes those inactive whose time is over, and says which and why.
+   *
+   * @param isOurs tells for whom we have to do so; everybody unless told.
+   */
+  expire(
+    now: Moment,
+    isOurs: (cookie: string) => boolean = () => true,
+  ): { record: PeerRecord; why: "ttl" | "grace" }[] {
     const over: { record: PeerRecord; why: "ttl" | "grace" }[] = [];
     for (const cookie of this.#activeCookies) {
       const record = this.#records.get(cookie)!;
       const why = rules.whyOver(record, now);
-      if (why) over.push({ record: this.#put(rules.expire(record, now)), why });
+      if (why && isOurs(cookie)) over.push({ record: this.#put(rules.expire(record, now)), why });
     }
     return over;
   }
@@ -205,11 +265,7 @@ export class Members implements MembersView {
     if (!oldest) {
       throw new LabError("busy", `Cannot register: there are ${this.max} active peers, and no room for more`);
     }
-    const key = nameKey(oldest.name);
-    this.#records.delete(oldest.cookie);
-    this.#cookies.delete(key);
-    this.#all.delete(key);
-    this.#log.forget(oldest.cookie);
+    this.forget(oldest.cookie);
     return oldest.cookie;
   }
 }

@@ -6,20 +6,15 @@
  * gives them time to come back. Whatever came from the network is made printable before it's logged.
  */
 
-import type { Clock } from "../base/clock.ts";
 import { LabError, messageOf } from "../base/errors.ts";
 import { TIMEOUTS } from "../base/limits.ts";
-import type { Logger } from "../base/log.ts";
-import type { Random } from "../base/random.ts";
 import type { HostPort } from "../base/units.ts";
 import { printable } from "../catalog/names.ts";
 import type { Message, MessageOf, WireBroadcast, WireBroadcastPeer } from "../protocol/messages.ts";
 import { type ClassicServer, serveClassic } from "../transport/classic.ts";
 import type { Connection, Handler } from "../transport/connection.ts";
 import type { Exchange } from "../transport/exchange.ts";
-import type { Admission, Security } from "../transport/security.ts";
 import { serve, type Server } from "../transport/server.ts";
-import type { Watchdog } from "../transport/watchdog.ts";
 import { Broadcasts } from "./broadcasts.ts";
 import { Deliveries } from "./deliveries.ts";
 import { ClassicDesk } from "./classic.ts";
@@ -32,104 +27,12 @@ import { LocalShare, type OwnFile } from "./local_share.ts";
 import { isClassicOnly, type Moment, type PeerRecord } from "./rules.ts";
 import { isFileStore, openSqliteStore } from "./sqlite_store.ts";
 import { demandOnlyOne, inTurn, REASONS, type Session, tell, tellRevoked, verb } from "./session.ts";
-import type { Caller, Departure, Effect, Outcome, Registry } from "./state.ts";
+import type { RegistryOptions, RegistryServer, RegistryStats } from "./server_types.ts";
+import { Sharing } from "./sharing.ts";
+import type { Caller, Effect, Outcome, Registry } from "./state.ts";
 import type { Store } from "./store.ts";
 
-/** Something happened to a member. */
-export type RegistryEvent =
-  | { kind: "registered"; record: PeerRecord; cameBack: boolean }
-  | { kind: "inactive"; record: PeerRecord; why: Departure };
-
-/** What the registration server needs. */
-export interface RegistryOptions {
-  /** Where to listen; port 0 takes a free one. */
-  host: string;
-  port: number;
-  /** A second port, for the course's own programs; 0 takes a free one. Only where everybody may take part. */
-  classic?: number;
-  /** The data folder, made if missing, or a store; which is closed with the server. */
-  data: { dir: string } | { store: Store };
-  /** Time that a registration lasts without KeepAlive, seconds. */
-  ttlSeconds: number;
-  /** Program and version, for the handshake. */
-  agent: string;
-  /** How the server calls itself; "rs" unless told. */
-  name?: string;
-  clock: Clock;
-  random: Random;
-  log: Logger;
-  watchdog: Watchdog;
-  /** In a secured lab: the server's own membership, and who lets newcomers in. */
-  security?: Security | undefined;
-  admission?: Admission | undefined;
-  /** Answers Offers: files sent to this server. */
-  onOffer?: Handler;
-  /** Answers whatever else is not the registry's business, like GetRFC. */
-  onOther?: Handler;
-  /** Answering a message is done within it, for tracing. */
-  around?: ((kind: Message["kind"], work: () => Promise<void> | void) => Promise<void> | void) | undefined;
-  /** Is told what happens to members; must not throw. */
-  onEvent?: (event: RegistryEvent) => void;
-  /** Absolute path of this server's own share: what is broadcast out of it can be delivered from it. */
-  share?: string;
-}
-
-/** Numbers for status and metrics. */
-export interface RegistryStats {
-  /** Records, active or not. */
-  peers: number;
-  active: number;
-  connections: number;
-  /** Rows of all peers' indexes. */
-  rows: number;
-  /** Messages answered, by kind, errors included. */
-  messages: Readonly<Record<string, number>>;
-  /** Messages that were answered with an error. */
-  errors: number;
-  /** Broadcasts that are still to be delivered to who comes. */
-  broadcasts: number;
-  /** What the database takes on the disk, bytes; undefined where it isn't a file here. */
-  storeBytes: number | undefined;
-}
-
-/** A registration server that runs. */
-export interface RegistryServer {
-  readonly address: HostPort;
-  /** The port for the course's own programs, where there is one. */
-  readonly classicPort: number | undefined;
-  readonly name: string;
-  readonly members: MembersView;
-  /** Who holds what, and the broadcasts: for looking only. */
-  readonly holdings: Holdings;
-  readonly broadcasts: Broadcasts;
-  /** The broadcasts that are listed, the oldest first. */
-  listBroadcasts(): WireBroadcast[];
-  /** The PCs of a broadcast, and how it stands with each. */
-  listPcs(id: string): WireBroadcastPeer[];
-  stats(): RegistryStats;
-  /** The name of the peer that is registered on a connection. */
-  peerOn(connection: Connection): string | undefined;
-  /** The connection on which the peer with this cookie is registered. */
-  connectionOf(cookie: string): Connection | undefined;
-  /**
-   * Takes over the delivery of a broadcast whose files lie in the server's own share.
-   *
-   * @param paths absolute, as they were broadcast.
-   * @throws {LabError} when they don't.
-   */
-  adopt(id: string, paths: readonly string[]): Promise<void>;
-  /** A file of a broadcast that was taken over. */
-  ownFile(sha256: string, name: string): OwnFile | undefined;
-  /**
-   * Writes a consistent copy of the database, of all that was answered so far. Nothing is answered meanwhile.
-   *
-   * @param path of a file that isn't there yet.
-   * @throws {LabError} "unsupported" when the database isn't a file of this server's.
-   */
-  copyStore(path: string): Promise<void>;
-  /** Stops; members stay as they are. */
-  close(): Promise<void>;
-}
+export type { RegistryEvent, RegistryOptions, RegistryServer, RegistryStats } from "./server_types.ts";
 
 /**
  * Starts a registration server; resolves once it accepts connections.
@@ -145,6 +48,7 @@ export async function startRegistry(options: RegistryOptions): Promise<RegistryS
     const members = new Members(options.ttlSeconds * 1000);
     const holdings = new Holdings();
     members.load(await store.loadPeers(), now());
+    for (const cookie of lookedAfter(store, members)) members.connectedElsewhere(cookie);
     for (const { cookie, row } of await store.loadHoldings()) holdings.load(cookie, row);
     const broadcasts = new Broadcasts();
     const { heads, receipts } = await store.broadcasts.load();
@@ -162,6 +66,13 @@ export async function startRegistry(options: RegistryOptions): Promise<RegistryS
   }
 }
 
+/** Those who are registered at another server that is alive. */
+function lookedAfter({ shared }: Store, members: Members): string[] {
+  if (!shared) return [];
+  return [...members.list()].map(({ cookie }) => cookie)
+    .filter((cookie) => shared.fellows.has(shared.ownerOf(cookie) ?? ""));
+}
+
 /** Broadcasts shown at once: those of the last weeks; rs broadcasts lists them all. */
 const LISTED_MAX = 100;
 
@@ -177,6 +88,7 @@ class RunningRegistry implements RegistryServer {
   #stopTimers: (() => void)[];
   #stopHearing: (() => void) | undefined;
   #closing = false;
+  #sharing: Sharing | undefined;
   private registry: Registry;
 
   constructor(
@@ -189,6 +101,8 @@ class RunningRegistry implements RegistryServer {
       ...{ registry, clock, log },
       connectionOf: (cookie) => this.connectionOf(cookie),
       isHere: (id) => local.has(id),
+      claimedElsewhere: (id) => this.#sharing?.isClaimed(id) === true,
+      claimsChanged: () => this.#sharing?.present(),
       port: () => this.address.port,
     });
     this.registry = { ...registry, atWork: this.#deliveries };
@@ -200,12 +114,44 @@ class RunningRegistry implements RegistryServer {
       handlerFor: (connection, hello) => this.#greeted(connection, hello),
     }, { clock, watchdog, log });
     this.#classic = this.#openClassic();
+    this.#sharing = this.#share();
+    if (this.#sharing) this.registry = { ...this.registry, sharing: this.#sharing };
     this.#stopTimers = [
       clock.every(1_000, () => this.#expire()),
       clock.every(3600_000, () => this.#forgetBroadcasts()),
     ];
     this.#forgetBroadcasts();
     this.#stopHearing = options.security?.onRevoked((ids) => this.#revoked(ids));
+  }
+
+  /** Takes part in a registry that several servers share. */
+  #share(): Sharing | undefined {
+    const { registry, options: { clock, log, onEvent, hosts } } = this;
+    const { members, holdings, broadcasts, store: { shared }, now } = registry;
+    return shared && new Sharing({
+      ...{ shared, members, holdings, broadcasts, clock, log, now },
+      deliveries: () => this.#deliveries,
+      hosts: hosts ?? [this.address.host],
+      port: () => this.address.port,
+      isHere: (cookie) => this.#byCookie.has(cookie),
+      release: (cookie, why) => this.#release(cookie, undefined, why),
+      letGo: () => this.#letGo(),
+      changed: (record) =>
+        record.active
+          ? onEvent?.({ kind: "registered", record, cameBack: true })
+          : onEvent?.({ kind: "inactive", record, why: "left" }),
+      forgetFiles: (id) => this.local.forget(id),
+      told: (servers) => this.options.onServers?.(servers),
+    });
+  }
+
+  /** Peers are told why, and everybody has to dial another server. */
+  #letGo(): void {
+    for (const cookie of [...this.#byCookie.keys()]) {
+      this.#release(cookie, undefined, "away");
+      this.registry.members.disconnected(cookie, this.registry.now());
+    }
+    for (const connection of this.#server.connections) connection.finish();
   }
 
   #openClassic(): ClassicServer | undefined {
@@ -237,6 +183,10 @@ class RunningRegistry implements RegistryServer {
   }
   get broadcasts(): Broadcasts {
     return this.registry.broadcasts;
+  }
+
+  get isReady(): boolean {
+    return this.#sharing?.isAway !== true;
   }
 
   listBroadcasts(): WireBroadcast[] {
@@ -294,6 +244,7 @@ class RunningRegistry implements RegistryServer {
     this.#closing = true;
     for (const stop of this.#stopTimers) stop();
     this.#deliveries.close();
+    this.#sharing?.close();
     this.#stopHearing?.();
     const connections = [...this.#server.connections];
     this.#server.close();
@@ -303,6 +254,7 @@ class RunningRegistry implements RegistryServer {
   }
 
   #greeted(connection: Connection, hello: MessageOf<"Hello">): Handler {
+    this.#sharing?.demandRegistry();
     const session: Session = { connection, role: hello.role, cookie: undefined, turn: undefined };
     this.#sessions.set(connection, session);
     connection.closed.then(() => this.#disconnected(session));
@@ -329,6 +281,7 @@ class RunningRegistry implements RegistryServer {
     const caller: Caller = { remote, local, title, role: session.role, cookie: session.cookie, member };
     try {
       if (this.#closing) throw new LabError("unreachable", "This registration server is being stopped");
+      this.#sharing?.demandRegistry();
       demandOwnCookie("cookie" in message ? message.cookie : undefined, caller);
       const other = message.kind === "Register" && member ? this.#byCookie.get(member.id) : undefined;
       const outcome = other
@@ -462,7 +415,13 @@ class RunningRegistry implements RegistryServer {
 
   #expire(): void {
     const { log, onEvent } = this.options;
-    const over = this.registry.members.expire(this.registry.now());
+    const sharing = this.#sharing;
+    // Who can't reach the registry doesn't know who is still there.
+    if (sharing?.isAway) return;
+    const over = this.registry.members.expire(
+      this.registry.now(),
+      sharing && ((cookie) => sharing.isOurs(cookie)),
+    );
     if (over.length === 0) return;
     const stored = over.map(({ record }) => record).filter((record) => !isClassicOnly(record));
     this.registry.store.savePeers(stored).catch((thrown) => {

@@ -35,7 +35,14 @@ export const REASONS = {
     ...{ code: "not_permitted", told: "This PC's membership of the lab was revoked" },
     logged: "its membership was revoked",
   },
-} satisfies Record<Departure | "replaced" | "revoked", { code: ErrorCode; told: string; logged: string }>;
+  away: {
+    ...{ code: "unreachable", told: "This registration server can't reach NATS; register at another one" },
+    logged: "this server can't reach NATS",
+  },
+} satisfies Record<
+  Departure | "replaced" | "revoked" | "away",
+  { code: ErrorCode; told: string; logged: string }
+>;
 
 /** What is known of a connection. */
 export interface Session {

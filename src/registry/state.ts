@@ -24,6 +24,8 @@ export interface Registry {
   readonly atWork: AtWork;
   readonly store: Store;
   readonly random: Random;
+  /** Where several servers share the registry. */
+  readonly sharing?: SharingView;
   /** Only members get here; a cookie is a member's id. */
   readonly secured?: boolean;
   /** Names this run of the server: versions of another run mean nothing. */
@@ -37,6 +39,14 @@ export interface AtWork {
   isClaimed(id: string): boolean;
   /** This server has offered it to that PC, which is at it. */
   isReceiving(id: string, peer: string): boolean;
+}
+
+/** What a handler asks of the other servers that share the registry. */
+export interface SharingView {
+  /** There are others now. */
+  readonly hasFellows: boolean;
+  /** The other servers as this caller reaches them; for a reply. */
+  servers(caller: Caller): { servers?: string[] };
 }
 
 /** The connection that a message came on. */

@@ -18,6 +18,8 @@ export type Address = HostPort & { id?: string | undefined };
 export interface DialOptions extends Pick<ConnectionOptions, "clock"> {
   security?: Security | undefined;
   signal?: AbortSignal | undefined;
+  /** Longest time until it answers, milliseconds. */
+  dialTimeout?: number | undefined;
 }
 
 /**
@@ -29,9 +31,9 @@ export interface DialOptions extends Pick<ConnectionOptions, "clock"> {
  */
 export async function dial(
   to: Address,
-  { clock, security, signal }: DialOptions,
+  { clock, security, signal, dialTimeout: timeout }: DialOptions,
 ): Promise<{ stream: ByteStream; proving?: Proving }> {
-  const options = { clock, ...(signal ? { signal } : {}) };
+  const options = { clock, ...(signal ? { signal } : {}), ...(timeout === undefined ? {} : { timeout }) };
   if (!security) return { stream: await dialTcp(to, options) };
   if (to.id === undefined) {
     throw new LabError(

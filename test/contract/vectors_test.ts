@@ -52,6 +52,7 @@ const MORE = [
   "Offer-provisional",
   "OfferProgress-limit",
   "Register-classic",
+  "Registered-servers",
 ];
 
 for (const name of [...Object.keys(CONTROL), ...MORE]) {

@@ -17,6 +17,19 @@ export const RS_SERVE_FLAGS = {
     shownDefault: "{data}",
     help: "folder for the database and the inbox",
   },
+  store: {
+    type: "string",
+    value: "nats://...",
+    shownDefault: "what DATA/store.json says, else the database in DATA",
+    help:
+      "registry that several servers share, in NATS: nats://A:4222,B:4222,C:4222; sqlite: the one in DATA",
+  },
+  advertise: {
+    type: "string",
+    value: "ADDR",
+    shownDefault: "this PC's addresses",
+    help: "with a shared registry: address of this server that peers are told by the others",
+  },
   ttl: {
     type: "number",
     value: "SECONDS",

@@ -13,6 +13,8 @@ import type { CommandContext } from "../context.ts";
 import type { Column } from "../table.ts";
 import { minuteText } from "./lists.ts";
 import type { INVITE_FLAGS, LAB_FLAGS, MEMBERS_FLAGS } from "./rs_flags.ts";
+import type { NatsStore } from "../../registry/nats/nats_store.ts";
+import { openShared, openSharedLab } from "./rs_store.ts";
 import { peerContext } from "./setting.ts";
 
 /** What the three do, over the control port or without it. */
@@ -102,10 +104,15 @@ async function carryOut(
     );
   }
   const lock = lockDataFolder(data, "rs");
+  let store: NatsStore | undefined;
   try {
-    const lab = await SecuredLab.open({ data, clock: ctx.clock, log: ctx.log });
+    store = await openShared(ctx, data);
+    const lab = store
+      ? await openSharedLab(ctx, data, store)
+      : await SecuredLab.open({ data, clock: ctx.clock, log: ctx.log });
     await labCommands(lab)[name](args, tell, ctx.signal);
   } finally {
+    await store?.close();
     lock.release();
   }
 }

@@ -11,6 +11,7 @@ import { peerHandler } from "../../peer/serve/handlers.ts";
 import { offerHandler } from "../../peer/serve/offers.ts";
 import type { PeerContext } from "../../peer/context.ts";
 import { SecuredLab } from "../../registry/lab.ts";
+import type { NatsStore } from "../../registry/nats/nats_store.ts";
 import { metricsOf } from "../../registry/metrics.ts";
 import { demandNoHalfRestore } from "../../registry/restore.ts";
 import { type RegistryServer, startRegistry } from "../../registry/server.ts";
@@ -27,6 +28,8 @@ import type { RS_SERVE_FLAGS } from "./rs_flags.ts";
 import { announceLab } from "./rs_announce.ts";
 import { labCommands } from "./rs_lab.ts";
 import { operationCommands } from "./rs_operation.ts";
+import { keepServers } from "./rs_servers.ts";
+import { openShared, openSharedLab, ownHosts } from "./rs_store.ts";
 import { peerContext } from "./setting.ts";
 
 type Ctx = CommandContext<typeof RS_SERVE_FLAGS>;
@@ -46,11 +49,15 @@ export async function run(ctx: Ctx): Promise<void> {
   try {
     demandNoHalfRestore(data);
     await makeShare(ctx);
-    const lab = await labFor(ctx, data);
+    const store = await openShared(ctx, data, flags.store);
+    const lab = await labFor(ctx, data, store).catch(async (thrown) => {
+      await store?.close();
+      throw thrown;
+    });
     const page = new Page(ctx, data);
     const telemetry = telemetryOf(VERSION);
     const context = { ...peerContext(page.ctx), security: lab?.security };
-    const server = await start(page, data, context, { lab, telemetry });
+    const server = await start(page, data, context, { lab, telemetry, store });
     const about = { started: ctx.clock.now(), data };
     telemetry?.metrics(() => metricsOf(server.stats(), processStats(about)));
     const { host, port } = server.address;
@@ -142,9 +149,15 @@ async function makeShare({ ensureAccess, folders, log }: Ctx): Promise<void> {
 }
 
 /** The lab of this data folder; none in open mode, and then there must be none. */
-async function labFor(ctx: Ctx, data: string): Promise<SecuredLab | undefined> {
-  if (!ctx.flags.open) return await SecuredLab.open({ data, clock: ctx.clock, log: ctx.log });
-  if (!await SecuredLab.isIn(data)) return undefined;
+async function labFor(ctx: Ctx, data: string, store: NatsStore | undefined): Promise<SecuredLab | undefined> {
+  const { clock, log } = ctx;
+  if (!ctx.flags.open) {
+    return store ? await openSharedLab(ctx, data, store) : await SecuredLab.open({ data, clock, log });
+  }
+  if (!await SecuredLab.isIn(data)) {
+    await store?.claimLab({ mode: "open" });
+    return undefined;
+  }
   throw new LabError(
     "not_permitted",
     `Cannot open the lab in ${ctx.folders.data} to anybody: it is secured; for a demonstration choose another folder with --data`,
@@ -164,7 +177,11 @@ async function start(
   page: Page,
   data: string,
   context: PeerContext,
-  { lab, telemetry }: { lab: SecuredLab | undefined; telemetry: Exporter | undefined },
+  { lab, telemetry, store }: {
+    lab: SecuredLab | undefined;
+    telemetry: Exporter | undefined;
+    store: NatsStore | undefined;
+  },
 ): Promise<RegistryServer> {
   const { ctx } = page;
   const { flags, output, log } = ctx;
@@ -187,7 +204,9 @@ async function start(
     host: flags.host,
     port: flags.port,
     ...(flags.classic === undefined ? {} : { classic: flags.classic }),
-    data: { dir: data },
+    data: store ? { store } : { dir: data },
+    hosts: ownHosts(flags.host, flags.advertise),
+    onServers: keepServers(ctx, data),
     ttlSeconds: flags.ttl,
     admission: lab,
     around: telemetry?.span,

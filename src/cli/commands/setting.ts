@@ -4,6 +4,7 @@ import { type HostPort, parseHostPort } from "../../base/units.ts";
 import type { PeerContext } from "../../peer/context.ts";
 import { loadMembership } from "../../peer/membership_file.ts";
 import { loadPeerState, type PeerState } from "../../peer/peer_state.ts";
+import { type RsAddress, withOthers } from "../../peer/rs_address.ts";
 import { Watchdog } from "../../transport/watchdog.ts";
 import type { CommandContext } from "../context.ts";
 import { VERSION } from "../version.ts";
@@ -63,9 +64,9 @@ export async function registrationServer(
   state: PeerState,
   data: string,
   code?: string,
-): Promise<HostPort> {
+): Promise<RsAddress> {
   if (ctx.flags.rs) return ctx.flags.rs;
-  if (state.rs) return parseHostPort(state.rs, RS_PORT);
+  if (state.rs) return withOthers(parseHostPort(state.rs, RS_PORT), state.servers ?? []);
   const { discoverRs, wantedLab } = await import("./discover.ts");
   return await discoverRs(ctx, await wantedLab(data, code));
 }

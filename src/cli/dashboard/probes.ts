@@ -10,7 +10,7 @@ const TEXT = "text/plain; charset=utf-8";
 
 /** What the probes look at. */
 export interface Probed {
-  server: Pick<RegistryServer, "stats">;
+  server: Pick<RegistryServer, "stats" | "isReady">;
   /** Aborted when the server is being stopped. */
   stopping: AbortSignal;
   /** Milliseconds since 1970. */
@@ -29,6 +29,8 @@ export function probesOf(probed: Probed): ReadonlyMap<string, () => Probe> {
       () =>
         stopping.aborted
           ? { status: 503, type: TEXT, body: "stopping\n" }
+          : !server.isReady
+          ? { status: 503, type: TEXT, body: "NATS is out of reach\n" }
           : { status: 200, type: TEXT, body: "ready\n" },
     ],
     ["/metrics", () => ({

@@ -12,7 +12,8 @@ import type { Message, WireRow } from "../../protocol/messages.ts";
 import type { Connection, Handler } from "../../transport/connection.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 import type { PeerContext } from "../context.ts";
-import { connectRs } from "../rs_client.ts";
+import { allOf, nextOf, type RsAddress, withOthers } from "../rs_address.ts";
+import { connectOne } from "../rs_client.ts";
 
 /** What the registration server said when it registered us. */
 export interface Registration {
@@ -20,11 +21,16 @@ export interface Registration {
   cookie: string;
   /** Seconds. */
   ttl: number;
+  /** Where, and which others there are. */
+  rs: RsAddress;
 }
+
+/** With several servers: how long one may take to answer a KeepAlive, milliseconds. The next one is to be tried within 5 s. */
+const KEEP_ALIVE_ANSWER = 2_500;
 
 /** What registration needs to know of the peer. */
 export interface RegistrationOptions {
-  rs: HostPort;
+  rs: RsAddress;
   context: PeerContext;
   /** The name to ask for, and the cookie of an earlier registration. */
   self: () => { name: string; cookie: string | undefined };
@@ -41,6 +47,8 @@ export interface RegistrationOptions {
   cookieTaken: () => void;
   /** The registration server says no for good, or isn't ours: nothing is tried any more. */
   refused: (why: LabError) => void;
+  /** Other servers came or went. */
+  serversChanged?: (rs: RsAddress) => Promise<void> | void;
   /** Called each time, once the index has been told. */
   registered: (registration: Registration) => Promise<void> | void;
 }
@@ -55,9 +63,14 @@ export class RegistrationKeeper {
   #fault: string | undefined;
   #running: Promise<void> | undefined;
   #leaving = false;
+  /** The server that is to be dialled, and the others. */
+  #rs: RsAddress;
+  /** Servers that were tried in vain since one took us. */
+  #failed = 0;
 
   constructor(options: RegistrationOptions) {
     this.#o = options;
+    this.#rs = options.rs;
   }
 
   /** The registration, while it is in force. */
@@ -131,6 +144,9 @@ export class RegistrationKeeper {
       }
       this.#connection = undefined;
       if (clock.monotonic() - began > TIMEOUTS.keepAlive) pause = TIMEOUTS.backoffMin;
+      this.#rs = nextOf(this.#rs);
+      // Each has its turn before a pause.
+      if (++this.#failed % allOf(this.#rs).length !== 0) continue;
       await clock.sleep(pause * (0.5 + random.next()), signal).catch(() => {});
       pause = Math.min(pause * 2, TIMEOUTS.backoffMax);
     }
@@ -145,12 +161,13 @@ export class RegistrationKeeper {
 
   /** One connection, from dialling to its end. */
   async #once(signal: AbortSignal): Promise<void> {
-    const { context, rs, handler, port, classic, hostName } = this.#o;
+    const { context, handler, port, classic, hostName } = this.#o;
+    const rs = this.#rs;
     const { name, cookie } = this.#o.self();
     const identity = { role: "peer" as const, name, agent: context.agent };
     const heard = (message: Message, exchange: Exchange) =>
       message.kind === "Revoked" ? this.#revoked(message.ids, exchange) : handler(message, exchange);
-    const connection = await connectRs(rs, identity, context, { signal, handler: heard });
+    const connection = await connectOne(rs, allOf(rs).length, identity, context, { signal, handler: heard });
     const end = () => connection.close();
     signal.addEventListener("abort", end, { once: true });
     try {
@@ -164,7 +181,9 @@ export class RegistrationKeeper {
       );
       const told = this.#o.rows();
       await announceAll(connection, answer.cookie, told, [], true);
-      this.#registration = { peer: answer.peer, cookie: answer.cookie, ttl: answer.ttl };
+      this.#failed = 0;
+      this.#hearServers(answer.servers);
+      this.#registration = { peer: answer.peer, cookie: answer.cookie, ttl: answer.ttl, rs: this.#rs };
       this.#connection = connection;
       this.#fault = undefined;
       this.#announceSince(told);
@@ -175,6 +194,17 @@ export class RegistrationKeeper {
       connection.close();
     }
     throw lost(connection.reason, rs);
+  }
+
+  /** Which servers there are; the ones that were, while ours is alone: they may come back. In an order of our own. */
+  #hearServers(servers: readonly string[] | undefined): boolean {
+    if (!servers) return false;
+    const known = new Set(allOf(this.#rs).map(formatHostPort));
+    if (servers.every((each) => known.has(each)) && servers.length === known.size - 1) return false;
+    const { random } = this.#o.context;
+    const shuffled = servers.map((text) => ({ text, at: random.next() })).sort((a, b) => a.at - b.at);
+    this.#rs = withOthers(this.#rs, shuffled.map(({ text }) => text));
+    return true;
   }
 
   #revoked(ids: readonly string[], exchange: Exchange): Promise<void> {
@@ -201,11 +231,16 @@ export class RegistrationKeeper {
     const { clock, random } = this.#o.context;
     const ended = new AbortController();
     connection.closed.then(() => ended.abort());
+    let every = interval;
     while (!connection.isClosed && !signal.aborted) {
-      await clock.sleep(interval * (0.75 + random.next() / 4), ended.signal).catch(() => {});
+      await clock.sleep(every * (0.75 + random.next() / 4), ended.signal).catch(() => {});
       if (connection.isClosed) return;
-      const alive = await connection.request({ kind: "KeepAlive", cookie }, "Alive");
-      this.#registration = { ...this.#registration!, ttl: alive.ttl };
+      const answerWithin = this.#rs.others ? KEEP_ALIVE_ANSWER : undefined;
+      const alive = await connection.request({ kind: "KeepAlive", cookie }, "Alive", answerWithin);
+      if (alive.keepAlive !== undefined) every = Math.max(1, alive.keepAlive) * 1000;
+      const isNews = this.#hearServers(alive.servers);
+      this.#registration = { ...this.#registration!, ttl: alive.ttl, rs: this.#rs };
+      if (isNews) await this.#o.serversChanged?.(this.#rs);
     }
   }
 }

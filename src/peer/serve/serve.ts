@@ -4,7 +4,6 @@
  */
 
 import { LabError, messageOf } from "../../base/errors.ts";
-import type { HostPort } from "../../base/units.ts";
 import { formatHostPort } from "../../base/units.ts";
 import { cleanPeerName, printable } from "../../catalog/names.ts";
 import { Root } from "../../storage/root.ts";
@@ -31,13 +30,14 @@ import { ContentStore } from "./content_store.ts";
 import { peerHandler } from "./handlers.ts";
 import { offerHandler } from "./offers.ts";
 import { Checks } from "../doctor/checks.ts";
-import { RegistrationKeeper } from "./registration.ts";
+import { type RsAddress, textsOf } from "../rs_address.ts";
+import { type Registration, RegistrationKeeper } from "./registration.ts";
 import { Transfers } from "./transfers.ts";
 
 /** Settings of `peer serve`. */
 export interface ServeOptions {
   context: PeerContext;
-  rs: HostPort;
+  rs: RsAddress;
   /** Name to register under; that of an earlier registration, else the host name, unless told. */
   name: string | undefined;
   hostName: string;
@@ -219,6 +219,7 @@ export class PeerServe {
         this.#fail(why);
         this.close();
       },
+      serversChanged: (rs) => this.#remember({ ...this.#state, ...this.#serversOf(rs) }),
       registered: (registration) => this.#registered(registration),
     });
     await Promise.race([firstScan, context.clock.sleep(FIRST_SCAN, this.#ending.signal).catch(() => {})]);
@@ -346,24 +347,32 @@ export class PeerServe {
     });
   }
 
-  async #registered({ peer, cookie, ttl }: { peer: string; cookie: string; ttl: number }): Promise<void> {
-    const { context, rs, event, data } = this.#o;
-    const before = this.#state;
-    this.#state = { name: peer, cookie, rs: formatHostPort(rs) };
+  async #registered({ peer, cookie, ttl, rs }: Registration): Promise<void> {
+    const { context, event } = this.#o;
     if (this.#o.name !== undefined && this.#o.name !== peer) {
       context.log.warn(
         `The name ${printable(this.#o.name)} is taken; this peer is now called ${printable(peer)}`,
       );
       this.#o.name = peer;
     }
-    if (before.cookie !== cookie || before.name !== peer) {
-      await savePeerState(data, this.#state, context.clock)
-        .catch((cause) =>
-          context.log.warn(`${messageOf(cause)}; the cookie will not be known after a restart`)
-        );
-    }
+    await this.#remember({ name: peer, cookie, ...this.#serversOf(rs) });
     event({ event: "registered", peer, cookie, ttl });
     context.log.info(`Registered as ${printable(peer)} at ${formatHostPort(rs)}`);
+  }
+
+  #serversOf(rs: RsAddress): Pick<PeerState, "rs" | "servers"> {
+    this.#o.rs = rs;
+    return { rs: formatHostPort(rs), ...(rs.others ? { servers: textsOf(rs) } : {}) };
+  }
+
+  async #remember(state: PeerState): Promise<void> {
+    const { context: { clock, log }, data } = this.#o;
+    const isNew = JSON.stringify(this.#state) !== JSON.stringify(state);
+    this.#state = state;
+    if (!isNew) return;
+    await savePeerState(data, state, clock).catch((cause) =>
+      log.warn(`${messageOf(cause)}; the cookie will not be known after a restart`)
+    );
   }
 
   #cookieTaken(): void {

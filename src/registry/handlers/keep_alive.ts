@@ -2,7 +2,7 @@
 
 import type { Handle } from "../state.ts";
 import { ttlLeft } from "../rules.ts";
-import { demandOwn } from "./own.ts";
+import { demandOwn, keepAliveOf } from "./own.ts";
 
 /**
  * Answers a KeepAlive.
@@ -14,5 +14,7 @@ export const keepAlive: Handle<"KeepAlive"> = (registry, message, caller) => {
   const { cookie } = demandOwn(registry, message.cookie, caller);
   const record = registry.members.renew(cookie, now)!;
   const ttl = ttlLeft(record, now);
-  return { reply: { kind: "Alive", ttl }, line: () => `${record.name}, ${ttl} s` };
+  const servers = registry.sharing?.servers(caller).servers;
+  const others = servers ? { keepAlive: keepAliveOf(registry), servers } : {};
+  return { reply: { kind: "Alive", ttl, ...others }, line: () => `${record.name}, ${ttl} s` };
 };

@@ -1,12 +1,14 @@
 /** Register: a peer joins, or comes back with its cookie. */
 
 import { LabError } from "../../base/errors.ts";
-import { TIMEOUTS } from "../../base/limits.ts";
 import { formatHostPort } from "../../base/units.ts";
 import { peerNameFault, printable } from "../../catalog/names.ts";
 import { normalAddress } from "../address.ts";
 import type { Registration } from "../members.ts";
+import type { Claim } from "../rules.ts";
+import { NameTaken } from "../store.ts";
 import type { Handle, Registry } from "../state.ts";
+import { keepAliveOf } from "./own.ts";
 
 /** Bytes of a cookie: nobody guesses 128 bits. */
 const COOKIE_BYTES = 16;
@@ -37,11 +39,10 @@ export const register: Handle<"Register"> = async (registry, message, caller) =>
     port: message.port,
     ...(message.classic === undefined ? {} : { classic: message.classic }),
   };
-  const shown = member?.id ?? message.cookie;
-  const known = shown !== undefined && members.byCookie(shown) !== undefined;
-  const fresh = member?.id ?? (known ? shown : freshCookie(registry));
-  const registration = members.register(claim, shown, fresh, registry.now());
-  await keep(registry, registration);
+  const registration = await settle(registry, claim, {
+    shown: member?.id ?? message.cookie,
+    own: member?.id,
+  });
   const { record, cameBack } = registration;
   const ttl = Math.floor(members.ttl / 1000);
   return {
@@ -50,13 +51,40 @@ export const register: Handle<"Register"> = async (registry, message, caller) =>
       peer: record.name,
       cookie: record.cookie,
       ttl,
-      keepAlive: Math.max(1, Math.min(TIMEOUTS.keepAlive / 1000, Math.floor(ttl / 3))),
+      keepAlive: keepAliveOf(registry),
       address: record.address,
+      ...(registry.sharing?.servers(caller) ?? {}),
     },
     line: () => lineOf(registration, message.name),
     effect: { kind: "bind", record, cameBack },
   };
 };
+
+/** Names given away at the same moment elsewhere: more than twenty times in a row is no chance. */
+const TRIES = 20;
+
+/** Registers, and has it kept. Where servers share the registry, another may give the name away first: then the next one. */
+async function settle(
+  registry: Registry,
+  claim: Claim & { name: string },
+  { shown, own }: { shown: string | undefined; own: string | undefined },
+): Promise<Registration> {
+  const { members, store } = registry;
+  // It may have registered at another server a moment ago.
+  if (shown !== undefined && store.shared && !members.byCookie(shown)) await store.shared.catchUp();
+  for (let tries = 1;; tries++) {
+    const known = shown !== undefined && members.byCookie(shown) !== undefined;
+    const fresh = own ?? (known ? shown : freshCookie(registry));
+    const registration = members.register(claim, shown, fresh, registry.now());
+    try {
+      await keep(registry, registration);
+      return registration;
+    } catch (thrown) {
+      if (!(thrown instanceof NameTaken) || tries === TRIES) throw thrown;
+      members.forget(registration.record.cookie);
+    }
+  }
+}
 
 /** One that nobody has: chance alone makes it so, unless it's seeded and starts anew after a restart. */
 export function freshCookie({ members, random }: Registry): string {

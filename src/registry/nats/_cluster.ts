@@ -1,6 +1,7 @@
 /** For tests only: real nats-servers with JetStream on loopback, a cluster of three unless told, in a temporary folder. */
 
 import { connect, jetstreamManager } from "../../deps/nats.ts";
+import { walk } from "../../deps/std_fs.ts";
 import { join } from "../../deps/std_path.ts";
 
 /** Where the program lies: Debian puts it where only root looks. */
@@ -93,6 +94,15 @@ export class NatsCluster implements AsyncDisposable {
     } finally {
       await nc.close();
     }
+  }
+
+  /** Everything that the servers have on their disks, as text: for looking whether something isn't there. */
+  async stored(): Promise<string> {
+    let text = "";
+    for await (const { path, isFile } of walk(this.folder)) {
+      if (isFile) text += new TextDecoder("latin1").decode(await Deno.readFile(path));
+    }
+    return text;
   }
 
   /** Kills a server: no goodbye. */

@@ -10,7 +10,12 @@ import type { Clock } from "../../base/clock.ts";
 import { LabError, messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
-import type { JetStreamClient, JetStreamManager, NatsConnection } from "../../deps/nats.ts";
+import type {
+  ConnectionOptions,
+  JetStreamClient,
+  JetStreamManager,
+  NatsConnection,
+} from "../../deps/nats.ts";
 import type { NatsPlace } from "./place.ts";
 import { type Entry, isRemoval, Reading, type ReadingOptions, WRITER } from "./reading.ts";
 
@@ -23,6 +28,8 @@ const ATTEMPT = 2_000;
 const WRITING = 10_000;
 /** Pause between two attempts. */
 const PAUSE = 200;
+/** How long a start waits for a server, milliseconds: after a power cut all PCs start at once. */
+const CONNECTING = 10_000;
 /** How long a start waits for the servers to be there, milliseconds: they may be starting, too. */
 const STARTING = 30_000;
 /** Attempts that weren't answered before another server is asked. */
@@ -86,19 +93,18 @@ export class NatsLink {
   ): Promise<NatsLink> {
     const { place, clock, random, log } = options;
     const nats = await import("../../deps/nats.ts");
-    try {
-      const nc = await nats.connect({
-        ...{ servers: [...place.servers], name: "labswarm-rs", timeout: 4_000, reconnect: true },
-        ...{ maxReconnectAttempts: -1, reconnectTimeWait: 250, reconnectJitter: 250, pingInterval: 5_000 },
-        ...{ maxPingOut: 2, noAsyncTraces: true },
-        ...(place.user === undefined ? {} : { user: place.user, pass: place.password ?? "" }),
-        ...(place.token === undefined ? {} : { token: place.token }),
-        ...(place.tls ? { tls: {} } : {}),
-      });
-      const jsm = await nats.jetstreamManager(nc, { checkAPI: false, timeout: ATTEMPT });
-      return new NatsLink(nats, nc, jsm, jsm.jetstream(), { clock, log }, random.id(6), place);
-    } catch (cause) {
-      throw cannotConnect(place, cause);
+    const over = clock.monotonic() + CONNECTING;
+    for (let attempt = 1;; attempt++) {
+      try {
+        const nc = await nats.connect(connectionTo(place));
+        const jsm = await nats.jetstreamManager(nc, { checkAPI: false, timeout: ATTEMPT });
+        return new NatsLink(nats, nc, jsm, jsm.jetstream(), { clock, log }, random.id(6), place);
+      } catch (cause) {
+        const error = cannotConnect(place, cause);
+        if (error.code !== "unreachable" || clock.monotonic() > over) throw error;
+        if (attempt === 1) log.info(`Waiting for NATS at ${place.servers.join(", ")}`);
+        await clock.sleep(PAUSE);
+      }
     }
   }
 
@@ -181,30 +187,51 @@ export class NatsLink {
     const writer = `${this.run}-${++this.#writings}`;
     const headers = this.nats.headers();
     headers.set(WRITER, writer);
-    headers.set("Nats-Msg-Id", writer);
     if (value === undefined) headers.set("KV-Operation", "DEL");
     const data = value === undefined ? new Uint8Array() : new TextEncoder().encode(JSON.stringify(value));
+    const options = {
+      ...{ headers, timeout: ATTEMPT },
+      // A cluster of NATS 2.9 lets two through that expect the same and come at the same moment. Of messages with the same
+      // id it takes one, so what replaces the same bears the same id.
+      msgID: expect === undefined ? writer : `${key}@${expect}`,
+      ...(expect === undefined ? {} : { expect: { lastSubjectSequence: expect } }),
+    };
+    return await this.#untilAnswered("keep this", writer, async () => {
+      try {
+        const { seq, duplicate } = await this.js.publish(`$KV.${bucket}.${key}`, data, options);
+        if (!duplicate) return seq;
+      } catch (cause) {
+        if (this.#codeOf(cause) !== CODES.wrongSequence) throw cause;
+      }
+      const current = await this.read(bucket, key);
+      if (current && (current.writer === writer || expect === undefined)) return current.seq;
+      // The other one is on its way: nobody knows yet whether it arrives.
+      if ((current?.seq ?? 0) === expect) return undefined;
+      throw new Conflict(current);
+    });
+  }
+
+  /** Does it until NATS has answered, and knows. @param work gives undefined when it doesn't know yet. */
+  async #untilAnswered<T>(
+    what: string,
+    writer: string,
+    work: () => Promise<T | undefined>,
+  ): Promise<T> {
     const { clock } = this.o;
     const over = clock.monotonic() + WRITING;
-    for (let attempt = 1;; attempt++) {
+    let cause: unknown;
+    for (let pause = PAUSE / 10;; pause = Math.min(2 * pause, PAUSE)) {
       try {
-        const { seq } = await this.js.publish(`$KV.${bucket}.${key}`, data, {
-          ...{ headers, timeout: ATTEMPT },
-          ...(expect === undefined ? {} : { expect: { lastSubjectSequence: expect } }),
-        });
+        const done = await work();
         this.#answered();
-        return seq;
-      } catch (cause) {
-        if (this.#codeOf(cause) === CODES.wrongSequence) {
-          this.#answered();
-          const current = await this.read(bucket, key);
-          if (current?.writer === writer) return current.seq;
-          throw new Conflict(current);
-        }
-        if (this.nc.isClosed() || clock.monotonic() > over) throw unanswered("keep this", writer, cause);
+        if (done !== undefined) return done;
+      } catch (thrown) {
+        if (thrown instanceof Conflict || thrown instanceof Unanswered) throw thrown;
+        cause = thrown;
         this.#unanswered();
-        await clock.sleep(PAUSE);
       }
+      if (this.nc.isClosed() || clock.monotonic() > over) throw unanswered(what, writer, cause);
+      await clock.sleep(pause);
     }
   }
 
@@ -228,23 +255,19 @@ export class NatsLink {
     bucket: string,
     query: { last_by_subj: string } | { seq: number; next_by_subj: string },
   ): Promise<Entry | undefined> {
-    const { clock } = this.o;
-    const over = clock.monotonic() + WRITING;
-    for (;;) {
+    const { entry } = await this.#untilAnswered("read this", "", async () => {
       try {
         const found = await this.jsm.streams.getMessage(`KV_${bucket}`, query);
-        this.#answered();
-        if (!found) return undefined;
+        if (!found) return { entry: undefined };
         const value = isRemoval(found.header.get("KV-Operation")) ? undefined : new Uint8Array(found.data);
         const key = found.subject.slice(`$KV.${bucket}.`.length);
-        return { key, seq: found.seq, value, writer: found.header.get(WRITER) };
+        return { entry: { key, seq: found.seq, value, writer: found.header.get(WRITER) } };
       } catch (cause) {
-        if (this.#codeOf(cause) === CODES.noMessage) return undefined;
-        if (this.nc.isClosed() || clock.monotonic() > over) throw unanswered("read this", "", cause);
-        this.#unanswered();
-        await clock.sleep(PAUSE);
+        if (this.#codeOf(cause) === CODES.noMessage) return { entry: undefined };
+        throw cause;
       }
-    }
+    });
+    return entry;
   }
 
   /**
@@ -322,6 +345,17 @@ export class NatsLink {
   #codeOf(thrown: unknown): number | undefined {
     return thrown instanceof this.nats.JetStreamApiError ? thrown.code : undefined;
   }
+}
+
+function connectionTo(place: NatsPlace): ConnectionOptions {
+  return {
+    ...{ servers: [...place.servers], name: "labswarm-rs", timeout: 4_000, reconnect: true },
+    ...{ maxReconnectAttempts: -1, reconnectTimeWait: 250, reconnectJitter: 250, pingInterval: 5_000 },
+    ...{ maxPingOut: 2, noAsyncTraces: true },
+    ...(place.user === undefined ? {} : { user: place.user, pass: place.password ?? "" }),
+    ...(place.token === undefined ? {} : { token: place.token }),
+    ...(place.tls ? { tls: {} } : {}),
+  };
 }
 
 function unanswered(what: string, writer: string, cause: unknown): Unanswered {

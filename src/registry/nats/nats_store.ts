@@ -8,18 +8,19 @@
  */
 
 import type { Clock } from "../../base/clock.ts";
-import { messageOf } from "../../base/errors.ts";
+import { LabError, messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
 import type { KeptRecord } from "../rules.ts";
 import type { Fellow, HoldingsChange, SharedNews, SharedStore, Store, StoredHolding } from "../store.ts";
 import { NatsBroadcasts } from "./broadcasts.ts";
 import { NatsHoldings } from "./holdings.ts";
-import { NatsLink, Unanswered } from "./link.ts";
+import { Conflict, NatsLink, Unanswered } from "./link.ts";
 import { Order } from "./order.ts";
 import { NatsPeers, type Setting } from "./peers.ts";
 import type { NatsPlace } from "./place.ts";
 import type { Entry, Reading } from "./reading.ts";
+import { readLab, type SharedLab } from "./records.ts";
 import { NatsServers } from "./servers.ts";
 
 /** What a shared store needs. */
@@ -34,6 +35,7 @@ export interface NatsStoreOptions {
 
 /** Where each server writes when it wants to know that it has heard everything. */
 const MARK = "mark";
+const LAB = "lab";
 /** How often what NATS didn't take is tried again, milliseconds. */
 const PAY_BACK = 2_000;
 
@@ -82,6 +84,8 @@ export class NatsStore implements Store, SharedStore {
   #begin = 0;
   #news: SharedNews | undefined;
   #others: OtherNews | undefined;
+  /** What was heard before anybody wanted to know. */
+  #early: Entry[] = [];
   #waiting: { seq: number; resolve: () => void }[] = [];
   #stops: (() => void)[] = [];
   #closed = false;
@@ -155,6 +159,7 @@ export class NatsStore implements Store, SharedStore {
     this.#peers.news = ({ record, at }) => news.peer(record, at);
     this.broadcasts.news = news;
     this.#servers.follow((gone) => news.fellows(gone));
+    for (const entry of this.#early.splice(0)) this.#tell(entry);
     this.#read();
     const { link, bucket } = this.setting;
     this.#stops.push(
@@ -162,6 +167,33 @@ export class NatsStore implements Store, SharedStore {
       this.o.clock.every(PAY_BACK, () => this.isAway || this.#peers.payBack()),
     );
     this.setting.log.debug(`Watching the registry ${bucket} from ${this.#begin}`);
+  }
+
+  /** Members and invitations. */
+  async loadOthers(): Promise<readonly Entry[]> {
+    return (await this.#readAll()).filter(({ key }) => /^[min]\./.test(key));
+  }
+
+  /** Which lab this registry is of; undefined when it's new. */
+  async lab(): Promise<SharedLab | undefined> {
+    const { link, bucket } = this.setting;
+    const entry = await link.read(bucket, LAB);
+    return entry && readLab(entry);
+  }
+
+  /**
+   * Says which lab this registry is of.
+   *
+   * @throws {LabError} "not_permitted" when it is of another.
+   */
+  async claimLab(lab: SharedLab): Promise<void> {
+    const { link, bucket } = this.setting;
+    try {
+      await link.write(bucket, LAB, lab, 0);
+    } catch (thrown) {
+      if (!(thrown instanceof Conflict)) throw thrown;
+      demandSameLab(thrown.current && readLab(thrown.current), lab);
+    }
   }
 
   /** Hears of members and invitations, from now on. */
@@ -230,6 +262,7 @@ export class NatsStore implements Store, SharedStore {
 
   #tell(entry: Entry): void {
     const news = this.#news;
+    if (!news && /^[phbr]\./.test(entry.key)) return void this.#early.push(entry);
     switch (entry.key.slice(0, 2)) {
       case "p.":
         return this.#tellPeer(entry);
@@ -284,6 +317,16 @@ export class NatsStore implements Store, SharedStore {
       throw thrown;
     }
   }
+}
+
+function demandSameLab(there: SharedLab | undefined, ours: SharedLab): void {
+  if (there?.mode === ours.mode && there.authority === ours.authority) return;
+  const seen = there?.mode === "open"
+    ? "it is open to anybody, and this server is not; choose another registry, as in nats://HOST:PORT/NAME"
+    : ours.mode === "open"
+    ? "it is of a secured lab, and this server is open; start it without --open"
+    : "it is of a lab with another authority; copy authority.json from the data folder of one of its servers";
+  throw new LabError("not_permitted", `Cannot use the registry in NATS: ${seen}`);
 }
 
 /** Waits for all of them, also when one fails. */

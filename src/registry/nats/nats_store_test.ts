@@ -7,6 +7,7 @@ import { systemRandom } from "../../base/random.ts";
 import { contract, head, heldIn, peer, peersOf, receipt, row } from "../_store_contract.ts";
 import { NameTaken, type SharedNews, type Store } from "../store.ts";
 import { NatsCluster, natsServer } from "./_cluster.ts";
+import type { Conflict } from "./link.ts";
 import { type NatsStore, openNatsStore } from "./nats_store.ts";
 import { parsePlace } from "./place.ts";
 
@@ -127,6 +128,26 @@ Deno.test({
       const winner = results[0]!.status === "fulfilled" ? "ca" : "cb";
       assertEquals((await peersOf(a)).map(({ cookie }) => cookie), [winner]);
       assertEquals(await peersOf(a), await peersOf(b));
+    }),
+});
+
+Deno.test({
+  name: "NATS store: of two changes that replace the same one is refused, and told what the other wrote",
+  ignore,
+  fn: () =>
+    two(async (a, b) => {
+      const { bucket } = a.setting;
+      for (let n = 0; n < 100; n++) {
+        const key = `x.${n}`;
+        const first = await a.setting.link.write(bucket, key, "first", 0);
+        const tries = await Promise.allSettled(
+          [a, b].map(({ setting: { link } }) => link.write(bucket, key, link.run, first)),
+        );
+        const won = tries.flatMap((each) => each.status === "fulfilled" ? [each.value] : []);
+        const lost = tries.flatMap((each) => each.status === "rejected" ? [each.reason as Conflict] : []);
+        assertEquals([won.length, lost.length], [1, 1], key);
+        assertEquals(lost[0]!.current?.seq, won[0]);
+      }
     }),
 });
 

@@ -1,0 +1,209 @@
+/**
+ * Members and invitations in a shared registry.
+ *
+ * Rules: a use of an invitation is taken before somebody is let in, one at a time, so that it's never used too often; a
+ * server that is killed just then has wasted it. A name is claimed before the member is written, and a claim that came to
+ * nothing may be taken over after a while. Who is revoked stays so. The secrets of invitations are sealed.
+ */
+
+import { fromHex, toHex } from "../../base/bytes.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { Random } from "../../base/random.ts";
+import { nameKey } from "../../catalog/names.ts";
+import { type Invite, type MemberRecord, Membership, usedUp } from "../../join/membership.ts";
+import type { Seal } from "../../join/seal.ts";
+import type { MembershipKeeper } from "../member_file.ts";
+import { Conflict } from "./link.ts";
+import type { NatsStore } from "./nats_store.ts";
+import type { Entry } from "./reading.ts";
+import { keyWord, readInvite, readMember, readName } from "./records.ts";
+
+/** A name that was claimed this long ago, and is nobody's, may be claimed by another, milliseconds. */
+const CLAIM = 60_000;
+const KEY_BYTES = 8;
+
+/** Keeps members and invitations. */
+export class NatsMembers implements MembershipKeeper {
+  readonly membership = new Membership();
+  /** Keys of invitations, by secret. */
+  #keys = new Map<string, string>();
+  #heard: ((id: string) => void) | undefined;
+  /** Invitations are opened one after the other, in their order. */
+  #opening: Promise<void> = Promise.resolve();
+
+  private constructor(
+    private store: NatsStore,
+    private seal: Seal,
+    private o: { clock: Clock; random: Random },
+  ) {}
+
+  static async open(
+    store: NatsStore,
+    seal: Seal,
+    options: { clock: Clock; random: Random },
+  ): Promise<NatsMembers> {
+    const members = new NatsMembers(store, seal, options);
+    for (const entry of await store.loadOthers()) members.#take(entry);
+    await members.#opening;
+    store.followOthers((entry) => members.#take(entry));
+    return members;
+  }
+
+  onRevoked(heard: (id: string) => void): void {
+    this.#heard = heard;
+  }
+
+  async invite(
+    { secret, ...rest }: Parameters<MembershipKeeper["invite"]>[0],
+  ): Promise<void> {
+    await this.#catchUp();
+    const made = this.membership.invite({ secret, ...rest }, this.o.clock.now());
+    const key = `i.${this.o.random.id(KEY_BYTES)}`;
+    this.#keys.set(made.secret, key);
+    try {
+      await this.#write(key, await this.#sealed(made), 0);
+    } catch (thrown) {
+      this.membership.dropInvite(made.secret);
+      throw thrown;
+    }
+  }
+
+  async join(invite: Invite, who: { id: string; name: string; address: string }): Promise<MemberRecord> {
+    await this.#catchUp();
+    const known = this.membership.admitted(who.id);
+    if (known) return known;
+    await this.#use(invite);
+    const name = await this.#claimName(who);
+    const member: MemberRecord = {
+      ...{ id: who.id, name, role: invite.role, joined: this.o.clock.now(), address: who.address },
+    };
+    try {
+      await this.#write(`m.${who.id}`, member, 0);
+      this.membership.put(member);
+      return member;
+    } catch (thrown) {
+      // The same newcomer asked another server too: it is the one that it became there.
+      const theirs = thrown instanceof Conflict && thrown.current && readMember(thrown.current);
+      if (!theirs) throw thrown;
+      this.membership.put(theirs as MemberRecord);
+      return this.membership.admitted(who.id)!;
+    }
+  }
+
+  /** Takes over who was invited and who has joined elsewhere: once, from a server that kept them alone. */
+  async takeOver(before: Membership): Promise<void> {
+    const known = new Set(this.membership.open(this.o.clock.now()).map(({ invite }) => invite.secret));
+    for (const { invite } of before.open(this.o.clock.now())) {
+      if (!known.has(invite.secret)) {
+        await this.#write(`i.${this.o.random.id(KEY_BYTES)}`, await this.#sealed(invite), 0);
+      }
+    }
+    for (const member of before.members) {
+      if (member.revoked === undefined) await this.#claims(member.name, member.id);
+      await this.#write(`m.${member.id}`, member);
+      this.membership.put(member);
+    }
+  }
+
+  async revoke(who: string): Promise<MemberRecord> {
+    await this.#catchUp();
+    const revoked = this.membership.revoke(who, this.o.clock.now());
+    await this.#write(`m.${revoked.id}`, revoked);
+    return revoked;
+  }
+
+  #catchUp(): Promise<void> {
+    return this.store.catchUp().then(() => this.#opening);
+  }
+
+  /** @throws {LabError} "not_permitted" when it's used up. */
+  async #use({ secret, uses }: Invite): Promise<void> {
+    if (uses === undefined) return;
+    const key = this.#keys.get(secret);
+    const { link, bucket } = this.store.setting;
+    for (;;) {
+      const entry = key === undefined ? undefined : await link.read(bucket, key);
+      const sealed = entry && readInvite(entry);
+      if (!entry || !sealed || sealed.expires <= this.o.clock.now() || !sealed.uses) throw usedUp();
+      const left = { ...sealed, uses: sealed.uses - 1 };
+      try {
+        await this.#write(entry.key, left.uses === 0 ? undefined : left, entry.seq);
+        const { expires, role } = left;
+        if (left.uses === 0) this.membership.dropInvite(secret);
+        else this.membership.putInvite({ secret, role, expires, uses: left.uses });
+        return;
+      } catch (thrown) {
+        if (!(thrown instanceof Conflict)) throw thrown;
+      }
+    }
+  }
+
+  async #claimName(who: { id: string; name: string }): Promise<string> {
+    const taken = new Set<string>();
+    for (;;) {
+      const name = this.membership.freeName(who.name, (each) => taken.has(nameKey(each)));
+      if (await this.#claims(name, who.id)) return name;
+      taken.add(nameKey(name));
+    }
+  }
+
+  async #claims(name: string, id: string): Promise<boolean> {
+    const key = `n.${keyWord(nameKey(name))}`;
+    for (let expect = 0;;) {
+      try {
+        await this.#write(key, { id, at: this.o.clock.now() }, expect);
+        return true;
+      } catch (thrown) {
+        if (!(thrown instanceof Conflict)) throw thrown;
+        const { current } = thrown;
+        const theirs = current && readName(current);
+        if (theirs?.id === id) return true;
+        if (theirs && !this.#isFree(theirs)) return false;
+        expect = current?.seq ?? 0;
+      }
+    }
+  }
+
+  /** Its owner was put out, or never became a member. */
+  #isFree({ id, at }: { id: string; at: number }): boolean {
+    const owner = this.membership.byId(id);
+    return owner ? owner.revoked !== undefined : at < this.o.clock.now() - CLAIM;
+  }
+
+  #take(entry: Entry): void {
+    if (entry.key.startsWith("m.")) this.#takeMember(entry);
+    if (entry.key.startsWith("i.")) this.#opening = this.#opening.then(() => this.#takeInvite(entry));
+  }
+
+  #takeMember(entry: Entry): void {
+    const member = readMember(entry) as MemberRecord | undefined;
+    if (!member || entry.key !== `m.${member.id}`) return;
+    this.membership.put(member);
+    if (member.revoked !== undefined) this.#heard?.(member.id);
+  }
+
+  async #takeInvite(entry: Entry): Promise<void> {
+    const read = readInvite(entry);
+    const secret = read && await this.seal.open(read.sealed);
+    if (!read || !secret) {
+      for (const [known, key] of this.#keys) if (key === entry.key) this.membership.dropInvite(known);
+      return;
+    }
+    const { role, expires, uses } = read;
+    this.#keys.set(toHex(secret), entry.key);
+    this.membership.putInvite({
+      ...{ secret: toHex(secret), role, expires },
+      ...(uses === undefined ? {} : { uses }),
+    });
+  }
+
+  async #sealed({ secret, role, expires, uses }: Invite): Promise<unknown> {
+    const sealed = await this.seal.close(fromHex(secret));
+    return { sealed, role, expires, ...(uses === undefined ? {} : { uses }) };
+  }
+
+  #write(key: string, value: unknown, expect?: number): Promise<number> {
+    const { link, bucket } = this.store.setting;
+    return link.write(bucket, key, value, expect);
+  }
+}

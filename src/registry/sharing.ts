@@ -1,0 +1,221 @@
+/**
+ * One of several registration servers that share a registry: takes over what the others change, looks after the peers of a
+ * server that is gone, and steps down while the registry is out of reach.
+ *
+ * Rules: what is in the registry is true, here it is a copy. A peer belongs to the server at which it registered last; that
+ * one alone knows its lease, and ends it. When a server is gone, its peers have as long to come back as after a restart, and
+ * every other server looks to it; whoever is first makes them inactive. A server that is out of reach of the registry for
+ * longer than the others wait for it lets all connections go, and takes none, until it is back: nobody is told an old story.
+ */
+
+import type { Clock } from "../base/clock.ts";
+import { LabError, messageOf } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
+import { formatHostPort } from "../base/units.ts";
+import { printable } from "../catalog/names.ts";
+import { isLoopback } from "./address.ts";
+import type { Broadcasts } from "./broadcasts.ts";
+import type { BroadcastHead, Receipt } from "./broadcast_store.ts";
+import type { Deliveries } from "./deliveries.ts";
+import type { Holdings } from "./holdings.ts";
+import type { Members } from "./members.ts";
+import type { KeptRecord, Moment, PeerRecord } from "./rules.ts";
+import { verb } from "./session.ts";
+import type { Caller, SharingView } from "./state.ts";
+import type { Fellow, HoldingsChange, SharedNews, SharedStore } from "./store.ts";
+
+/** What is looked at and told this often, milliseconds. */
+const TICK = 1_000;
+/** KeepAlives told in one message: NATS takes 1 MiB. */
+const RENEWED_AT_ONCE = 5_000;
+/** Addresses of other servers in one answer. */
+const SERVERS_TOLD = 16;
+
+/** What it needs of the server. */
+export interface SharingSetting {
+  shared: SharedStore;
+  members: Members;
+  holdings: Holdings;
+  broadcasts: Broadcasts;
+  deliveries: () => Deliveries;
+  clock: Clock;
+  log: Logger;
+  now: () => Moment;
+  /** Where peers reach this server. */
+  hosts: readonly string[];
+  port: () => number;
+  /** A peer is registered on one of our connections. */
+  isHere: (cookie: string) => boolean;
+  /** The peer has no connection here any more; the one it had is told why. */
+  release: (cookie: string, why: "replaced" | "left") => void;
+  /** Lets all connections go. */
+  letGo: () => void;
+  changed: (record: PeerRecord) => void;
+  /** A broadcast is not to be delivered out of our own share any more. */
+  forgetFiles: (id: string) => void;
+  /** Is told where the other servers are, HOST:PORT, when that has changed. */
+  told: (servers: readonly string[]) => void;
+}
+
+/** One of several servers. */
+export class Sharing implements SharedNews, SharingView {
+  #claimed = new Set<string>();
+  #wasAway = false;
+  #stop: () => void;
+
+  constructor(private o: SharingSetting) {
+    o.members.renewed = new Set();
+    o.shared.follow(this);
+    this.present();
+    this.fellows([]);
+    this.#stop = o.clock.every(TICK, () => this.#tick());
+  }
+
+  /** True while the registry is out of reach. */
+  get isAway(): boolean {
+    return this.o.shared.isAway;
+  }
+  get hasFellows(): boolean {
+    return this.o.shared.fellows.size > 0;
+  }
+
+  /** @throws {LabError} "unreachable" while the registry is. */
+  demandRegistry(): void {
+    if (!this.isAway) return;
+    throw new LabError(
+      "unreachable",
+      "This registration server can't reach NATS, where the registry lies; another one may do better",
+    );
+  }
+
+  /** Tells whether we have to end a peer's lease: it's ours, or nobody's. */
+  isOurs(cookie: string): boolean {
+    const { shared } = this.o;
+    const at = shared.ownerOf(cookie);
+    return at === undefined || !shared.fellows.has(at);
+  }
+
+  /** The command that sends it has its connection at another server. */
+  isClaimed(id: string): boolean {
+    return this.#claimed.has(id);
+  }
+
+  /** Says what the others are to know. */
+  present(): void {
+    const { shared, hosts, port, deliveries } = this.o;
+    shared.present({ hosts, port: port(), claims: deliveries().claims });
+  }
+
+  servers(caller: Pick<Caller, "remote" | "local">): { servers?: string[] } {
+    const all = [...this.o.shared.fellows.values()]
+      .flatMap((fellow) => this.#hostsFor(fellow, caller).map((host) => ({ host, port: fellow.port })));
+    return all.length === 0 ? {} : { servers: all.slice(0, SERVERS_TOLD).map(formatHostPort) };
+  }
+
+  close(): void {
+    this.#stop();
+  }
+
+  peer(kept: KeptRecord, at: string | undefined): void {
+    const { members, holdings, shared, now, release, isHere, changed } = this.o;
+    const { cookie } = kept;
+    const isMine = at === shared.self;
+    if (!isMine) release(cookie, kept.active ? "replaced" : "left");
+    const isLooked = isMine ? isHere(cookie) : at !== undefined && shared.fellows.has(at);
+    const { record, gone } = members.adopt({ ...kept, address: this.#addressOf(kept, at) }, isLooked, now());
+    if (gone !== undefined) {
+      holdings.forget(gone);
+      release(gone, "left");
+    }
+    changed(record);
+  }
+
+  forgotten(cookie: string): void {
+    this.o.release(cookie, "left");
+    this.o.members.forget(cookie);
+    this.o.holdings.forget(cookie);
+  }
+
+  holdings(change: HoldingsChange): void {
+    try {
+      this.o.holdings.announce({ ...change, rows: [...change.rows], gone: [...change.gone] });
+    } catch (thrown) {
+      this.o.log.warn(`Cannot take over what a peer holds: ${printable(messageOf(thrown), 400)}`);
+    }
+  }
+
+  head(head: BroadcastHead): void {
+    const { broadcasts, deliveries, forgetFiles } = this.o;
+    const before = broadcasts.get(head.id);
+    broadcasts.put(head);
+    if (!head.withdrawn || before?.withdrawn) return;
+    forgetFiles(head.id);
+    deliveries().withdrawn(head.id);
+  }
+
+  headForgotten(id: string): void {
+    this.o.broadcasts.forget(id);
+    this.o.forgetFiles(id);
+  }
+
+  receipt(receipt: Receipt): void {
+    const { broadcasts, deliveries } = this.o;
+    const before = broadcasts.receipt(receipt.id, receipt.peer)?.state;
+    if (before === "done" && receipt.state !== "done") return;
+    broadcasts.note([receipt]);
+    if (receipt.state === "done") deliveries().news();
+    if (receipt.state === "waiting" && before === "failed") deliveries().retry(receipt.id);
+  }
+
+  renewed(cookies: readonly string[]): void {
+    for (const cookie of cookies) this.o.members.renewedElsewhere(cookie, this.o.now());
+  }
+
+  fellows(gone: readonly string[]): void {
+    const { shared, members, deliveries, log, now, hosts, told } = this.o;
+    for (const id of gone) {
+      log.warn(`${verb("Server")} ${id} is gone: its peers have time to come back`);
+      for (const { cookie } of [...members.list({ classic: true })]) {
+        if (shared.ownerOf(cookie) === id) members.abandoned(cookie, now());
+      }
+    }
+    const self = { host: hosts[0] ?? "127.0.0.1", port: 0 };
+    const caller = { remote: self, local: self };
+    told(this.servers(caller).servers ?? []);
+    const before = this.#claimed;
+    this.#claimed = new Set([...shared.fellows.values()].flatMap(({ claims }) => claims));
+    for (const id of before) if (!this.#claimed.has(id)) deliveries().over(id);
+  }
+
+  #tick(): void {
+    const { members, shared, log, letGo } = this.o;
+    const renewed = [...members.renewed ?? []];
+    members.renewed?.clear();
+    for (let at = 0; at < renewed.length; at += RENEWED_AT_ONCE) {
+      shared.tellRenewed(renewed.slice(at, at + RENEWED_AT_ONCE));
+    }
+    const { isAway } = this;
+    if (isAway === this.#wasAway) return;
+    this.#wasAway = isAway;
+    if (!isAway) return log.info("NATS is back: this server takes part again");
+    log.error("NATS is out of reach: this server lets its peers go to the others until it is back");
+    letGo();
+  }
+
+  /** Where a caller reaches another server. */
+  #hostsFor({ hosts }: Fellow, { remote, local }: Pick<Caller, "remote" | "local">): readonly string[] {
+    if (this.#isSamePc(hosts)) return [local.host];
+    const near = remote.host.split(".").slice(0, 3).join(".") + ".";
+    return hosts.toSorted((a, b) => Number(b.startsWith(near)) - Number(a.startsWith(near))).slice(0, 3);
+  }
+
+  #isSamePc(hosts: readonly string[]): boolean {
+    return hosts.every(isLoopback) || hosts.some((host) => this.o.hosts.includes(host));
+  }
+
+  /** A peer on the very PC of its server was seen on loopback, which means nothing here. */
+  #addressOf({ address }: KeptRecord, at: string | undefined): string {
+    const hosts = this.o.shared.fellows.get(at ?? "")?.hosts ?? [];
+    return isLoopback(address) && hosts[0] !== undefined && !this.#isSamePc(hosts) ? hosts[0] : address;
+  }
+}

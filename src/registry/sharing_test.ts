@@ -1,0 +1,223 @@
+/** Registration servers that share one registry in a real NATS: what one is told, the others know. */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { systemClock } from "../base/clock.ts";
+import { RemoteError } from "../base/errors.ts";
+import { silentLogger } from "../base/log.ts";
+import { systemRandom } from "../base/random.ts";
+import type { MessageOf } from "../protocol/messages.ts";
+import type { Connection } from "../transport/connection.ts";
+import { announce, index, Lab, peers, register, row } from "./_testing.ts";
+import { NatsCluster, natsServer } from "./nats/_cluster.ts";
+import { openNatsStore } from "./nats/nats_store.ts";
+import { parsePlace } from "./nats/place.ts";
+
+const ignore = natsServer() === undefined;
+let cluster: NatsCluster;
+let registries = 0;
+
+if (!ignore) {
+  Deno.test.beforeAll(async () => {
+    // What servers make of one registry is the matter here; that it is kept thrice is tested elsewhere.
+    cluster = await NatsCluster.start({ count: 1 });
+  });
+  Deno.test.afterAll(() => cluster[Symbol.asyncDispose]());
+}
+
+/** A registration server on a registry. */
+async function server(registry: string): Promise<Lab> {
+  const options = { clock: systemClock, random: systemRandom };
+  const store = await openNatsStore({
+    ...{ place: parsePlace(`${cluster.url}/${registry}`), log: silentLogger, folderId: registry },
+    ...options,
+  });
+  return await Lab.start({ ...options as object, data: { store } });
+}
+
+/** A test with two servers. */
+function shared(name: string, work: (a: Lab, b: Lab) => Promise<void>): void {
+  Deno.test({
+    name: `servers that share a registry: ${name}`,
+    ignore,
+    fn: async () => {
+      const registry = `sharing${registries++}`;
+      await using a = await server(registry);
+      await using b = await server(registry);
+      await work(a, b);
+    },
+  });
+}
+
+/** Asks until the answer is right: news takes some milliseconds from server to server. */
+async function comesTo<T>(ask: () => Promise<T>, expected: T): Promise<void> {
+  for (const over = performance.now() + 10_000; performance.now() < over;) {
+    if (JSON.stringify(await ask()) === JSON.stringify(expected)) return;
+  }
+  assertEquals(await ask(), expected);
+}
+
+shared("peers, files and names are the same at each", async (a, b) => {
+  const pc1 = await a.join("pc1");
+  const other = await b.join("PC1");
+  assertEquals(other.peer, "PC1-2");
+  await announce(pc1, [row("x"), row("y")], { reset: true });
+  await announce(other, [row("x")], { reset: true });
+  for (const each of [a, b]) {
+    const asker = await each.dial("tool");
+    await comesTo(() => peers(asker), ["pc1", "PC1-2"]);
+    await comesTo(async () => (await index(asker)).lines, ["x: pc1,PC1-2", "y: pc1"]);
+  }
+  await pc1.link.request({ kind: "Leave", cookie: pc1.cookie }, "Left");
+  const asker = await b.dial("tool");
+  await comesTo(() => peers(asker), ["PC1-2"]);
+  await comesTo(async () => (await index(asker)).lines, ["x: PC1-2"]);
+});
+
+shared("a hundred newcomers at both, all of one name: each gets another", async (a, b) => {
+  const joined = await Promise.all(Array.from({ length: 100 }, (_, n) => (n % 2 ? a : b).join("pc")));
+  assertEquals(new Set(joined.map(({ peer }) => peer)).size, 100);
+  assertEquals(new Set(joined.map(({ cookie }) => cookie)).size, 100);
+  const asker = await a.dial("tool");
+  await comesTo(async () => (await peers(asker)).length, 100);
+});
+
+shared("a cookie holds at the other server at once, and the first one hears of it", async (a, b) => {
+  const first = await a.join("pc1");
+  const closed = first.link.closed;
+  const second = await b.join("pc1", first.cookie);
+  assertEquals([second.peer, second.cookie], [first.peer, first.cookie]);
+  await closed;
+  assert(first.link.reason instanceof RemoteError);
+  const asker = await a.dial("tool");
+  const known = async () => (await asker.request({ kind: "PQuery", all: true }, "Peers")).peers;
+  await comesTo(async () => (await known()).map((each) => [each.name, each.active, each.registrations30d]), [[
+    "pc1",
+    true,
+    2,
+  ]]);
+});
+
+shared("each tells the address of the other, and peers keep alive more often", async (a, b) => {
+  const at = ({ server: { address } }: Lab) => `127.0.0.1:${address.port}`;
+  let told: MessageOf<"Registered">;
+  do told = await register(await a.dial(), "pc1"); while (!told.servers);
+  assertEquals(told.servers, [at(b)]);
+  assertEquals(told.keepAlive, 2);
+  await b[Symbol.asyncDispose]();
+  do told = await register(await a.dial(), "pc2"); while (told.servers);
+  assertEquals(told.keepAlive, 30);
+});
+
+shared("a KeepAlive at one is a longer TTL at the other", async (a, b) => {
+  const pc1 = await a.join("pc1");
+  const asker = await b.dial("tool");
+  await comesTo(() => peers(asker), ["pc1"]);
+  const ttl = async () => (await asker.request({ kind: "PQuery" }, "Peers")).peers[0]!.ttl;
+  while (await ttl() === 7200);
+  await pc1.link.request({ kind: "KeepAlive", cookie: pc1.cookie }, "Alive");
+  while (await ttl() < 7200);
+});
+
+/** A broadcast of one file, as its command tells it. */
+function broadcast(link: Connection, id: string): Promise<MessageOf<"Noted">> {
+  const files: [string, number, string][] = [["a.iso", 5, "a".repeat(64)]];
+  return link.request(
+    { kind: "Broadcast", id, name: "a.iso", peer: "rs", at: 0, files, lasts: 3600 },
+    "Noted",
+  );
+}
+
+shared("broadcasts, receipts and withdrawal are the same at each", async (a, b) => {
+  await b.join("pc1");
+  const id = "5".repeat(32);
+  const sender = await a.dial("tool");
+  const asker = await b.dial("tool");
+  const state = async () => {
+    const { broadcasts } = await asker.request({ kind: "BQuery", all: true }, "Broadcasts");
+    return broadcasts.map(({ state, done, waiting, failed }) => [state, done, waiting, failed]);
+  };
+  await comesTo(() => peers(sender), ["pc1"]);
+  await broadcast(sender, id);
+  await comesTo(state, [["running", 0, 1, 0]]);
+  await sender.request({ kind: "Receipts", id, peers: [{ name: "pc1", state: "waiting" }] }, "Noted");
+  await sender.request({ kind: "Receipts", id, peers: [{ name: "pc1", state: "done" }] }, "Noted");
+  await comesTo(state, [["running", 1, 0, 0]]);
+  // Told late by the other one: done is done.
+  await asker.request({ kind: "Receipts", id, peers: [{ name: "pc1", state: "failed" }] }, "Noted");
+  await sender.request({ kind: "Receipts", id, peers: [], over: true }, "Noted");
+  await comesTo(state, [["done", 1, 0, 0]]);
+  await asker.request({ kind: "Withdraw", id }, "Noted");
+  await comesTo(async () => (await broadcast(sender, id)).withdrawn, true);
+});
+
+shared(
+  "who comes late to one server gets what was broadcast at the other, once its command has ended",
+  async (a, b) => {
+    const id = "6".repeat(32);
+    const { promise: offered, resolve } = Promise.withResolvers<MessageOf<"Offer">>();
+    await a.join("holder");
+    const sender = await a.dial("tool");
+    await broadcast(sender, id);
+    await sender.request({ kind: "Receipts", id, peers: [{ name: "holder", state: "done" }] }, "Noted");
+    await b.join("late", undefined, 23477, async (message, exchange) => {
+      if (message.kind !== "Offer") return;
+      resolve(message);
+      await exchange.send({ kind: "Receipt", files: [] });
+    });
+    await sender.request({ kind: "Receipts", id, peers: [], over: true }, "Noted");
+    assertEquals((await offered).holders?.map(({ name }) => name), ["holder"]);
+    const done = async () =>
+      (await sender.request({ kind: "BQuery", id }, "Broadcasts")).peers
+        .map(({ name, state }) => `${name} ${state}`);
+    await comesTo(done, ["holder done", "late done"]);
+  },
+);
+
+Deno.test({
+  name: "servers that share a registry: all are stopped, one comes back and knows everything",
+  ignore,
+  fn: async () => {
+    const registry = `sharing${registries++}`;
+    let cookie: string;
+    {
+      await using a = await server(registry);
+      const pc1 = await a.join("pc1");
+      cookie = pc1.cookie;
+      await announce(pc1, [row("x")], { reset: true });
+      await broadcast(await a.dial("tool"), "7".repeat(32));
+    }
+    await using b = await server(registry);
+    const asker = await b.dial("tool");
+    assertEquals(await peers(asker), ["pc1"]);
+    assertEquals((await index(asker)).lines, ["x: pc1"]);
+    assertEquals((await asker.request({ kind: "BQuery" }, "Broadcasts")).broadcasts.length, 1);
+    assertEquals((await b.join("pc1", cookie)).cookie, cookie);
+  },
+});
+
+Deno.test({
+  name:
+    "servers that share a registry: NATS goes away: connections are let go, nobody is taken; it's back, all goes on",
+  ignore,
+  fn: async () => {
+    await using own = await NatsCluster.start({ count: 1 });
+    const options = { clock: systemClock, random: systemRandom };
+    const store = await openNatsStore({
+      ...{ place: parsePlace(own.url), log: silentLogger, folderId: "folder", ...options },
+    });
+    await using lab = await Lab.start({ ...options as object, data: { store } });
+    const pc1 = await lab.join("pc1");
+    const asker = await lab.dial("tool");
+    own.pause(0, true);
+    await Promise.all([pc1.link.closed, asker.closed]);
+    assertEquals((pc1.link.reason as RemoteError).code, "unreachable");
+    assertEquals(lab.server.isReady, false);
+    const thrown = await assertRejects(() => lab.dial("tool"), RemoteError, "NATS");
+    assertEquals(thrown.code, "unreachable");
+    const back = lab.log.next(/NATS is back/);
+    own.pause(0, false);
+    await back;
+    assertEquals(lab.server.isReady, true);
+    assertEquals((await lab.join("pc1", pc1.cookie)).cookie, pc1.cookie);
+  },
+});
