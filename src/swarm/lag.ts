@@ -29,8 +29,11 @@ export const LAG_LIMITS: LagLimits = { pieces: 12, piecesPerLevel: 1, pause: 300
 /** News that have passed through so many PCs go round in a circle: there are 16 levels below 100,000 PCs. */
 const FURTHEST = 20;
 
-/** Falling behind by the limit counts within so many times the limit: who is slower by less than a quarter is kept. */
-const WINDOW = 4;
+/**
+ * Falling behind by the limit counts within so many times the limit: only who brings less than a third of what the others
+ * bring is left. Another one would have to share its uplink, so the cure costs more than a parent that is somewhat slow.
+ */
+const WINDOW = 1.5;
 
 /** How much further a stripe may be behind before its first piece has come. */
 const FIRST_PIECE = 2;

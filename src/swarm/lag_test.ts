@@ -36,9 +36,11 @@ Deno.test("a parent that falls silent is left after a few pieces, later the deep
   assertEquals([after[0]! >= 4, after[3]! > after[0]!, after.at(-1)! < 25], [true, true, true], `${after}`);
 });
 
-Deno.test("a parent at a tenth or a half of the pace is left, one that is a tenth slower is not", () => {
+Deno.test("a parent at a tenth or a quarter of the pace is left, one at half of it is not, nor one that is a tenth slower", () => {
   const at = (slower: number) => run({ depths: [1, 1], from: 50, slower, until: 500 });
-  assertEquals([at(10) < 15, at(2) < 40], [true, true], `${at(10)} ${at(2)}`);
+  assertEquals([at(10) < 15, at(4) < 40], [true, true], `${at(10)} ${at(4)}`);
+  // Whoever is asked instead has children of its own.
+  assertEquals(at(2), Infinity);
   const lag = new Lag([1, 1], 0, LIMITS);
   for (let i = 0; i < 1_000; i++) {
     if (i % 10 > 0) lag.gained(0, i * PACE);
