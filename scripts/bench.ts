@@ -6,6 +6,7 @@
 
 import type { Bench } from "./bench/bench.ts";
 import { UsageError } from "./bench/bench.ts";
+import { BENCH as INDEX } from "./bench/index.ts";
 import { BENCH as MEMORY } from "./bench/memory.ts";
 import { BENCH as KILLS } from "./bench/kills.ts";
 import { BENCH as REGISTRY } from "./bench/registry.ts";
@@ -15,7 +16,7 @@ import { BENCH as SIMULATION } from "./bench/simulation.ts";
 import { BENCH as TRANSFER } from "./bench/transfer.ts";
 import { CannotRun } from "./bench/tools.ts";
 
-const BENCHES: readonly Bench[] = [TRANSFER, MEMORY, SWARM, SECURE, REGISTRY, SIMULATION, KILLS];
+const BENCHES: readonly Bench[] = [TRANSFER, MEMORY, SWARM, SECURE, REGISTRY, INDEX, SIMULATION, KILLS];
 
 function overview(): string {
   const width = Math.max(...BENCHES.map(({ name }) => name.length));

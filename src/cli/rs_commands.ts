@@ -137,7 +137,12 @@ export const RS: ProgramSpec = {
         many: true,
       }],
       flags: RS_INDEX_FLAGS,
-      examples: [["rs index", "all files"], ["rs index '*.pdf'", "those that match"]],
+      examples: [
+        ["rs index", "all files"],
+        ["rs index '*.pdf'", "those that match"],
+        ["rs index --last-copy", "what is lost when one PC is"],
+        ["rs index --at 2026-11-20T10:30 report", "who had a file of that name then"],
+      ],
       run: () => import("./commands/rs_index.ts"),
     }),
     command({

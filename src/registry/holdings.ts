@@ -9,32 +9,12 @@
 
 import { LabError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import { utf8Length } from "../catalog/names.ts";
 import { rowFault } from "../catalog/row.ts";
 import type { MessageOf, WireRow } from "../protocol/messages.ts";
+import { Content, type ContentKey, Contents } from "./contents.ts";
+import type { Signature } from "./signature.ts";
 import { SortedNames } from "./sorted_names.ts";
 import type { HoldingsChange } from "./store.ts";
-
-/** A file under a name, and who holds it. */
-export interface Content {
-  readonly name: string;
-  readonly size: number;
-  readonly sha256: string;
-  /** As its first holder says. */
-  readonly title: string;
-  readonly modified: string;
-  /** Bytes of JSON of its row, without holders. */
-  readonly bytes: number;
-  /** Cookies. */
-  readonly holders: ReadonlySet<string>;
-}
-
-interface OwnContent extends Content {
-  title: string;
-  modified: string;
-  bytes: number;
-  readonly holders: Set<string>;
-}
 
 /** What an Announce came to. */
 export interface Announcement {
@@ -48,37 +28,22 @@ export interface Announcement {
   rows: number;
 }
 
-/** Orders contents of one name: by SHA-256, then by size. */
-export function compareContents(a: ContentKey, b: ContentKey): number {
-  return a.sha256 < b.sha256 ? -1 : a.sha256 > b.sha256 ? 1 : a.size - b.size;
-}
-
-/** What tells contents of one name apart. */
-export interface ContentKey {
-  sha256: string;
-  size: number;
-}
-
-/** The first place in the sorted contents of a name that is not below `key`. */
-export function contentBound(contents: readonly Content[], key: ContentKey): number {
-  let low = 0;
-  let high = contents.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (compareContents(contents[middle]!, key) < 0) low = middle + 1;
-    else high = middle;
+/** What one peer holds, by name. One copy of the cookie is all that its contents refer to. */
+class Held extends Map<string, Content> {
+  constructor(readonly cookie: string) {
+    super();
   }
-  return low;
 }
 
 /** Who holds what. */
 export class Holdings {
-  #byName = new Map<string, OwnContent[]>();
-  #names = new SortedNames();
-  #byPeer = new Map<string, Map<string, OwnContent>>();
+  #contents = new Contents();
+  #byPeer = new Map<string, Held>();
   #namesByPeer = new Map<string, SortedNames>();
   #rows = 0;
   #version = 0;
+  /** Is told of each change, once what was stored is loaded; must not throw. */
+  onChange: ((cookie: string, content: Content, isHeld: boolean) => void) | undefined;
 
   /**
    * @param rowsPerPeer for tests: how many rows one peer may have.
@@ -97,13 +62,17 @@ export class Holdings {
   get version(): number {
     return this.#version;
   }
-  /** Contents of all names, in no order. */
-  *all(): Generator<Content> {
-    for (const contents of this.#byName.values()) yield* contents;
+  /** Contents of all names, in order. */
+  all(): Iterable<Content> {
+    return this.#contents;
   }
-  /** Names that anybody holds, in order. */
-  names(): readonly string[] {
-    return this.#names.list();
+  /** Looks at contents in order; see {@linkcode Contents.scan}. */
+  scan(
+    from: ContentKey | undefined,
+    mayHold: ((signature: Signature) => boolean) | undefined,
+    visit: (content: Content) => boolean,
+  ): void {
+    this.#contents.scan(from, mayHold, visit);
   }
   /** Names that a peer holds, in order. */
   namesOf(cookie: string): readonly string[] {
@@ -118,7 +87,7 @@ export class Holdings {
   }
   /** Contents under a name, by SHA-256. */
   contents(name: string): readonly Content[] {
-    return this.#byName.get(name) ?? [];
+    return this.#contents.under(name);
   }
   /** The content that a peer holds under a name. */
   contentOf(cookie: string, name: string): Content | undefined {
@@ -191,36 +160,34 @@ export class Holdings {
 
   #put(cookie: string, row: WireRow): void {
     let held = this.#byPeer.get(cookie);
-    if (!held) this.#byPeer.set(cookie, held = new Map());
+    if (!held) this.#byPeer.set(cookie, held = new Held(cookie));
     const before = held.get(row.name);
-    if (before && compareContents(before, row) === 0) {
-      if (before.holders.size === 1) describe(before, row);
+    if (before && before.sha256 === row.sha256 && before.size === row.size) {
+      if (before.holderCount === 1) this.#describe(before, row);
       return;
     }
     if (before) this.#remove(cookie, row.name);
     this.#version++;
     const content = this.#content(row);
-    content.holders.add(cookie);
-    held.set(row.name, content);
-    this.#namesByPeer.get(cookie)?.add(row.name);
+    content.addHolder(held.cookie);
+    held.set(content.name, content);
+    this.#namesByPeer.get(cookie)?.add(content.name);
     this.#rows++;
+    this.onChange?.(held.cookie, content, true);
+  }
+
+  #describe(content: Content, row: WireRow): void {
+    const { title } = content;
+    content.describe(row);
+    if (content.title !== title) this.#contents.retitled(content);
   }
 
   /** The content of a row, made if it's new. */
-  #content(row: WireRow): OwnContent {
-    const contents = this.#byName.get(row.name);
-    const at = contents ? contentBound(contents, row) : 0;
-    const there = contents?.[at];
-    if (there && compareContents(there, row) === 0) return there;
-    const { name, size, sha256 } = row;
-    const content = { name, size, sha256, title: "", modified: "", bytes: 0, holders: new Set<string>() };
-    describe(content, row);
-    if (contents) {
-      contents.splice(at, 0, content);
-    } else {
-      this.#byName.set(name, [content]);
-      this.#names.add(name);
-    }
+  #content(row: WireRow): Content {
+    const there = this.#contents.find(row);
+    if (there) return there;
+    const content = new Content(row);
+    this.#contents.add(content);
     return content;
   }
 
@@ -231,20 +198,8 @@ export class Holdings {
     this.#namesByPeer.get(cookie)?.delete(name);
     this.#rows--;
     this.#version++;
-    content.holders.delete(cookie);
-    if (content.holders.size > 0) return;
-    const contents = this.#byName.get(name)!;
-    if (contents.length === 1) {
-      this.#byName.delete(name);
-      this.#names.delete(name);
-    } else {
-      contents.splice(contentBound(contents, content), 1);
-    }
+    content.removeHolder(cookie);
+    this.onChange?.(cookie, content, false);
+    if (content.holderCount === 0) this.#contents.delete(content);
   }
-}
-
-function describe(content: OwnContent, row: WireRow): void {
-  content.title = row.title;
-  content.modified = row.modified;
-  content.bytes = utf8Length(JSON.stringify({ ...row, flag: 1, holders: [] }));
 }

@@ -11,7 +11,9 @@ import { LIMITS } from "../base/limits.ts";
 import { utf8Length } from "../catalog/names.ts";
 import { isGlob, matcher, searcher } from "../catalog/search.ts";
 import type { MessageOf, WireHolder } from "../protocol/messages.ts";
-import { compareContents, type Content, type ContentKey, type Holdings } from "./holdings.ts";
+import { compareContents, type Content, type ContentKey } from "./contents.ts";
+import type { Holdings } from "./holdings.ts";
+import { needsOf } from "./search_needs.ts";
 import { lowerBound } from "./sorted_names.ts";
 
 /** What is asked for. */
@@ -44,14 +46,6 @@ const HOLDERS_MAX = 20_000;
 
 const PAGE: PageLimits = { rows: LIMITS.pageRows, bytes: LIMITS.pageBytes, names: NAMES_PER_PAGE };
 
-/** A place between two contents: the last one that was dealt with. */
-interface Cursor extends ContentKey {
-  name: string;
-}
-
-/** Above every SHA-256 and size: a cursor with these is past all contents of its name. */
-const PAST: ContentKey = { sha256: "g", size: 0 };
-
 /**
  * Makes one page.
  *
@@ -68,22 +62,86 @@ export function queryPage(
   const wants = filterOf(asked);
   const page = new Page(holderOf, asked.from, limits);
   let budget = Math.max(20, Math.floor(limits.names * 20 / costOf(asked)));
-  const names = candidates(holdings, asked, cursor?.name ?? "", budget + 1);
-  let at = cursor ? lowerBound(names, cursor.name) : 0;
-  for (; at < names.length; at++) {
-    const name = names[at]!;
-    if (budget-- <= 0) return page.end({ name: names[at - 1]!, ...PAST });
-    for (const content of contentsUnder(holdings, name, asked.from)) {
-      if (cursor && name === cursor.name && compareContents(content, cursor) <= 0) continue;
-      if (wants(content) && !page.add(content)) return page.end(page.last);
+  let last = cursor;
+  let next: ContentKey | undefined;
+  look(holdings, asked, cursor, (content) => {
+    if (cursor && compareContents(content, cursor) <= 0) return true;
+    if (budget-- <= 0) next = last;
+    else if (wants(content) && !page.add(content)) next = page.last;
+    last = content;
+    return next === undefined;
+  });
+  return page.end(next);
+}
+
+/** Calls `visit` for contents that may be wanted, in order, from the cursor on, until it says false. */
+function look(
+  holdings: Holdings,
+  asked: HoldingsQuery,
+  cursor: ContentKey | undefined,
+  visit: (content: Content) => boolean,
+): void {
+  const { patterns, from } = asked;
+  if (from !== undefined) return lookAtOne(holdings, asked, from, cursor, visit);
+  if (patterns === undefined || patterns.some(isGlob)) return holdings.scan(cursor, needsOf(asked), visit);
+  for (const range of rangesOf(patterns)) {
+    let goOn = true;
+    const start = { name: range.from, sha256: "", size: 0 };
+    if (cursor && cursor.name >= range.to) continue;
+    holdings.scan(cursor && compareContents(cursor, start) > 0 ? cursor : start, undefined, (content) => {
+      if (content.name >= range.to) return false;
+      return goOn = visit(content);
+    });
+    if (!goOn) return;
+  }
+}
+
+/** What one peer holds. */
+function lookAtOne(
+  holdings: Holdings,
+  { patterns }: HoldingsQuery,
+  from: string,
+  cursor: ContentKey | undefined,
+  visit: (content: Content) => boolean,
+): void {
+  const names = holdings.namesOf(from);
+  const ranges = patterns === undefined || patterns.some(isGlob) ? [EVERYTHING] : rangesOf(patterns);
+  for (const { from: start, to } of ranges) {
+    const first = cursor && cursor.name > start ? cursor.name : start;
+    for (let at = lowerBound(names, first); at < names.length && names[at]! < to; at++) {
+      if (!visit(holdings.contentOf(from, names[at]!)!)) return;
     }
   }
-  return page.end(undefined);
+}
+
+/** Names from the one on, below the other. */
+interface Range {
+  from: string;
+  to: string;
+}
+
+/** No name begins with U+FFFF, which is no character. */
+const EVERYTHING: Range = { from: "", to: "\uffff" };
+
+/** Where the names lie that patterns without globs can mean, in order and apart: each itself, and all below it. */
+function rangesOf(patterns: readonly string[]): Range[] {
+  const ranges = new Map<string, Range>();
+  for (const raw of patterns) {
+    const name = raw.replace(/^\.\//, "").replace(/\/$/, "");
+    ranges.set(name, { from: name, to: `${name}\0` });
+    // "0" is what follows "/".
+    ranges.set(`${name}/`, { from: `${name}/`, to: `${name}0` });
+  }
+  const apart: Range[] = [];
+  for (const range of [...ranges.values()].sort((a, b) => a.from < b.from ? -1 : 1)) {
+    if (apart.length === 0 || range.from >= apart.at(-1)!.to) apart.push({ ...range });
+  }
+  return apart;
 }
 
 /** Collects rows and counts their bytes. */
 class Page {
-  last: Cursor | undefined;
+  last: ContentKey | undefined;
   #rows: MessageOf<"RFCIndex">["rows"] = [];
   #holders: WireHolder[] = [];
   /** Place in `#holders`; -1 for those who are left out. */
@@ -126,7 +184,7 @@ class Page {
     return true;
   }
 
-  end(next: Cursor | undefined): MessageOf<"RFCIndex"> {
+  end(next: ContentKey | undefined): MessageOf<"RFCIndex"> {
     const message = { kind: "RFCIndex", holders: this.#holders, rows: this.#rows } as const;
     return next ? { ...message, next: writeCursor(next) } : message;
   }
@@ -151,36 +209,6 @@ class Page {
   }
 }
 
-/**
- * The names that may match, in order: for patterns without globs those that can, else all of them.
- *
- * @param start names before this one don't matter.
- * @param most no more names of one folder than this are needed.
- */
-function candidates(
-  holdings: Holdings,
-  { patterns, from }: HoldingsQuery,
-  start: string,
-  most: number,
-): readonly string[] {
-  const all = from === undefined ? holdings.names() : holdings.namesOf(from);
-  if (patterns === undefined || patterns.some(isGlob)) return all;
-  const found = new Set<string>();
-  for (const literal of new Set(patterns.map((raw) => raw.replace(/^\.\//, "").replace(/\/$/, "")))) {
-    if (holdings.contents(literal).length > 0) found.add(literal);
-    const folder = `${literal}/`;
-    const first = lowerBound(all, start > folder ? start : folder);
-    for (let at = first; at < first + most && all[at]?.startsWith(folder); at++) found.add(all[at]!);
-  }
-  return [...found].sort();
-}
-
-function contentsUnder(holdings: Holdings, name: string, from: string | undefined): Iterable<Content> {
-  if (from === undefined) return holdings.contents(name);
-  const content = holdings.contentOf(from, name);
-  return content ? [content] : [];
-}
-
 function filterOf({ patterns, query }: HoldingsQuery): (content: Content) => boolean {
   const globs = patterns?.filter(isGlob).reduce((sum, pattern) => sum + pattern.length, 0) ?? 0;
   if (globs > GLOBS_MAX) {
@@ -201,11 +229,11 @@ function costOf({ patterns, query }: HoldingsQuery): number {
 }
 
 /** A cursor as it travels; opaque to others. */
-function writeCursor({ sha256, size, name }: Cursor): string {
+function writeCursor({ sha256, size, name }: ContentKey): string {
   return `${sha256}:${size}:${name}`;
 }
 
-function readCursor(text: string): Cursor {
+function readCursor(text: string): ContentKey {
   const match = /^([0-9a-f]{64}|g):(\d{1,16}):(.*)$/s.exec(text);
   if (!match) throw new LabError("usage", "Cannot go on with that page: its cursor is not one of ours");
   return { sha256: match[1]!, size: Number(match[2]), name: match[3]! };

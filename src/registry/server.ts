@@ -50,6 +50,8 @@ export async function startRegistry(options: RegistryOptions): Promise<RegistryS
     members.load(await store.loadPeers(), now());
     for (const cookie of lookedAfter(store, members)) members.connectedElsewhere(cookie);
     for (const { cookie, row } of await store.loadHoldings()) holdings.load(cookie, row);
+    holdings.onChange = (cookie, content, isHeld) =>
+      options.history?.note({ cookie, peer: members.byCookie(cookie)?.name ?? "" }, content, isHeld);
     const broadcasts = new Broadcasts();
     const { heads, receipts } = await store.broadcasts.load();
     broadcasts.load(heads, receipts);

@@ -9,6 +9,7 @@ import type { Connection, Handler } from "../transport/connection.ts";
 import type { Admission, Security } from "../transport/security.ts";
 import type { Watchdog } from "../transport/watchdog.ts";
 import type { Broadcasts } from "./broadcasts.ts";
+import type { History } from "./history.ts";
 import type { Holdings } from "./holdings.ts";
 import type { OwnFile } from "./local_share.ts";
 import type { MembersView } from "./members.ts";
@@ -47,6 +48,8 @@ export interface RegistryOptions {
   onOffer?: Handler;
   /** Answers whatever else is not the registry's business, like GetRFC. */
   onOther?: Handler;
+  /** Is told who holds what from when until when; closed by whoever opened it. */
+  history?: History | undefined;
   /** Answering a message is done within it, for tracing. */
   around?: ((kind: Message["kind"], work: () => Promise<void> | void) => Promise<void> | void) | undefined;
   /** Is told what happens to members; must not throw. */

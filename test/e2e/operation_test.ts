@@ -72,6 +72,34 @@ labTest("a broadcast from a peer outlives the server's restart; all receipts are
   assertEquals(receipts.sort(), names.map((name) => `${name} done`));
 });
 
+labTest("last copies, and who had what when: over a restart, too", async (lab) => {
+  const { running, address, port } = await lab.rs();
+  put(lab.pc("a"), join("share", "both.txt"), "both");
+  put(lab.pc("b"), join("share", "both.txt"), "both");
+  put(lab.pc("a"), join("share", "own.txt"), "own");
+  const a = await lab.peer("a", address, "--index-interval", "1");
+  await lab.peer("b", address, "--index-interval", "1");
+  await running.said(/Announce +a: .*2 files/);
+  await running.said(/Announce +b: .*1 file;/);
+  const ask = async (...args: string[]) => {
+    const ended = assertCode(await lab.run("rs", "rs", ["index", "--json", ...args]), 0);
+    return ended.lines.map(({ name, peer, flag }) => `${name} ${peer} ${flag}`).sort();
+  };
+  assertEquals(await ask("--last-copy"), ["own.txt a 1"]);
+  assertEquals(await ask("--last-copy", "*.pdf"), []);
+  assertEquals(await ask("--history"), ["both.txt a 1", "both.txt b 1", "own.txt a 1"]);
+  const then = new Date().toISOString();
+  Deno.removeSync(join(lab.pc("a"), "share", "own.txt"));
+  await running.said(/Announce +a: .*1 gone/);
+  await running.kill("SIGTERM");
+  await lab.rs("rs", "--port", String(port));
+  await a.events("registered", 2);
+  assertEquals(await ask("--history", "own"), ["own.txt a 0"]);
+  assertEquals(await ask("--at", then, "own"), ["own.txt a 0"]);
+  assertEquals(await ask("--at", new Date().toISOString(), "own"), []);
+  assertCode(await lab.run("rs", "rs", ["index", "--at", "yesterday"]), 2);
+});
+
 labTest("the log file holds JSON lines and rotates inside the sandbox", async (lab) => {
   const old = JSON.stringify({ filler: "x".repeat(4_999_900) }) + "\n";
   put(lab.pc("rs"), join("rs-data", "rs.log"), old);

@@ -60,7 +60,22 @@ export const RS_PEERS_FLAGS = {
   ...ASK_FLAGS,
 } as const satisfies Flags;
 
-export const RS_INDEX_FLAGS = { ...LIST_FLAGS, ...ASK_FLAGS } as const satisfies Flags;
+export const RS_INDEX_FLAGS = {
+  "last-copy": {
+    type: "boolean",
+    help: "only files that one peer alone holds, whether it is there or not",
+    excludes: ["history", "at", "rs"],
+  },
+  history: { type: "boolean", help: "who held what, from when until when", excludes: ["rs"] },
+  at: {
+    type: "string",
+    value: "TIME",
+    help: "who held what then: 2026-11-20 or 2026-11-20T10:30",
+    excludes: ["rs"],
+  },
+  ...LIST_FLAGS,
+  ...ASK_FLAGS,
+} as const satisfies Flags;
 
 export const RS_FETCH_FLAGS = {
   from: {

@@ -12,6 +12,7 @@ import { offerHandler } from "../../peer/serve/offers.ts";
 import type { PeerContext } from "../../peer/context.ts";
 import { SecuredLab } from "../../registry/lab.ts";
 import type { NatsStore } from "../../registry/nats/nats_store.ts";
+import { History } from "../../registry/history.ts";
 import { metricsOf } from "../../registry/metrics.ts";
 import { demandNoHalfRestore } from "../../registry/restore.ts";
 import { type RegistryServer, startRegistry } from "../../registry/server.ts";
@@ -27,6 +28,7 @@ import { VERSION } from "../version.ts";
 import type { RS_SERVE_FLAGS } from "./rs_flags.ts";
 import { announceLab } from "./rs_announce.ts";
 import { labCommands } from "./rs_lab.ts";
+import { indexCommands } from "./rs_questions.ts";
 import { operationCommands } from "./rs_operation.ts";
 import { keepServers } from "./rs_servers.ts";
 import { openShared, openSharedLab, ownHosts } from "./rs_store.ts";
@@ -57,7 +59,8 @@ export async function run(ctx: Ctx): Promise<void> {
     const page = new Page(ctx, data);
     const telemetry = telemetryOf(VERSION);
     const context = { ...peerContext(page.ctx), security: lab?.security };
-    const server = await start(page, data, context, { lab, telemetry, store });
+    const history = History.open({ dataDir: data, clock: ctx.clock, log });
+    const server = await start(page, data, context, { lab, telemetry, store, history });
     const about = { started: ctx.clock.now(), data };
     telemetry?.metrics(() => metricsOf(server.stats(), processStats(about)));
     const { host, port } = server.address;
@@ -70,6 +73,7 @@ export async function run(ctx: Ctx): Promise<void> {
       commands: {
         ...commands(server),
         ...operationCommands({ ...{ server, lab, data, serves }, clock: ctx.clock, signal: ctx.signal }),
+        ...indexCommands({ server, history, clock: ctx.clock }),
         ...lab ? labCommands(lab) : {},
       },
     });
@@ -99,6 +103,7 @@ export async function run(ctx: Ctx): Promise<void> {
     await control.close();
     await page.close();
     await server.close();
+    history.close();
   } finally {
     lock.release();
   }
@@ -173,15 +178,19 @@ async function tellFirst({ output }: Ctx, lab: SecuredLab): Promise<void> {
   output.line("Not found by itself? Add --rs ADDRESS-OF-THIS-PC. Another code: rs invite");
 }
 
+/** What stands around the server. */
+interface Around {
+  lab: SecuredLab | undefined;
+  telemetry: Exporter | undefined;
+  store: NatsStore | undefined;
+  history: History;
+}
+
 async function start(
   page: Page,
   data: string,
   context: PeerContext,
-  { lab, telemetry, store }: {
-    lab: SecuredLab | undefined;
-    telemetry: Exporter | undefined;
-    store: NatsStore | undefined;
-  },
+  { lab, telemetry, store, history }: Around,
 ): Promise<RegistryServer> {
   const { ctx } = page;
   const { flags, output, log } = ctx;
@@ -209,6 +218,7 @@ async function start(
     onServers: keepServers(ctx, data),
     ttlSeconds: flags.ttl,
     admission: lab,
+    history,
     around: telemetry?.span,
     onEvent: () => page.membersChanged(),
     onOffer,

@@ -11,7 +11,7 @@ import type {
   TransferRow,
 } from "../../dashboard/types.ts";
 import type { BroadcastHead } from "../../registry/broadcast_store.ts";
-import type { Content } from "../../registry/holdings.ts";
+import type { Content } from "../../registry/contents.ts";
 import { type PeerRecord, registrationsLately } from "../../registry/rules.ts";
 import type { RegistryServer } from "../../registry/server.ts";
 import type { Transfers } from "./transfers.ts";
@@ -102,12 +102,10 @@ export class ServerView implements LabView {
   }
 }
 
-function fileRow(
-  { name, title, size, sha256, modified, holders }: Content,
-  off: ReadonlySet<string>,
-): FileRow {
+function fileRow(content: Content, off: ReadonlySet<string>): FileRow {
+  const { name, title, size, sha256, modified, holderCount: known } = content;
   let away = 0;
-  const [few, many] = off.size < holders.size ? [off, holders] : [holders, off];
-  for (const cookie of few) if (many.has(cookie)) away++;
-  return { name, title, size, sha256, modified, holders: holders.size - away, known: holders.size };
+  if (off.size < known) { for (const cookie of off) if (content.isHeldBy(cookie)) away++; }
+  else for (const cookie of content.holders) if (off.has(cookie)) away++;
+  return { name, title, size, sha256, modified, holders: known - away, known };
 }

@@ -1,0 +1,131 @@
+import { assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { FakeClock } from "../base/clock.ts";
+import { silentLogger } from "../base/log.ts";
+import { announce, Lab } from "./_testing.ts";
+import { History, HISTORY_FILE, type HistoryQuery } from "./history.ts";
+
+const START = Date.UTC(2026, 0, 1);
+const key = (name: string, letter = "a") => ({ name, sha256: letter.repeat(64), size: 5 });
+const pc1 = { cookie: "c1", peer: "pc1" };
+const pc2 = { cookie: "c2", peer: "pc2" };
+
+/** What is told: "pc1 a.txt a 0-60", seconds since the start. */
+async function told(history: History, asked: Partial<HistoryQuery> = {}): Promise<string[]> {
+  const lines: string[] = [];
+  for await (const { peer, name, sha256, began, ended } of history.ask({ query: "", ...asked })) {
+    const second = (time: number | undefined) => time === undefined ? "" : (time - START) / 1000;
+    lines.push(`${peer} ${name} ${sha256[0]} ${second(began)}-${second(ended)}`);
+  }
+  return lines;
+}
+
+async function withHistory(
+  test: (history: History, clock: FakeClock, dataDir: string) => Promise<void>,
+): Promise<void> {
+  const dataDir = await Deno.makeTempDir();
+  const clock = new AnswerClock(START);
+  const history = History.open({ dataDir, clock, log: silentLogger });
+  try {
+    await test(history, clock, dataDir);
+  } finally {
+    history.close();
+    await Deno.remove(dataDir, { recursive: true });
+  }
+}
+
+/** A clock whose shortest sleep takes no time: for giving others their turn. */
+class AnswerClock extends FakeClock {
+  override sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return ms === 0 ? Promise.resolve() : super.sleep(ms, signal);
+  }
+}
+
+Deno.test("who held what from when until when; at a moment; by words", () =>
+  withHistory(async (history, clock, dataDir) => {
+    history.note(pc1, key("a.txt"), true);
+    history.note(pc2, key("a.txt"), true);
+    clock.advance(100_000);
+    history.note(pc1, key("a.txt"), false);
+    history.note(pc1, key("a.txt", "b"), true);
+    clock.advance(100_000);
+    history.note(pc2, key("a.txt"), false);
+    history.note(pc2, key("b.pdf"), true);
+    assertEquals(await told(history), [
+      ...["pc1 a.txt a 0-100", "pc2 a.txt a 0-200", "pc1 a.txt b 100-", "pc2 b.pdf a 200-"],
+    ]);
+    assertEquals(await told(history, { query: "*.pdf" }), ["pc2 b.pdf a 200-"]);
+    assertEquals(await told(history, { at: START + 50_000 }), ["pc1 a.txt a 0-100", "pc2 a.txt a 0-200"]);
+    assertEquals(await told(history, { at: START + 100_000, query: "A.TXT" }), [
+      ...["pc2 a.txt a 0-200", "pc1 a.txt b 100-"],
+    ]);
+    // After a restart, too.
+    history.close();
+    const again = History.open({ dataDir, clock, log: silentLogger });
+    assertEquals((await told(again)).length, 4);
+    again.close();
+  }));
+
+Deno.test("an index that begins anew changes nothing; a minute away does", () =>
+  withHistory(async (history, clock) => {
+    history.note(pc1, key("a"), true);
+    clock.advance(200_000);
+    history.note(pc1, key("a"), false);
+    history.note(pc1, key("a"), true);
+    clock.advance(5_000);
+    // Told in several messages, seconds apart.
+    history.note(pc1, key("a"), false);
+    clock.advance(30_000);
+    history.note(pc1, key("a"), true);
+    clock.advance(2_000);
+    assertEquals(await told(history), ["pc1 a a 0-"]);
+    history.note(pc1, key("a"), false);
+    clock.advance(70_000);
+    history.note(pc1, key("a"), true);
+    assertEquals(await told(history), ["pc1 a a 0-237", "pc1 a a 307-"]);
+  }));
+
+Deno.test("what ended a year ago is forgotten; what goes on isn't", () =>
+  withHistory(async (history, clock) => {
+    history.note(pc1, key("old"), true);
+    history.note(pc1, key("kept"), true);
+    clock.advance(2_000);
+    history.note(pc1, key("old"), false);
+    clock.advance(2_000);
+    assertEquals((await told(history)).length, 2);
+    clock.advance(367 * 24 * 3600_000);
+    assertEquals(await told(history), ["pc1 kept a 0-"]);
+  }));
+
+Deno.test("a damaged history is set aside and a new one begun", async () => {
+  const dataDir = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(join(dataDir, HISTORY_FILE), "no database".repeat(500));
+    const history = History.open({ dataDir, clock: new AnswerClock(START), log: silentLogger });
+    assertEquals(await told(history), []);
+    history.close();
+    const names = [...Deno.readDirSync(dataDir)].map(({ name }) => name).sort();
+    assertEquals(names.length, 2);
+  } finally {
+    await Deno.remove(dataDir, { recursive: true });
+  }
+});
+
+Deno.test("the server tells it what peers announce, and when they leave", () =>
+  withHistory(async (history) => {
+    await using lab = await Lab.start({ history });
+    const pc7 = await lab.join("pc7");
+    const { link, cookie } = pc7;
+    const row = (name: string) => ({
+      ...key(name),
+      title: "",
+      modified: "2026-01-01T00:00:00Z",
+      flag: 1 as const,
+    });
+    await announce(pc7, [row("x"), row("y")]);
+    await link.request({ kind: "Announce", cookie, reset: false, rows: [], gone: ["x"] }, "Announced");
+    assertEquals((await told(history)).map((line) => line.split(" ").slice(0, 2).join(" ")), ["pc7 y"]);
+    await link.request({ kind: "Leave", cookie }, "Left");
+    const spans = await Array.fromAsync(history.ask({ query: "" }));
+    assertEquals(spans.map(({ name, ended }) => [name, ended === undefined]), [["y", false]]);
+  }));
