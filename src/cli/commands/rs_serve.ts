@@ -61,8 +61,8 @@ export async function run(ctx: Ctx): Promise<void> {
     const context = { ...peerContext(page.ctx), security: lab?.security };
     const history = History.open({ dataDir: data, clock: ctx.clock, log });
     const server = await start(page, data, context, { lab, telemetry, store, history });
-    const about = { started: ctx.clock.now(), data };
-    telemetry?.metrics(() => metricsOf(server.stats(), processStats(about)));
+    const started = ctx.clock.now();
+    telemetry?.metrics(() => metricsOf(server.stats(), processStats({ started, data })));
     const { host, port } = server.address;
     const serves = { host, port };
     const control = await openControl({
@@ -102,8 +102,7 @@ export async function run(ctx: Ctx): Promise<void> {
     await announced?.close();
     await control.close();
     await page.close();
-    await server.close();
-    history.close();
+    await server.close().finally(() => history.close());
   } finally {
     lock.release();
   }
