@@ -153,8 +153,8 @@ Deno.test("registration: each server has its turn before a pause, and all are tr
   a.stepDown();
   await world.passesUntil("a refuses");
   const refused = world.lines.filter((line) => line.endsWith("refuses"));
-  assertEquals(refused.length, 3);
-  assertEquals(new Set(refused).size, 3);
+  // Time goes on while the sockets work: another round may have begun by now.
+  assertEquals(new Set(refused.slice(0, 3)).size, 3);
   a.isAway = false;
   assertLess(await world.passesUntil("a Register c1"), 2_000);
 });
