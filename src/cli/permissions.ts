@@ -1,9 +1,10 @@
 /**
  * The only place that asks for permission. The executables may touch their own folders; a path that the person names
  * on the command line may lie elsewhere. Then, on a terminal, the runtime asks for just that path, once to read and
- * once to write; without one the command ends with a sentence that names the folder that would do.
+ * once to write; without one the command ends with a sentence that names the folder that would do. The runtime takes a path
+ * by its name: where a link in the share leads out of it, the place it leads to is asked about here as any other.
  *
- * Not here: whether the path exists, and where links lead. That is storage's.
+ * Not here: whether the path exists, and links in what is below it. That is storage's.
  */
 
 import { LabError } from "../base/errors.ts";
@@ -24,7 +25,8 @@ export interface AccessHint {
  * Makes sure that a path may be touched.
  *
  * @param path as the person wrote it; against the current folder when relative.
- * @returns the absolute path, with `.` and `..` resolved without looking at the disk.
+ * @returns the absolute path, with `.` and `..` resolved without looking at the disk; where links lead out of the folder
+ *          that it lies in, the place they lead to.
  * @throws {LabError} "not_permitted", exit code 4.
  */
 export type EnsureAccess = (path: string, access: Access, hint?: AccessHint) => Promise<string>;
@@ -50,11 +52,14 @@ export interface GuardOptions {
   exists?: (path: string) => Promise<boolean>;
   /** Absolute form of a path. */
   resolve?: (path: string) => Promise<string>;
+  /** Where links take an absolute path, when that is out of the folder that it lies in. */
+  leadsAway?: (path: string, folders: readonly string[]) => Promise<string | undefined>;
 }
 
 /** Makes the guard of a command. */
 export function accessGuard(options: GuardOptions): EnsureAccess {
   const { permissions = Deno.permissions, resolve = lexically, exists = isThere } = options;
+  const { leadsAway = byLinks } = options;
   const refused = new Set<string>();
 
   /** What somebody means who leaves the share out. Never a look outside of it: that would be a question of its own. */
@@ -85,13 +90,26 @@ export function accessGuard(options: GuardOptions): EnsureAccess {
     throw notPermitted(path, name, options, hint, meant);
   }
 
+  async function ensureBoth(path: string, absolute: string, access: Access, hint: AccessHint): Promise<void> {
+    if (access !== "read") await ensure(path, absolute, "write", hint);
+    if (access !== "write") await ensure(path, absolute, "read", hint);
+  }
+
   return async (path, access, hint = {}) => {
     const absolute = await resolve(path);
     if (options.data !== undefined && hint.folder !== "data") await keepApart(absolute, options.data, hint);
-    if (access !== "read") await ensure(path, absolute, "write", hint);
-    if (access !== "write") await ensure(path, absolute, "read", hint);
-    return absolute;
+    await ensureBoth(path, absolute, access, hint);
+    const { share, data } = options.folders;
+    const away = await leadsAway(absolute, [await resolve(share), await resolve(data)]);
+    if (away === undefined) return absolute;
+    await ensureBoth(`${path} (a link to ${away})`, away, access, hint);
+    return away;
   };
+}
+
+async function byLinks(path: string, folders: readonly string[]): Promise<string | undefined> {
+  const { leadsAway } = await import("../storage/place.ts");
+  return leadsAway(path, folders);
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -13,6 +13,7 @@ function guardOf(
     canAsk: boolean;
     shared?: string[];
     data?: string;
+    links?: Record<string, string>;
   },
 ) {
   const asked: string[] = [];
@@ -29,6 +30,7 @@ function guardOf(
       return Promise.resolve(options.shared?.includes(path) ?? false);
     },
     resolve: (path) => Promise.resolve(path.startsWith("/") ? path : `/lab/${path}`),
+    leadsAway: (path) => Promise.resolve(options.links?.[path]),
     permissions: {
       query({ name, path }) {
         const state = granted.has(`${name} ${path}`) ? "granted" : options.denied ? "denied" : "prompt";
@@ -60,6 +62,19 @@ Deno.test("on a terminal it is asked once to read and once to write", async () =
   await guard("/mnt/x", "read");
   assertEquals(asked, ["write /mnt/x", "read /mnt/x"]);
   assertEquals(notes[0], "/mnt/x is outside of ./share and ./peer-data: the runtime asks now");
+});
+
+Deno.test("where a link in the share leads is asked about like any other place", async () => {
+  const granted = ["read /lab/share/link", "write /lab/share/link"];
+  const links = { "/lab/share/link": "/etc" };
+  const { guard, asked } = guardOf({ granted, links, answer: true, canAsk: true });
+  assertEquals(await guard("share/link", "read-write"), "/etc");
+  assertEquals(asked, ["write /etc", "read /etc"]);
+  const alone = guardOf({ granted, links, canAsk: false });
+  for (const access of ["read", "write"] as const) {
+    const error = await assertRejects(() => alone.guard("share/link", access), LabError, "a link to /etc");
+    assertEquals(error.exitCode, 4);
+  }
 });
 
 Deno.test("a no is a no: it isn't asked again", async () => {

@@ -50,11 +50,28 @@ const NO_CACHE = { get: () => undefined, put: () => {} };
  */
 export async function filesToSend(paths: readonly string[]): Promise<SendFile[]> {
   const files: SendFile[] = [];
-  for (const path of paths) files.push(...await filesOf(resolve(path), path));
+  const said = new Map(paths.map((path) => [resolve(path), path]));
+  for (const [absolute, path] of said) files.push(...await filesOf(absolute, path));
   if (files.length === 0) {
     throw new LabError("not_found", `Cannot send ${paths.join(", ")}: there is no file in it`);
   }
+  demandNames(files);
   return files;
+}
+
+/** Two files under one name would be one at the receiver, and nobody could say which. */
+function demandNames(files: readonly SendFile[]): void {
+  const names = new Set<string>();
+  for (const { offered } of files) {
+    if (names.has(offered)) {
+      throw new LabError(
+        "failed",
+        `Cannot send two files that would both be called ${printable(offered)} there: ` +
+          "send them one after the other, or the folder that holds them",
+      );
+    }
+    names.add(offered);
+  }
 }
 
 async function filesOf(absolute: string, said: string): Promise<SendFile[]> {

@@ -177,3 +177,14 @@ Deno.test("what can't be sent is said before anybody is asked", async () => {
   Deno.symlinkSync(temp.at("tree"), temp.at("tree2", "link"));
   assertEquals(await code(temp.at("tree2")), "name_refused");
 });
+
+Deno.test("a path that is named twice is sent once; two files that would have one name are not sent", async () => {
+  using temp = new TempFolder();
+  const paths = ["a/x.txt", "b/x.txt", "b/y.txt"].map((name) => temp.file(name));
+  const [a, b, y] = paths as [string, string, string];
+  assertEquals((await filesToSend([a, temp.at("a", ".", "x.txt"), y])).map((file) => file.offered), [
+    "x.txt",
+    "y.txt",
+  ]);
+  await assertRejects(() => filesToSend([a, b]), LabError, "both be called x.txt");
+});

@@ -4,9 +4,9 @@
  * folder in it holds (an inbox, files that were replaced) may be sent: that came from outside.
  */
 
-import { basename, dirname, join, resolve } from "@std/path";
+import { dirname } from "@std/path";
 import { LabError } from "../base/errors.ts";
-import { nameKey } from "../catalog/names.ts";
+import { comparable, mayLook, placeOf } from "./place.ts";
 import { isWithin } from "./root.ts";
 
 /**
@@ -47,23 +47,6 @@ function isFolder(path: string): boolean {
   }
 }
 
-/** Where a path leads, as far as it's there and may be looked at; comparable where the system ignores case. */
 function place(path: string): string {
-  const real = realPath(resolve(path));
-  return Deno.build.os === "linux" ? real : nameKey(real);
-}
-
-function realPath(path: string): string {
-  if (!mayLook(path)) return path;
-  try {
-    return Deno.realPathSync(path);
-  } catch {
-    const above = dirname(path);
-    return above === path ? path : join(realPath(above), basename(path));
-  }
-}
-
-/** On a terminal the runtime would ask about a path that hasn't been granted, and this is no place to ask. */
-function mayLook(path: string): boolean {
-  return Deno.permissions.querySync({ name: "read", path }).state === "granted";
+  return comparable(placeOf(path));
 }

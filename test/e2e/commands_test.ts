@@ -139,7 +139,11 @@ labTest("fetch: one, several, glob, folder, all, from one peer", async (lab, t) 
     assertCode(from, 0);
     const names = ["a b (c).md", "clash.txt", "empty", "grüße/日本.txt", "notes/deep/two.txt"];
     assertEquals(await shared(lab.pc("new")), [...names, "notes/one.txt", "report.txt"]);
-    // With the clash there's no all; without it there is.
+    // The clash holds up that name alone; the exit code tells of it.
+    const some = assertCode(await lab.run("peer", "new", ["fetch", "--all", "--rs", address, "--json"]), 1);
+    assertEquals(eventsOf(some, "error").map((line) => line.code), ["ambiguous"]);
+    assertFile(join(lab.pc("new"), "share", "x.pdf"), "x of dora");
+    Deno.removeSync(join(lab.pc("new"), "share", "x.pdf"));
     Deno.removeSync(join(lab.pc("dora"), "share", "clash.txt"));
     Deno.removeSync(join(lab.pc("served"), "share", "clash.txt"));
     for (const pc of ["dora", "served"]) {

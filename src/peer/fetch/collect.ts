@@ -170,7 +170,8 @@ async function wantedFrom(
   const rows = await askPeer(setting, peer, patterns.length > 0 ? { patterns } : {});
   // The whole name is judged: the folder's is part of it.
   const below = rows.map((row) => ({ ...row, name: `${peer.name}/${row.name}` }));
-  const { files, refused } = select(below);
+  const { files, refused, ambiguous } = select(below);
+  for (const fault of ambiguous) fail(1, fault);
   for (const { name, reason } of refused) {
     fail(1, new LabError("name_refused", `Cannot accept the name ${printable(name)}: ${reason}`));
   }

@@ -46,10 +46,11 @@ export async function fetchCommand(request: FetchRequest, setting: FetchSetting)
       ...(patterns.length > 0 ? { patterns } : {}),
       ...(from === undefined ? {} : { from }),
     });
-    const { files, refused } = select(rows);
+    const { files, refused, ambiguous } = select(rows);
     const faults = refused.map(({ name, reason }) =>
       new LabError("name_refused", `Cannot accept the name ${printable(name)}: ${reason}`)
     );
+    faults.push(...ambiguous);
     for (const fault of faults) setting.listener.failed([], fault);
     const missing = unmatched(patterns, rows);
     if (files.length === 0 && faults.length === 0) throw nothingFound(request, peers);

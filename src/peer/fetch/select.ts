@@ -29,13 +29,14 @@ export interface Selection {
   files: WantedFile[];
   /** Names that break the rules: left out, each with its reason. */
   refused: { name: string; reason: string }[];
+  /** Names under which holders have different contents: left out, each with a sentence that lists them. */
+  ambiguous: LabError[];
 }
 
 /**
- * Chooses what to fetch.
+ * Chooses what to fetch. What can't be had doesn't hold up the rest.
  *
  * @param rows matching rows of the network's index; with `from`, only that peer's.
- * @throws {LabError} "ambiguous" when holders have different contents under one name.
  */
 export function select(rows: readonly NetworkRow[]): Selection {
   const files = new Map<string, WantedFile>();
@@ -51,21 +52,22 @@ export function select(rows: readonly NetworkRow[]): Selection {
     const { name, size, sha256, holders } = row;
     files.set(name, { name, size, sha256, modified: Date.parse(row.modified) || 0, holders });
   }
-  const ambiguous = [...clashes.values()].filter((same) => same.length > 1);
-  if (ambiguous.length > 0) throw new LabError("ambiguous", ambiguitySentence(ambiguous));
-  return { files: [...files.values()], refused };
+  const ambiguous: LabError[] = [];
+  for (const [name, same] of clashes) {
+    if (same.length < 2) continue;
+    files.delete(name);
+    ambiguous.push(new LabError("ambiguous", ambiguitySentence(name, same)));
+  }
+  return { files: [...files.values()], refused, ambiguous };
 }
 
-function ambiguitySentence(ambiguous: NetworkRow[][]): string {
-  const first = ambiguous[0]!;
-  const list = first.slice(0, 5).map((row) =>
+function ambiguitySentence(name: string, contents: NetworkRow[]): string {
+  const list = contents.slice(0, 5).map((row) =>
     `${row.holders.map((h) => printable(h.peer)).slice(0, 3).join(", ")} (${row.size} bytes, SHA-256 ${
       row.sha256.slice(0, 8)
     })`
   );
-  const more = ambiguous.length > 1 ? `; ${ambiguous.length - 1} more names are like that` : "";
-  return `Cannot fetch ${printable(first[0]!.name)}: holders have different contents under that name: ${
+  return `Cannot fetch ${printable(name)}: holders have different contents under that name: ${
     list.join("; ")
-  }${more}; ` +
-    `say which with --from PEER`;
+  }; say which with --from PEER`;
 }
