@@ -144,6 +144,11 @@ export function nameKey(name: string): string {
   return name.normalize("NFC").toLowerCase().replaceAll("ς", "σ").normalize("NFC");
 }
 
+/** Tells whether a person means this peer, whose name is unique whatever its case. */
+export function isNamed(peer: string, said: string): boolean {
+  return peer === said || nameKey(peer) === nameKey(said);
+}
+
 /**
  * Says what is wrong with a peer's name: one part by the rules for files, 1 to 64 characters, all of them to be seen, no
  * leading dot, and not one of the words "rs" and "all".

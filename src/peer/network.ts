@@ -7,7 +7,7 @@ import { codeOf, LabError, messageOf } from "../base/errors.ts";
 import type { HostPort } from "../base/units.ts";
 import { formatSeconds } from "../base/units.ts";
 import type { Holder, MergedIndex } from "../catalog/merge.ts";
-import { printable } from "../catalog/names.ts";
+import { isNamed, printable } from "../catalog/names.ts";
 import type { IndexRow } from "../catalog/row.ts";
 import { matcher, searcher } from "../catalog/search.ts";
 import type { WirePeer } from "../protocol/messages.ts";
@@ -68,7 +68,7 @@ export async function findFiles(access: NetworkAccess, query: Omit<IndexQuery, "
 /** Asks the peer itself: nobody knows its files better. */
 async function fromPeer(access: NetworkAccess, rs: Connection, query: IndexQuery): Promise<NetworkRow[]> {
   const peers = await queryPeers(rs, access.cookie === undefined ? {} : { cookie: access.cookie });
-  const peer = peers.find((each) => each.name === query.from && each.active);
+  const peer = peers.find((each) => isNamed(each.name, query.from!) && each.active);
   if (!peer) {
     throw new LabError(
       "unreachable",
@@ -117,7 +117,7 @@ async function fromLearnt(access: NetworkAccess, query: IndexQuery, cause: unkno
 }
 
 function matches(row: IndexRow, peer: string, query: IndexQuery): boolean {
-  return (query.from === undefined || query.from === peer) &&
+  return (query.from === undefined || isNamed(peer, query.from)) &&
     (!query.patterns || matcher(query.patterns)(row.name)) &&
     (!query.query || searcher(query.query)(row));
 }

@@ -19,10 +19,17 @@ const schema = v.object({
 /** What a peer remembers. A cookie identifies, it doesn't authenticate. */
 export type PeerState = v.InferOutput<typeof schema>;
 
-/** Reads peer.json; what is damaged is as good as nothing. */
-export async function loadPeerState(data: string): Promise<PeerState> {
-  const parsed = v.safeParse(schema, await readJson(join(data, "peer.json")));
-  return parsed.success ? parsed.output : {};
+/**
+ * Reads peer.json; what is damaged is as good as nothing.
+ *
+ * @param damaged is told of a file that is there and can't be read.
+ */
+export async function loadPeerState(data: string, damaged?: (path: string) => void): Promise<PeerState> {
+  const path = join(data, "peer.json");
+  const parsed = v.safeParse(schema, await readJson(path));
+  if (parsed.success) return parsed.output;
+  if (damaged && await Deno.stat(path).then(() => true, () => false)) damaged(path);
+  return {};
 }
 
 /** Writes peer.json, readable by its owner only where the system knows owners. */

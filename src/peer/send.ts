@@ -8,7 +8,7 @@ import { codeOf, LabError, messageOf } from "../base/errors.ts";
 import { TIMEOUTS } from "../base/limits.ts";
 import type { HostPort } from "../base/units.ts";
 import type { Scanned } from "../catalog/index.ts";
-import { nameFault, printable } from "../catalog/names.ts";
+import { isNamed, nameFault, printable } from "../catalog/names.ts";
 import type { MessageOf, WireFile } from "../protocol/messages.ts";
 import { RS_NAME } from "../protocol/secured.ts";
 import { hashFile } from "../storage/hashing.ts";
@@ -203,7 +203,7 @@ async function findTarget(to: string, setting: SendSetting): Promise<Address> {
   const rs = await connectRs(setting.rs, setting.identity, setting.context, { signal: setting.signal });
   try {
     const peers = await queryPeers(rs, setting.cookie === undefined ? {} : { cookie: setting.cookie });
-    const peer = peers.find((each) => each.name === to && each.active);
+    const peer = peers.find((each) => isNamed(each.name, to) && each.active);
     if (!peer) {
       throw new LabError(
         "unreachable",

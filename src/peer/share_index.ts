@@ -231,12 +231,12 @@ export class ShareIndex {
       this.#o.changed?.({ added: change.added, gone: change.gone });
     }
     if (!options.save) return;
-    if (this.#dirty || !(await this.#file.isThere())) {
+    if (this.#dirty) {
       this.#dirty = false;
       await this.#file.save(this.#rows);
       this.pieces.keepOnly(new Set(this.present().map((row) => row.sha256)));
     } else {
-      await this.#file.retry();
+      await this.#file.keep(this.#rows);
     }
   }
 

@@ -132,9 +132,9 @@ export function expire(record: PeerRecord, now: Moment): PeerRecord {
   return whyOver(record, now) ? leave(record) : record;
 }
 
-/** Seconds left, rounded up; 0 when inactive. */
+/** Seconds left, rounded up; 0 when inactive, and only then: who is past its time has a second left until that is noticed. */
 export function ttlLeft(record: PeerRecord, now: Moment): number {
-  return record.active ? Math.max(0, Math.ceil((record.expires - now.mono) / 1000)) : 0;
+  return record.active ? Math.max(1, Math.ceil((record.expires - now.mono) / 1000)) : 0;
 }
 
 /** How often it registered in the last 30 days. */

@@ -47,6 +47,8 @@ Deno.test("the TTL runs down, is renewed by KeepAlive and PQuery, and is 0 when 
   assertEquals(rules.ttlLeft(rules.keepAlive(record, TTL, after(1000_000)), after(1000_000)), 7200);
   assertEquals(rules.ttlLeft(rules.pquery(record, TTL, after(1000_000)), after(1001_000)), 7199);
   assertEquals(rules.ttlLeft(rules.leave(record), START), 0);
+  // Nobody is active with no time left: a second is told until it is noticed that the time is up.
+  assertEquals(rules.ttlLeft(record, after(TTL + 500)), 1);
   assertEquals(rules.whyOver(record, after(TTL)), "ttl");
 });
 

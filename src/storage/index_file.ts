@@ -1,6 +1,7 @@
 /**
  * index.csv in the data folder. A damaged or locked one never stops the peer: a damaged one is set aside under another
- * name, a locked one is tried again at the next change.
+ * name, a locked one is tried again at the next scan. What others did to it while the peer runs is noticed by its size and
+ * time, and put right.
  */
 
 import { join } from "@std/path";
@@ -18,6 +19,8 @@ export class IndexFile {
   #clock: Clock;
   #log: Logger;
   #pending: readonly IndexRow[] | undefined;
+  /** Size and time of the file as it was read or written last. */
+  #left: string | undefined;
 
   constructor(dataFolder: string, options: { clock: Clock; log: Logger }) {
     this.path = join(dataFolder, "index.csv");
@@ -30,7 +33,11 @@ export class IndexFile {
     let text: string;
     try {
       requirePermission(this.path, "read");
-      const { size } = await Deno.stat(this.path);
+      const { size, isFile } = await Deno.stat(this.path);
+      if (!isFile) {
+        await this.#setAside(new LabError("failed", "it is no file"));
+        return [];
+      }
       if (size > MAX_INDEX_TEXT) {
         await this.#setAside(new LabError("failed", `it has ${size} bytes: limit is ${MAX_INDEX_TEXT}`));
         return [];
@@ -44,6 +51,7 @@ export class IndexFile {
     }
     try {
       const { rows, problems } = decodeIndex(text);
+      this.#left = await this.#look();
       if (problems.length > 0) {
         this.#log.warn(`${this.path} has damaged rows, left out: ${problems.slice(0, 3).join("; ")}`);
       }
@@ -63,6 +71,7 @@ export class IndexFile {
     try {
       await writeAtomic(this.path, encodeIndex(rows), { clock: this.#clock });
       this.#pending = undefined;
+      this.#left = await this.#look();
       return true;
     } catch (cause) {
       if (!this.#pending) {
@@ -77,19 +86,31 @@ export class IndexFile {
     }
   }
 
-  /** True when index.csv exists; somebody may have removed it. */
-  async isThere(): Promise<boolean> {
-    try {
-      requirePermission(this.path, "read");
-      return (await Deno.stat(this.path)).isFile;
-    } catch {
-      return false;
-    }
+  /**
+   * Nothing new is to be written: writes what could not be written before, and puts right what others did to the file. A
+   * damaged one is set aside.
+   */
+  async keep(rows: readonly IndexRow[]): Promise<void> {
+    if (this.#pending) return void await this.save(rows);
+    const found = await this.#look();
+    if (found !== undefined && found === this.#left) return;
+    if (found !== undefined) await this.load();
+    await this.save(rows);
   }
 
   /** Writes what could not be written before, if anything. */
   async retry(): Promise<void> {
     if (this.#pending) await this.save(this.#pending);
+  }
+
+  async #look(): Promise<string | undefined> {
+    try {
+      requirePermission(this.path, "read");
+      const { size, mtime } = await Deno.stat(this.path);
+      return `${size} ${mtime?.getTime()}`;
+    } catch {
+      return undefined;
+    }
   }
 
   async #setAside(cause: unknown): Promise<void> {

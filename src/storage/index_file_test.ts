@@ -34,7 +34,7 @@ Deno.test("rows come back as they were written", async () => {
 Deno.test("no file is an empty index, without a word", async () => {
   using w = world();
   assertEquals(await w.open().load(), []);
-  assertEquals([await w.open().isThere(), w.log.lines], [false, []]);
+  assertEquals([w.temp.list(), w.log.lines], [[], []]);
 });
 
 Deno.test("a file far too large is set aside unread", async () => {
@@ -82,7 +82,32 @@ Deno.test("a file that can't be written is tried again with what was last to be 
   assertEquals((await file.load()).map(({ name }) => name), ["a", "b"]);
   Deno.removeSync(w.temp.at("index.csv"));
   await file.retry();
-  assertEquals(await file.isThere(), false);
+  assertEquals(w.temp.list(), []);
+});
+
+Deno.test("what others did to the file while the peer runs is put right, and said where it was damage", async () => {
+  using w = world();
+  const rows = [row("a"), row("b")];
+  const file = w.open();
+  await file.save(rows);
+  const whole = w.temp.read("index.csv");
+  const { mtime } = Deno.statSync(file.path);
+  await file.keep(rows);
+  assertEquals(Deno.statSync(file.path).mtime, mtime, "it was left alone");
+
+  Deno.removeSync(file.path);
+  await file.keep(rows);
+  assertEquals([w.temp.read("index.csv"), w.log.lines], [whole, []]);
+
+  w.temp.file("index.csv", '\u0000 no header "');
+  await file.keep(rows);
+  assertEquals(w.temp.read("index.csv"), whole);
+  assertEquals(w.temp.list().length, 2);
+  assertStringIncludes(w.log.lines[0]!, "set aside");
+
+  w.temp.file("index.csv", encodeIndex([row("a")]));
+  await file.keep(rows);
+  assertEquals(w.temp.read("index.csv"), whole);
 });
 
 Deno.test("a read-only file is replaced", { ignore: Deno.build.os === "windows" }, async () => {
@@ -93,9 +118,11 @@ Deno.test("a read-only file is replaced", { ignore: Deno.build.os === "windows" 
   assertEquals((await file.load()).map(({ name }) => name), ["b"]);
 });
 
-Deno.test("a file that can't be read costs nothing but a warning", async () => {
+Deno.test("a folder of that name is set aside as well", async () => {
   using w = world();
   w.temp.file("index.csv/x");
-  assertEquals(await w.open().load(), []);
-  assertStringIncludes(w.log.lines[0]!, "indexed afresh");
+  const file = w.open();
+  assertEquals(await file.load(), []);
+  assertStringIncludes(w.log.lines[0]!, "set aside");
+  assert(await file.save([row("a")]));
 });

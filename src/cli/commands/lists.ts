@@ -57,7 +57,8 @@ export function listPeers(
       ...more,
     });
   }
-  if (options.csv) return output.csv(peers, PEER_COLUMNS);
+  // A program reads it: the same words as in JSON.
+  if (options.csv) return output.csv(peers, PEER_COLUMNS.map(({ key }) => ({ key })));
   if (peers.length === 0) return output.line(options.none);
   const anyClassic = peers.some(({ classic }) => classic !== undefined);
   output.table(peers, anyClassic ? [...PEER_COLUMNS, CLASSIC] : PEER_COLUMNS);

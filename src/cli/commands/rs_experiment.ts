@@ -2,7 +2,7 @@
 
 import { EXIT, LabError } from "../../base/errors.ts";
 import { formatBytes, formatSeconds, type HostPort } from "../../base/units.ts";
-import { printable } from "../../catalog/names.ts";
+import { isNamed, printable } from "../../catalog/names.ts";
 import { type PeerContext, toolIdentity } from "../../peer/context.ts";
 import { boundOf } from "../../peer/experiment/bound.ts";
 import { Errands } from "../../peer/experiment/errands.ts";
@@ -153,7 +153,7 @@ async function choosePeers({ flags, signal }: Ctx, { rs, context }: Stage): Prom
   const all = await queryPeers(connection).finally(() => connection.close());
   if (flags.peers) {
     return [...new Set(flags.peers)].map((name) => {
-      const peer = all.find((each) => each.name === name);
+      const peer = all.find((each) => isNamed(each.name, name));
       if (peer) return peer;
       throw new LabError(
         "unreachable",

@@ -6,7 +6,7 @@
 import { codeOf, LabError, messageOf } from "../../base/errors.ts";
 import { TIMEOUTS } from "../../base/limits.ts";
 import type { HostPort } from "../../base/units.ts";
-import { printable } from "../../catalog/names.ts";
+import { isNamed, printable } from "../../catalog/names.ts";
 import type { MessageOf, WireFile, WireHolder, WirePeer } from "../../protocol/messages.ts";
 import { planBroadcast } from "../../swarm/plan.ts";
 import type { Connection } from "../../transport/connection.ts";
@@ -117,7 +117,7 @@ export class Broadcast {
   async run(): Promise<void> {
     const { context, timeout } = this.#o;
     const peers = await this.#lookUp({ all: true });
-    const wanted = this.#o.to ?? peers.map((peer) => peer.name);
+    const wanted = this.#named(peers) ?? peers.map((peer) => peer.name);
     if (wanted.length === 0) throw new LabError("not_found", "Cannot broadcast: no other peer is active now");
     const order = this.#plan(peers.filter((peer) => wanted.includes(peer.name)));
     for (const name of order) this.targets.push({ name, state: "waiting", bytes: 0 });
@@ -146,6 +146,12 @@ export class Broadcast {
     }
     this.#o.signal.throwIfAborted();
     if (feed?.fault) throw feed.fault;
+  }
+
+  /** Those who were named, as they call themselves; who isn't known stays as the person wrote it. */
+  #named(peers: readonly WirePeer[]): string[] | undefined {
+    const known = [...peers.map(({ name }) => name), ...this.#away];
+    return this.#o.to?.map((said) => known.find((name) => isNamed(name, said)) ?? said);
   }
 
   /** Of the file that is being hashed yet. */

@@ -113,7 +113,7 @@ Deno.test("all get an offer with their place in the plan, and are done when they
 
 Deno.test("only those that are named; who is not there fails at once, with a reason", async () => {
   await using w = new World({ a: done, b: done });
-  const targets = await w.broadcast({ to: ["b", "b", "nobody"] });
+  const targets = await w.broadcast({ to: ["B", "b", "nobody"] });
   assertEquals([...targets.keys()], ["b", "nobody"]);
   assertEquals([targets.get("b")!.state, targets.get("nobody")!.state], ["done", "failed"]);
   assertMatch(String(targets.get("nobody")!.reason), /no active peer/);

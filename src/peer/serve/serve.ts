@@ -164,7 +164,13 @@ export class PeerServe {
     const { context, rs, event } = this.#o;
     const { self } = context.security ?? {};
     this.#state = {
-      ...await loadPeerState(this.#o.data),
+      ...await loadPeerState(
+        this.#o.data,
+        (path) =>
+          context.log.warn(
+            `${path} is damaged: this PC has lost its name and cookie, and registers as a newcomer`,
+          ),
+      ),
       ...(self ? { name: self.name, cookie: self.id } : {}),
       rs: formatHostPort(rs),
     };
@@ -350,9 +356,7 @@ export class PeerServe {
   async #registered({ peer, cookie, ttl, rs }: Registration): Promise<void> {
     const { context, event } = this.#o;
     if (this.#o.name !== undefined && this.#o.name !== peer) {
-      context.log.warn(
-        `The name ${printable(this.#o.name)} is taken; this peer is now called ${printable(peer)}`,
-      );
+      context.log.warn(otherName(this.#o.name, peer, before.name));
       this.#o.name = peer;
     }
     await this.#remember({ name: peer, cookie, ...this.#serversOf(rs) });
@@ -493,4 +497,13 @@ export class PeerServe {
     }).finally(receiving.end);
     if (folder === this.#root.path) await this.#index.scan().catch(() => {});
   }
+}
+
+/** Why a peer isn't called what it asked to be. */
+function otherName(wanted: string, got: string, before: string | undefined): string {
+  return before === got
+    ? `This PC is registered as ${printable(got)} and keeps that name; to be called ${
+      printable(wanted)
+    }, start with a new data folder (--data)`
+    : `The name ${printable(wanted)} is taken; this peer is now called ${printable(got)}`;
 }
