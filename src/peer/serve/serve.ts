@@ -356,7 +356,7 @@ export class PeerServe {
   async #registered({ peer, cookie, ttl, rs }: Registration): Promise<void> {
     const { context, event } = this.#o;
     if (this.#o.name !== undefined && this.#o.name !== peer) {
-      context.log.warn(otherName(this.#o.name, peer, before.name));
+      context.log.warn(otherName(this.#o.name, peer, this.#state.name));
       this.#o.name = peer;
     }
     await this.#remember({ name: peer, cookie, ...this.#serversOf(rs) });
