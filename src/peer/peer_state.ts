@@ -3,6 +3,7 @@
 import { join } from "@std/path";
 import type { Clock } from "../base/clock.ts";
 import { MergedIndex } from "../catalog/merge.ts";
+import { printable } from "../catalog/names.ts";
 import * as v from "../deps/valibot.ts";
 import { readJson, writeAtomic } from "../storage/atomic.ts";
 
@@ -45,4 +46,18 @@ export async function loadMergedIndex(data: string, clock: Clock): Promise<Merge
 /** Keeps what was learnt from others. */
 export async function saveMergedIndex(data: string, index: MergedIndex, clock: Clock): Promise<void> {
   await writeAtomic(join(data, "network.json"), JSON.stringify(index.toJSON()), { clock });
+}
+
+/** Why a peer isn't called what it asked to be. */
+export function otherName(wanted: string, got: string, before: string | undefined): string {
+  return before === got
+    ? `This PC is registered as ${printable(got)} and keeps that name; to be called ${
+      printable(wanted)
+    }, start with a new data folder (--data)`
+    : `The name ${printable(wanted)} is taken; this peer is now called ${printable(got)}`;
+}
+
+/** What a person is told when the remembered state can't be read. @param path of the file. */
+export function stateLost(path: string): string {
+  return `${path} is damaged: this PC has lost its name and cookie, and registers as a newcomer`;
 }

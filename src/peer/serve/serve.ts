@@ -21,7 +21,7 @@ import { fetchCommand } from "../fetch/command.ts";
 import type { FetchListener } from "../fetch/engine_options.ts";
 import type { LabSecurity } from "../../join/lab_security.ts";
 import { saveMembership } from "../membership_file.ts";
-import { loadPeerState, type PeerState, savePeerState } from "../peer_state.ts";
+import { loadPeerState, otherName, type PeerState, savePeerState, stateLost } from "../peer_state.ts";
 import { type IndexNews, ShareIndex } from "../share_index.ts";
 import { removeOldParts } from "../../storage/old_parts.ts";
 import { type ClassicServer, serveClassic } from "../../transport/classic.ts";
@@ -164,13 +164,7 @@ export class PeerServe {
     const { context, rs, event } = this.#o;
     const { self } = context.security ?? {};
     this.#state = {
-      ...await loadPeerState(
-        this.#o.data,
-        (path) =>
-          context.log.warn(
-            `${path} is damaged: this PC has lost its name and cookie, and registers as a newcomer`,
-          ),
-      ),
+      ...await loadPeerState(this.#o.data, (path) => context.log.warn(stateLost(path))),
       ...(self ? { name: self.name, cookie: self.id } : {}),
       rs: formatHostPort(rs),
     };
@@ -497,13 +491,4 @@ export class PeerServe {
     }).finally(receiving.end);
     if (folder === this.#root.path) await this.#index.scan().catch(() => {});
   }
-}
-
-/** Why a peer isn't called what it asked to be. */
-function otherName(wanted: string, got: string, before: string | undefined): string {
-  return before === got
-    ? `This PC is registered as ${printable(got)} and keeps that name; to be called ${
-      printable(wanted)
-    }, start with a new data folder (--data)`
-    : `The name ${printable(wanted)} is taken; this peer is now called ${printable(got)}`;
 }
