@@ -82,6 +82,11 @@ export class Segments {
     return { namespace: own, rs: inside(PROGRAMS.rs), peer: inside(PROGRAMS.peer) };
   }
 
+  /** Pulls the plug of a PC's first card at the switch, or puts it back: both sides hear nothing any more. */
+  async plug(name: string, isIn: boolean): Promise<void> {
+    await ip("-n", `${this.#prefix}-hub`, "link", "set", `${name}-0`, isIn ? "up" : "down");
+  }
+
   /** Lets no more than so much out of a card. */
   async limit(pc: Pc, card: string, rate: string): Promise<void> {
     const shape = [

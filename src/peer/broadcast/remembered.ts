@@ -6,17 +6,17 @@
 import { codeOf, LabError, messageOf } from "../../base/errors.ts";
 import { TIMEOUTS } from "../../base/limits.ts";
 import { inPages } from "../../base/pages.ts";
-import type { HostPort } from "../../base/units.ts";
 import type { MessageOf, WireFile, WireReceipt } from "../../protocol/messages.ts";
 import type { Connection, Handler } from "../../transport/connection.ts";
 import type { Identity } from "../../transport/handshake.ts";
 import type { PeerContext } from "../context.ts";
+import type { RsAddress } from "../rs_address.ts";
 import { connectRs } from "../rs_client.ts";
 import type { Target } from "./broadcast.ts";
 
 /** What is told of a broadcast. */
 export interface RememberSetting {
-  rs: HostPort;
+  rs: RsAddress;
   identity: Identity;
   context: PeerContext;
   id: string;
@@ -44,6 +44,8 @@ const PROGRESS_AT_ONCE = 2_000;
 const RECEIPTS_AT_ONCE = 300;
 /** The last receipts are waited for so long, milliseconds: the person waits, too. */
 const LAST_WORD = 5_000;
+/** The same where several servers share a registry: NATS, where it lies, may take 9 s to find another leader. */
+const LAST_WORD_OF_SEVERAL = 25_000;
 
 /** A broadcast that the registration server remembers. */
 export class Remembered {
@@ -113,7 +115,8 @@ export class Remembered {
   async end(): Promise<void> {
     const { clock, log } = this.#o.context;
     this.#stopProgress();
-    const cancel = clock.after(LAST_WORD, () => {
+    const several = this.#o.rs.others !== undefined;
+    const cancel = clock.after(several ? LAST_WORD_OF_SEVERAL : LAST_WORD, () => {
       this.#stop.abort(new LabError("timeout", "The time is up"));
       this.#connection?.close();
     });
@@ -121,15 +124,30 @@ export class Remembered {
     this.#wake();
     try {
       await this.#running;
-      if (!this.#connection || this.#connection.isClosed) await this.#claim();
-      while (this.#news.size > 0) await this.#tell();
-      await this.#request({ kind: "Receipts", id: this.#o.id, peers: [], over: true });
+      await this.#tellLast().catch((cause) => several ? this.#tellLastAgain(cause) : Promise.reject(cause));
     } catch (cause) {
       log.debug(`The registration server doesn't know how the broadcast ended: ${messageOf(cause)}`);
     } finally {
       cancel();
       this.#connection?.close();
     }
+  }
+
+  async #tellLast(): Promise<void> {
+    if (!this.#connection || this.#connection.isClosed) await this.#claim();
+    while (this.#news.size > 0) await this.#tell();
+    await this.#request({ kind: "Receipts", id: this.#o.id, peers: [], over: true });
+  }
+
+  /** Another server may listen, or this one a moment later; until the time is up. */
+  async #tellLastAgain(cause: unknown): Promise<void> {
+    const { clock } = this.#o.context;
+    while (!this.#stop.signal.aborted) {
+      this.#connection?.close(cause);
+      await clock.sleep(AGAIN, this.#stop.signal);
+      if (await this.#tellLast().then(() => true, () => false)) return;
+    }
+    throw cause;
   }
 
   /** Nobody has it, nobody can get it: the server had better forget it. */

@@ -16,5 +16,6 @@ export const keepAlive: Handle<"KeepAlive"> = (registry, message, caller) => {
   const ttl = ttlLeft(record, now);
   const servers = registry.sharing?.servers(caller).servers;
   const others = servers ? { keepAlive: keepAliveOf(registry), servers } : {};
-  return { reply: { kind: "Alive", ttl, ...others }, line: () => `${record.name}, ${ttl} s` };
+  const routine = servers ? { isRoutine: true as const } : {};
+  return { reply: { kind: "Alive", ttl, ...others }, ...routine, line: () => `${record.name}, ${ttl} s` };
 };

@@ -9,7 +9,7 @@
 import { inPages } from "../../base/pages.ts";
 import type { BroadcastFile, BroadcastHead, BroadcastStore, Receipt } from "../broadcast_store.ts";
 import { nameKey } from "../../catalog/names.ts";
-import { Conflict } from "./link.ts";
+import { Conflict, Unanswered } from "./link.ts";
 import type { Setting } from "./peers.ts";
 import type { Entry } from "./reading.ts";
 import { keyWord, readFiles, readHead, readReceipt, writeFiles } from "./records.ts";
@@ -26,6 +26,8 @@ export class NatsBroadcasts implements BroadcastStore {
   /** What never changes back: ids of what was withdrawn, keys of receipts of those who are done. */
   #withdrawn = new Set<string>();
   #done = new Map<string, Receipt>();
+  /** Keys of which nobody knows whether what was written last is there: to be read when NATS is back. */
+  readonly unsure = new Set<string>();
   /** Are told where what was asked for came to something else. */
   news: { head(head: BroadcastHead): void; receipt(receipt: Receipt): void } | undefined;
 
@@ -102,7 +104,12 @@ export class NatsBroadcasts implements BroadcastStore {
   }
 
   async saveReceipts(receipts: readonly Receipt[]): Promise<void> {
-    await Promise.all(receipts.map((receipt) => this.#saveReceipt(receipt)));
+    const results = await Promise.allSettled(receipts.map((receipt) => this.#saveReceipt(receipt)));
+    const failed = results.find((each) => each.status === "rejected");
+    if (!failed) return;
+    // Whoever asked learns that it failed as a whole; what was kept all the same is news.
+    receipts.forEach((receipt, i) => results[i]!.status === "fulfilled" && this.news?.receipt(receipt));
+    throw failed.reason;
   }
 
   forget(id: string): Promise<void> {
@@ -147,6 +154,7 @@ export class NatsBroadcasts implements BroadcastStore {
           if (ours !== value) tell(ours);
           return;
         } catch (thrown) {
+          if (thrown instanceof Unanswered) this.unsure.add(key);
           if (!(thrown instanceof Conflict)) throw thrown;
           at = thrown.current?.seq ?? 0;
           if (thrown.current) ours = settle(ours, thrown.current);

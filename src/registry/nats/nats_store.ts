@@ -38,6 +38,8 @@ const MARK = "mark";
 const LAB = "lab";
 /** How often what NATS didn't take is tried again, milliseconds. */
 const PAY_BACK = 2_000;
+/** How often it is looked whether NATS is there, milliseconds. */
+const LOOK = 500;
 
 /**
  * Opens a shared registry, and makes it if it isn't there.
@@ -52,7 +54,7 @@ export async function openNatsStore(options: NatsStoreOptions): Promise<NatsStor
     await link.openBuckets([
       { name: bucket },
       { name: `${bucket}-files` },
-      { name: `${bucket}-servers`, ttl: 10_000 },
+      { name: `${bucket}-servers`, ttl: 20_000 },
     ]);
     const setting: Setting = { link, log, bucket, order: new Order() };
     const store = new NatsStore(setting, options);
@@ -86,6 +88,9 @@ export class NatsStore implements Store, SharedStore {
   #others: OtherNews | undefined;
   /** What was heard before anybody wanted to know. */
   #early: Entry[] = [];
+  /** NATS was away, and not everything has been heard yet that came meanwhile. */
+  #isBehind = false;
+  #isCatchingUp = false;
   #waiting: { seq: number; resolve: () => void }[] = [];
   #stops: (() => void)[] = [];
   #closed = false;
@@ -121,7 +126,7 @@ export class NatsStore implements Store, SharedStore {
   }
 
   get isAway(): boolean {
-    return this.#servers.isAway;
+    return this.#servers.isAway || this.#isBehind;
   }
   get fellows(): ReadonlyMap<string, Fellow> {
     return this.#servers.fellows;
@@ -164,7 +169,8 @@ export class NatsStore implements Store, SharedStore {
     const { link, bucket } = this.setting;
     this.#stops.push(
       link.hear(this.#renewals, (text) => this.#renewed(text, news)),
-      this.o.clock.every(PAY_BACK, () => this.isAway || this.#peers.payBack()),
+      this.o.clock.every(PAY_BACK, () => this.isAway || this.#payBack()),
+      this.o.clock.every(LOOK, () => void this.#look()),
     );
     this.setting.log.debug(`Watching the registry ${bucket} from ${this.#begin}`);
   }
@@ -237,6 +243,35 @@ export class NatsStore implements Store, SharedStore {
       ...{ bucket, filter: ">", after: this.#begin },
       heard: (entry) => this.#heard(entry),
     });
+  }
+
+  /** NATS is there: what it didn't take is written, and what isn't known is read. */
+  #payBack(): void {
+    this.#peers.payBack();
+    const { link, bucket, log } = this.setting;
+    const { unsure } = this.broadcasts;
+    for (const key of unsure) {
+      unsure.delete(key);
+      link.read(bucket, key).then((entry) => entry && this.#tell(entry)).catch((thrown) => {
+        unsure.add(key);
+        log.debug(`Cannot read ${key}: ${messageOf(thrown)}`);
+      });
+    }
+  }
+
+  /** Whoever was away knows an old story until it has heard what came meanwhile. */
+  async #look(): Promise<void> {
+    if (this.#servers.isAway) this.#isBehind = true;
+    if (!this.#isBehind || this.#servers.isAway || this.#isCatchingUp) return;
+    this.#isCatchingUp = true;
+    try {
+      await this.catchUp();
+      this.#isBehind = false;
+    } catch {
+      /* it will be tried again */
+    } finally {
+      this.#isCatchingUp = false;
+    }
   }
 
   #heardUpTo(seq: number): Promise<void> {

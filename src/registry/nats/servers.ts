@@ -12,9 +12,10 @@ import type { Setting } from "./peers.ts";
 import type { Entry, Reading } from "./reading.ts";
 import { readServer, type SharedServer } from "./records.ts";
 
-/** How often a server says that it's there, and for how long that holds, milliseconds. */
+/** How often a server says that it's there, milliseconds. */
 const EVERY = 2_000;
-export const LEASE = 8_000;
+/** For how long that holds, milliseconds: NATS may take 9 s to find another leader, which is no reason to count as gone. */
+export const LEASE = 15_000;
 
 /** The servers that share a registry. */
 export class NatsServers {
