@@ -6,6 +6,7 @@
 import { codeOf, LabError, messageOf } from "../../base/errors.ts";
 import { TIMEOUTS } from "../../base/limits.ts";
 import type { LabSecurity } from "../../join/lab_security.ts";
+import { placeOf } from "../../storage/place.ts";
 import type { Identity } from "../../transport/handshake.ts";
 import type { ReceiveNews, ReceiveOrder } from "../receive_protocol.ts";
 
@@ -98,14 +99,16 @@ export class WorkerPool {
 }
 
 function startWorker(folder: string): Worker {
+  // Where the way to it leads through a link, its files go by the place's own name.
+  const folders = [...new Set([folder, placeOf(folder)])];
   try {
     return new Worker(new URL("../receive_worker.ts", import.meta.url), {
       type: "module",
       deno: {
         permissions: {
           net: true,
-          read: [folder],
-          write: [folder],
+          read: folders,
+          write: folders,
           env: false,
           run: false,
           ffi: false,
