@@ -15,7 +15,7 @@ import { renameWithRetry } from "../storage/atomic.ts";
 import { fileError } from "../storage/root.ts";
 import { type Backup, BACKUP_FILE, checkBackup, LAST_BACKUP_FILE } from "./backup.ts";
 import { AUTHORITY_FILE, MEMBERS_FILE, SecuredLab } from "./lab.ts";
-import { demandGoodFile, STORE_FILE } from "./sqlite_file.ts";
+import { demandGoodFile, exists, STORE_FILE } from "./sqlite_file.ts";
 
 const STAGE = ".restore";
 
@@ -46,7 +46,7 @@ export interface Restored {
 export async function restore(data: string, from: string, clock: Clock): Promise<Restored> {
   const backup = await checkBackup(from);
   const stage = join(data, STAGE);
-  const isAgain = isThere(stage);
+  const isAgain = exists(stage);
   await empty(stage);
   const names = backup.files.map(({ name }) => name);
   try {
@@ -72,7 +72,7 @@ export async function restore(data: string, from: string, clock: Clock): Promise
  * @throws {LabError} "failed" saying what to do.
  */
 export function demandNoHalfRestore(data: string): void {
-  if (!isThere(join(data, STAGE))) return;
+  if (!exists(join(data, STAGE))) return;
   throw new LabError(
     "failed",
     `Cannot serve: a restore into ${data} was broken off; run rs restore again`,
@@ -85,22 +85,12 @@ async function empty(stage: string): Promise<void> {
 }
 
 async function moveAside(data: string, clock: Clock): Promise<string | undefined> {
-  const there = REPLACED.filter((name) => isThere(join(data, name)));
+  const there = REPLACED.filter((name) => exists(join(data, name)));
   if (there.length === 0) return undefined;
   const time = new Date(clock.now()).toISOString().replace(/[-:]|\.\d+/g, "");
   let folder = join(data, "replaced", time);
-  for (let n = 2; isThere(folder); n++) folder = join(data, "replaced", `${time}-${n}`);
+  for (let n = 2; exists(folder); n++) folder = join(data, "replaced", `${time}-${n}`);
   Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
   for (const name of there) await renameWithRetry(join(data, name), join(folder, name), clock);
   return folder;
-}
-
-function isThere(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) return false;
-    throw cause;
-  }
 }

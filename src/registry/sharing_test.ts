@@ -8,21 +8,14 @@ import { systemRandom } from "../base/random.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import type { Connection } from "../transport/connection.ts";
 import { announce, index, Lab, peers, register, row } from "./_testing.ts";
-import { NatsCluster, natsServer } from "./nats/_cluster.ts";
+import { clusterOfFile, NatsCluster } from "./nats/_cluster.ts";
 import { openNatsStore } from "./nats/nats_store.ts";
 import { parsePlace } from "./nats/place.ts";
 
-const ignore = natsServer() === undefined;
-let cluster: NatsCluster;
+// What servers make of one registry is the matter here; that it is kept thrice is tested elsewhere.
+const cluster = clusterOfFile({ count: 1 });
+const { ignore } = cluster;
 let registries = 0;
-
-if (!ignore) {
-  Deno.test.beforeAll(async () => {
-    // What servers make of one registry is the matter here; that it is kept thrice is tested elsewhere.
-    cluster = await NatsCluster.start({ count: 1 });
-  });
-  Deno.test.afterAll(() => cluster[Symbol.asyncDispose]());
-}
 
 /** A registration server on a registry. */
 async function server(registry: string): Promise<Lab> {

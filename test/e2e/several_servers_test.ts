@@ -117,8 +117,9 @@ labTest("three servers, fifty peers, a broadcast: a server is killed, then one o
       // A peer that changed over in the election may be on its way back yet; it has a minute.
       const deadline = performance.now() + 60_000;
       let active: JsonLine[];
-      do active = (await peersAt(lab, server)).filter((each) => each.active);
-      while (active.length < peers.length && performance.now() < deadline);
+      do active = (await peersAt(lab, server)).filter((each) => each.active); while (
+        active.length < peers.length && performance.now() < deadline
+      );
       assertEquals(active.length, peers.length, server.address);
     }
   } finally {

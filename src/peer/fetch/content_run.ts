@@ -158,12 +158,12 @@ export class ContentRun {
   }
 
   /**
-   * Whether the whole is hashed once its pieces are right. Not in a broadcast: the hashes of pieces and whole have one
-   * author there, whom the lab trusts, and all PCs would be busy with it in the same moment.
+   * Whether the whole is hashed once its pieces are right: where holders disagree, always. Not in a broadcast: the hashes
+   * of pieces and whole have one author there, whom the lab trusts, and all PCs would be busy with it in the same moment.
    */
   get checkWhole(): CheckWhole {
-    if (this.stripes) return "never";
-    return this.disputed ? "always" : "small";
+    if (this.disputed) return "always";
+    return this.stripes ? "never" : "small";
   }
 
   /** Progress to report now, or undefined when it was reported a moment ago. */

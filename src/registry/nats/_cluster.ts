@@ -138,3 +138,26 @@ function freePorts(count: number): number[] {
   for (const listener of listeners) listener.close();
   return ports;
 }
+
+/**
+ * A cluster that all tests of a file share: begun before the first, ended after the last. Where nats-server isn't
+ * installed `ignore` is true, for those tests to be left out.
+ */
+export function clusterOfFile(
+  options: ClusterOptions = {},
+): { readonly ignore: boolean; readonly url: string } {
+  const ignore = natsServer() === undefined;
+  let cluster: NatsCluster | undefined;
+  if (!ignore) {
+    Deno.test.beforeAll(async () => {
+      cluster = await NatsCluster.start(options);
+    });
+    Deno.test.afterAll(() => cluster?.[Symbol.asyncDispose]());
+  }
+  return {
+    ignore,
+    get url() {
+      return cluster!.url;
+    },
+  };
+}

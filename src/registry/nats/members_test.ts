@@ -8,22 +8,15 @@ import { silentLogger } from "../../base/log.ts";
 import { systemRandom } from "../../base/random.ts";
 import { exportPrivate, generateKeys } from "../../join/keys.ts";
 import { Seal } from "../../join/seal.ts";
-import { NatsCluster, natsServer } from "./_cluster.ts";
+import { clusterOfFile } from "./_cluster.ts";
 import { NatsMembers } from "./members.ts";
 import { type NatsStore, openNatsStore } from "./nats_store.ts";
 import { parsePlace } from "./place.ts";
 
-const ignore = natsServer() === undefined;
+const cluster = clusterOfFile({ count: 1 });
+const { ignore } = cluster;
 const HOUR = 3600_000;
-let cluster: NatsCluster;
 let registries = 0;
-
-if (!ignore) {
-  Deno.test.beforeAll(async () => {
-    cluster = await NatsCluster.start({ count: 1 });
-  });
-  Deno.test.afterAll(() => cluster[Symbol.asyncDispose]());
-}
 
 interface Server {
   store: NatsStore;

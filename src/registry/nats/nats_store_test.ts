@@ -6,21 +6,14 @@ import { silentLogger } from "../../base/log.ts";
 import { systemRandom } from "../../base/random.ts";
 import { contract, head, heldIn, peer, peersOf, receipt, row } from "../_store_contract.ts";
 import { NameTaken, type SharedNews, type Store } from "../store.ts";
-import { NatsCluster, natsServer } from "./_cluster.ts";
+import { clusterOfFile } from "./_cluster.ts";
 import type { Conflict } from "./link.ts";
 import { type NatsStore, openNatsStore } from "./nats_store.ts";
 import { parsePlace } from "./place.ts";
 
-const ignore = natsServer() === undefined;
-let cluster: NatsCluster;
+const cluster = clusterOfFile();
+const { ignore } = cluster;
 let registries = 0;
-
-if (!ignore) {
-  Deno.test.beforeAll(async () => {
-    cluster = await NatsCluster.start();
-  });
-  Deno.test.afterAll(() => cluster[Symbol.asyncDispose]());
-}
 
 function open(registry: string, folderId = "folder"): Promise<NatsStore> {
   return openNatsStore({
