@@ -8,6 +8,7 @@ import type { Bench } from "./bench/bench.ts";
 import { UsageError } from "./bench/bench.ts";
 import { BENCH as INDEX } from "./bench/index.ts";
 import { BENCH as MEMORY } from "./bench/memory.ts";
+import { BENCH as JOINS } from "./bench/joins.ts";
 import { BENCH as KILLS } from "./bench/kills.ts";
 import { BENCH as REGISTRY } from "./bench/registry.ts";
 import { BENCH as SWARM } from "./bench/swarm.ts";
@@ -16,7 +17,17 @@ import { BENCH as SIMULATION } from "./bench/simulation.ts";
 import { BENCH as TRANSFER } from "./bench/transfer.ts";
 import { CannotRun } from "./bench/tools.ts";
 
-const BENCHES: readonly Bench[] = [TRANSFER, MEMORY, SWARM, SECURE, REGISTRY, INDEX, SIMULATION, KILLS];
+const BENCHES: readonly Bench[] = [
+  TRANSFER,
+  MEMORY,
+  SWARM,
+  SECURE,
+  JOINS,
+  REGISTRY,
+  INDEX,
+  SIMULATION,
+  KILLS,
+];
 
 function overview(): string {
   const width = Math.max(...BENCHES.map(({ name }) => name.length));

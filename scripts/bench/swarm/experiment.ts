@@ -6,7 +6,7 @@ import type { LanPlan } from "./lan_plan.ts";
 import { planLan } from "./lan_plan.ts";
 import { fetchFromFour, labs, manyFiles, rateLimit } from "./scenarios.ts";
 import { FAULTS, oursWith } from "./faults.ts";
-import { OURS } from "./ours.ts";
+import { OURS, SECURED } from "./ours.ts";
 import { receiversOf, SOURCE, type Stage } from "./stage.ts";
 
 /** A figure and what it must be. */
@@ -59,6 +59,9 @@ export interface Wanted {
 /** What ours may take at most, by F/B, up to so many receivers. */
 const TARGETS: readonly [hosts: number, ratio: number][] = [[8, 1.10], [16, 1.12], [32, 1.15]];
 
+/** The same in a secured lab, up to so many receivers. */
+const SECURED_TARGET = { hosts: 16, atMost: 1.15 };
+
 /** One file of random bytes. */
 export async function fillOne(stage: Stage): Promise<void> {
   await writeRandom(stage.file(SOURCE), stage.size);
@@ -82,7 +85,12 @@ function star({ hosts, rate, size, contenders }: Wanted): Experiment {
     size,
     receivers: receiversOf(hosts),
     contenders,
-    targets: atMost === undefined ? [] : [{ name: OURS, figure: "by F/B", atMost }],
+    targets: [
+      ...atMost === undefined ? [] : [{ name: OURS, figure: "by F/B", atMost }],
+      ...hosts > SECURED_TARGET.hosts
+        ? []
+        : [{ name: SECURED, figure: "by F/B", atMost: SECURED_TARGET.atMost }],
+    ],
   };
 }
 

@@ -7,7 +7,7 @@ import { type Experiment, experimentOf } from "./experiment.ts";
 import { FAULTS } from "./faults.ts";
 import { parseRate } from "./lan_plan.ts";
 import { UDPCAST, UFTP } from "./multicast.ts";
-import { ours } from "./ours.ts";
+import { ours, OURS_SECURED } from "./ours.ts";
 import { ARIA, LIBTORRENT } from "./torrents.ts";
 import { UNICAST } from "./unicast.ts";
 
@@ -29,6 +29,7 @@ export const HELP = `deno task bench swarm [flags]
   --size SIZE   of the file (default: 64M; 32M from 32 hosts on, 256M with --fetch-four)
   --runs N      rounds; medians are taken over them (default: 3)
   --tools LIST  with commas, of ${CONTENDERS.map(({ name }) => name).join(", ")} (default: all)
+  --secured     ours in a secured lab too
   --no-record   show the table, and leave the file of results alone
 One of these, ours alone:
   --fault NAME  something goes wrong; the others must finish all the same:
@@ -46,7 +47,7 @@ python3-libtorrent udpcast uftp.`;
 /** Reads the flags. @throws {UsageError} */
 export function readOptions(args: readonly string[]): Options {
   const flags = parseArgs(args, {
-    boolean: ["no-record", "labs", "fetch-four", "many"],
+    boolean: ["no-record", "labs", "fetch-four", "many", "secured"],
     string: ["hosts", "rate", "size", "runs", "tools", "fault", "victim", "uplink", "rate-limit"],
     unknown: (arg) => {
       throw new UsageError(`bench swarm knows no ${arg}`);
@@ -59,7 +60,7 @@ export function readOptions(args: readonly string[]): Options {
     hosts,
     rate: readRate("rate", flags.rate ?? (isMany ? "50mbit" : "100mbit")),
     size: readSize("size", flags.size ?? (flags["fetch-four"] ? "256M" : isMany ? "32M" : "64M")),
-    contenders: chosen(flags.tools),
+    contenders: [...chosen(flags.tools), ...flags.secured ? [OURS_SECURED] : []],
     victim: readCount("victim", flags.victim ?? 3),
     labs: flags.labs === true,
     fetchFour: flags["fetch-four"] === true,

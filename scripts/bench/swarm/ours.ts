@@ -1,12 +1,15 @@
 /** Our own executables: `rs serve` on host 1, `peer serve` everywhere else, and the clock starts with `rs broadcast`. */
 
 import { join } from "@std/path";
+import { inside } from "../../netns.ts";
 import { PROGRAMS } from "../bench.ts";
+import { run } from "../measure.ts";
 import type { Attempt, Contender } from "./contender.ts";
 import { FILE, isNamed, type Program, SOURCE, type Stage, SwarmFailed } from "./stage.ts";
 
-/** The name of our own. */
+/** The name of our own, and in a secured lab. */
 export const OURS = "ours";
+export const SECURED = "ours, secured";
 
 /** What `bad_peer.ts` says each time that it sends one. */
 export const BAD_PIECE = "a bad piece";
@@ -33,6 +36,8 @@ export interface OurOptions {
   name?: string;
   /** Another program than `peer`, on some hosts. */
   programs?: ReadonlyMap<number, readonly string[]>;
+  /** In a secured lab that everybody has joined. */
+  isSecured?: boolean;
 }
 
 /** Waits until a host's programs have said something in their log. */
@@ -47,9 +52,9 @@ async function heard(stage: Stage, program: Program, text: string, from = 0): Pr
 }
 
 /** Starts a registration server on host 1 and waits until it listens. */
-export async function startServer(stage: Stage): Promise<Program> {
+export async function startServer(stage: Stage, isSecured = false): Promise<Program> {
   const flags = [
-    "--open",
+    ...isSecured ? [] : ["--open"],
     "--json",
     "--log-level",
     "warn",
@@ -61,6 +66,13 @@ export async function startServer(stage: Stage): Promise<Program> {
   const server = stage.start(SOURCE, PROGRAMS.rs[0], "serve", ...flags);
   await heard(stage, server, `"listening"`);
   return server;
+}
+
+/** A join code of the secured lab that runs on host 1. */
+async function invite(stage: Stage): Promise<string> {
+  const { namespace } = stage.lan.host(SOURCE);
+  const ask = inside(namespace, PROGRAMS.rs[0], "invite", "--json");
+  return JSON.parse(await run("env", `--chdir=${stage.home(SOURCE)}`, ...ask)).code;
 }
 
 /** Starts a peer, or another program with a peer's arguments, and waits until it is registered. */
@@ -84,11 +96,12 @@ export function rsOf(stage: Stage): string {
 
 /** Starts everything but the broadcast. */
 export async function prepareOurs(stage: Stage, options: OurOptions = {}): Promise<OurAttempt> {
-  const { flags = [], name = FILE, programs } = options;
-  const server = await startServer(stage);
+  const { flags = [], name = FILE, programs, isSecured = false } = options;
+  const server = await startServer(stage, isSecured);
+  const own = isSecured ? ["--join", await invite(stage)] : ["--accept-open-broadcasts"];
   const peers = new Map<number, Program>();
   const peer = async (host: number): Promise<Program> => {
-    const program = await startPeer(stage, host, ["--accept-open-broadcasts"], programs?.get(host));
+    const program = await startPeer(stage, host, own, programs?.get(host));
     peers.set(host, program);
     return program;
   };
@@ -119,6 +132,12 @@ export async function prepareOurs(stage: Stage, options: OurOptions = {}): Promi
 function isKilled(code: number): boolean {
   return code === 137;
 }
+
+/** Us, in a secured lab. */
+export const OURS_SECURED: Contender = {
+  ...{ name: SECURED, verifies: true, programs: [] },
+  prepare: (stage) => prepareOurs(stage, { isSecured: true }),
+};
 
 /** Us. */
 export function ours(flags: readonly string[] = []): Contender {
