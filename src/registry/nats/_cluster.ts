@@ -85,12 +85,24 @@ export class NatsCluster implements AsyncDisposable {
     return `nats://${this.servers.join(",")}`;
   }
 
-  /** The server that leads a bucket's copies: without it nothing is written until another leads. */
+  /**
+   * The server that leads a bucket's copies: without it nothing is written until another leads. While they elect one it is
+   * asked again, a few times.
+   */
   async leaderOf(bucket: string): Promise<number> {
     const nc = await connect({ servers: this.servers });
     try {
-      const { cluster } = await (await jetstreamManager(nc)).streams.info(`KV_${bucket}`);
-      return Number(cluster?.leader?.slice(1));
+      for (let times = 1;; times++) {
+        try {
+          const { cluster } = await (await jetstreamManager(nc)).streams.info(`KV_${bucket}`);
+          const leader = Number(cluster?.leader?.slice(1));
+          if (leader in this.nodes) return leader;
+          throw new Error(`Nobody leads the bucket ${bucket}`);
+        } catch (thrown) {
+          if (times === 10) throw thrown;
+          await new Promise((resolve) => setTimeout(resolve, 1_000));
+        }
+      }
     } finally {
       await nc.close();
     }

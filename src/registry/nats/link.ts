@@ -37,6 +37,10 @@ const SILENT_ATTEMPTS = 2;
 
 /** NATS' codes of errors that mean something to us. */
 const CODES = { wrongSequence: 10071, notClustered: 10074, noMessage: 10037 };
+/** What NATS says when a message that is to be removed has gone already: not found, in words of several versions. */
+const GONE = [CODES.noMessage, 10043, 10057];
+/** Messages that are removed at the same time. */
+const SWEPT_AT_ONCE = 32;
 
 /** A bucket that is to be there. */
 export interface BucketSetting {
@@ -240,12 +244,16 @@ export class NatsLink {
     return this.#read(bucket, { last_by_subj: `$KV.${bucket}.${key}` });
   }
 
-  /** What stands under a few keys, in the order in which it was written, as the one says that leads the copies. */
-  async list(bucket: string, filter: string): Promise<Entry[]> {
+  /**
+   * What stands under a few keys, in the order in which it was written, as the one says that leads the copies.
+   *
+   * @param before only what has a lower number.
+   */
+  async list(bucket: string, filter: string, before = Infinity): Promise<Entry[]> {
     const entries: Entry[] = [];
     for (let seq = 1;;) {
       const entry = await this.#read(bucket, { seq, next_by_subj: `$KV.${bucket}.${filter}` });
-      if (!entry) return entries;
+      if (!entry || entry.seq >= before) return entries;
       entries.push(entry);
       seq = entry.seq + 1;
     }
@@ -300,12 +308,24 @@ export class NatsLink {
     return new Reading({ ...options, nc, jsm, clock });
   }
 
-  /** Removes what stands under some keys, without anybody being told. @param before only what has a lower number. */
+  /**
+   * Removes what stands under some keys, without anybody being told. @param before only what has a lower number.
+   *
+   * Message by message: NATS up to 2.9.14 takes a purge of some keys for one of all that a reader hasn't heard yet.
+   */
   async sweep(bucket: string, filter: string, before?: number): Promise<void> {
-    await this.jsm.streams.purge(`KV_${bucket}`, {
-      filter: `$KV.${bucket}.${filter}`,
-      ...(before === undefined ? {} : { seq: before }),
-    });
+    const swept = await this.list(bucket, filter, before);
+    for (let at = 0; at < swept.length; at += SWEPT_AT_ONCE) {
+      await Promise.all(swept.slice(at, at + SWEPT_AT_ONCE).map(({ seq }) => this.#remove(bucket, seq)));
+    }
+  }
+
+  async #remove(bucket: string, seq: number): Promise<void> {
+    try {
+      await this.jsm.streams.deleteMessage(`KV_${bucket}`, seq, false);
+    } catch (cause) {
+      if (!GONE.includes(this.#codeOf(cause) ?? 0)) throw cause;
+    }
     this.#answered();
   }
 
