@@ -5,6 +5,9 @@
 
 import { basename, join } from "@std/path";
 
+/** How long something that must come is waited for, milliseconds: it comes in far less, but on a busy machine. */
+const PATIENCE = 60_000;
+
 /** A line of `--json`. */
 export interface JsonLine {
   event: string;
@@ -84,7 +87,7 @@ export class Running {
   async event(
     event: string,
     fits: (line: JsonLine) => boolean = () => true,
-    timeout = 30_000,
+    timeout = PATIENCE,
   ): Promise<JsonLine> {
     return await this.until(
       () => this.lines.find((line) => line.event === event && fits(line)),
@@ -120,7 +123,7 @@ export class Running {
   }
 
   /** Waits until `look` finds something; it looks again each time the program says something. */
-  async until<T>(look: () => T | undefined, what: string, timeout = 30_000): Promise<T> {
+  async until<T>(look: () => T | undefined, what: string, timeout = PATIENCE): Promise<T> {
     const deadline = performance.now() + timeout;
     while (true) {
       const found = look();

@@ -2,6 +2,7 @@
 
 import {
   assert,
+  assertAlmostEquals,
   assertEquals,
   assertGreater,
   assertLessOrEqual,
@@ -35,9 +36,9 @@ labTest(
     >;
     assertEquals([term, estimated], ["source uplink", true]);
     assertEquals(bound, 30 / 8);
-    assertGreater(Number(eta), 0.5);
     assertLessOrEqual(Number(eta), 1.05);
     assertGreater(Number(seconds), 3);
+    assertAlmostEquals(Number(eta), 30 / 8 / Number(seconds), 0.01);
     const page = await Deno.readTextFile(join(lab.pc("rs"), report));
     assertMatch(page, /3 of 3 PCs verified the whole/);
     assertEquals(page.match(/<polyline /g)?.length, 3);

@@ -62,7 +62,7 @@ labTest("serve: the first line is listening, a signal ends it with 130", async (
 });
 
 labTest("fetch: one, several, glob, folder, all, from one peer", async (lab, t) => {
-  const { address } = await lab.rs();
+  const { address, running: rs } = await lab.rs();
   put(lab.pc("bob"), "share/report.txt", "The report.\n");
   put(lab.pc("bob"), "share/notes/one.txt", "one");
   put(lab.pc("bob"), "share/notes/deep/two.txt", "two");
@@ -146,9 +146,7 @@ labTest("fetch: one, several, glob, folder, all, from one peer", async (lab, t) 
     Deno.removeSync(join(lab.pc("new"), "share", "x.pdf"));
     Deno.removeSync(join(lab.pc("dora"), "share", "clash.txt"));
     Deno.removeSync(join(lab.pc("served"), "share", "clash.txt"));
-    for (const pc of ["dora", "served"]) {
-      await lab.started.find((p) => p.title.startsWith(`${pc}: peer serve`))!.said(/Gone: clash\.txt/);
-    }
+    for (const pc of ["dora", "served"]) await rs.said(new RegExp(`Announce +${pc}: .*1 gone`));
     assertCode(await lab.run("peer", "new", ["fetch", "--all", "--rs", address]), 0);
     assertFile(join(lab.pc("new"), "share", "x.pdf"), "x of dora");
   });
@@ -209,13 +207,14 @@ labTest("send: to a peer, a folder, to the registration server's inbox", async (
 });
 
 labTest("index, peers, status, leave; rs peers and rs index", async (lab) => {
-  const { address } = await lab.rs();
+  const { address, running } = await lab.rs();
   put(lab.pc("bob"), "share/rfc9999.txt", RFC);
   put(lab.pc("bob"), "share/=formula.txt", "1");
   const bob = await lab.peer("bob", address);
   const alice = await lab.peer("alice", address, "--index-interval", "1");
   put(lab.pc("alice"), "share/rfc9999.txt", RFC);
   await alice.said(/Shared: rfc9999/);
+  await running.said(/Announce +alice: 1 file/);
   const json = async (program: "rs" | "peer", pc: string, ...args: string[]) =>
     jsonLines(assertCode(await lab.run(program, pc, [...args, "--json"]), 0).stdout);
   const title = "The Transmission of Parcels Protocol";

@@ -40,13 +40,16 @@ labTest("nothing is found within 2 s; a server may hide", async (lab) => {
   const server = await lan.pc("s", ["a", "10.1.0.2/24"]);
   const pc = await lan.pc("p", ["a", "10.1.0.7/24"]);
   await rsServe(lab, "rs", server.rs, "--open", "--no-discovery");
-  const began = performance.now();
-  const ended = assertCode(await lab.run("peer", "alice", ["peers"], pc.peer), 3);
-  const ms = performance.now() - began;
+  const timed = async (code: number, ...args: string[]) => {
+    const began = performance.now();
+    const ended = assertCode(await lab.run("peer", "alice", ["peers", ...args], pc.peer), code);
+    return { ended, ms: performance.now() - began };
+  };
+  const { ended, ms } = await timed(3);
   assertMatch(sentence(ended), /none is known on this PC yet, and none answered.*--rs HOST/);
-  // 1.7 s for the search, and what starting a program takes on a busy machine.
-  assert(ms > 1_600 && ms < 3_500, `${ms} ms`);
-  assertCode(await lab.run("peer", "alice", ["peers", "--rs", "10.1.0.2"], pc.peer), 0);
+  // 1.7 s for the search, and what starting a program takes: on a busy machine it takes long, and not always as long.
+  const told = await timed(0, "--rs", "10.1.0.2");
+  assert(ms > 1_600 && ms < 1_700 + 5 * told.ms, `${ms} ms; ${told.ms} ms where the server was named`);
 }, { skip });
 
 labTest(

@@ -75,7 +75,7 @@ export async function shared(pc: string): Promise<string[]> {
 export async function textUntil(
   path: string,
   fits: (text: string) => boolean,
-  timeout = 20_000,
+  timeout = 60_000,
 ): Promise<string> {
   let text = "";
   const look = () => {

@@ -57,6 +57,7 @@ labTest(
     put(lab.pc("lead"), PATH, bytes);
     const first = start(lab, address, "--rate", "20MB/s");
     await first.event("progress", (line) => Number(line.bytes) >= LARGE);
+    const had = await receivedBy(lab, "b");
     await peers[1]!.kill();
     await lab.peer("b", address);
     await first.event("progress", (line) => Number(line.bytes) >= LARGE * 1.3);
@@ -65,7 +66,8 @@ labTest(
     for (const pc of ["a", "b"]) assertFile(join(lab.pc(pc), PATH), bytes);
     const again = await receivedBy(lab, "b");
     assertGreater(again, 0);
-    assertLess(again, LARGE * 0.75);
+    // What was on its way and being written at the two kills may be lost.
+    assertLess(again, LARGE - had + LARGE * 0.25, `it had ${had}`);
   },
 );
 

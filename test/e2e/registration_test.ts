@@ -29,7 +29,8 @@ labTest(
     const deleted = performance.now();
     Deno.removeSync(a);
     await textUntil(csv, (text) => rowOfA(0).test(text));
-    assert(performance.now() - deleted < 2_500, `flag 0 after ${performance.now() - deleted} ms`);
+    // An interval is a second here; the ordinary one would be half a minute.
+    assert(performance.now() - deleted < 15_000, `flag 0 after ${performance.now() - deleted} ms`);
     // The registration server knows it, too.
     await rs.said(/Announce +bob: 0 files, 1 gone/);
     assertMatch(
@@ -110,7 +111,7 @@ labTest("a taken name gets -2; a peer that is killed is inactive after the grace
   await rs.said(/Lost +bob-2/);
   const before = await peersAt(lab);
   assertEquals(before.map((p) => [p.name, p.active]), [["bob", true], ["bob-2", true]]);
-  await rs.said(/Inactive +bob-2/, { timeout: 15_000 });
+  await rs.said(/Inactive +bob-2/);
   const after = await peersAt(lab);
   assertEquals(after.map((p) => [p.name, p.active, Number(p.ttl) > 0]), [["bob", true, true], [
     "bob-2",

@@ -66,14 +66,14 @@ function join2(a: Uint8Array, b: Uint8Array): Uint8Array {
   return both;
 }
 
-/** Honest work: a fetch of a file and a list, both in good time. */
+/** Honest work: a fetch of a file and a list, both in good time: before anything that hangs is given up. */
 async function honestWork(lab: Lab, address: string, pc: string): Promise<void> {
   const began = performance.now();
   assertCode(await lab.run("peer", pc, ["fetch", "file.bin", "--rs", address]), 0);
   assertFile(join(lab.pc(pc), "share/file.bin"), bytesOf(3 * MB, 1));
   const peers = assertCode(await lab.run("rs", pc, ["peers", "--json", "--rs", address]), 0);
   assertEquals(eventsOf(peers, "peer").map(({ name, active }) => [name, active]), [["bob", true]]);
-  assertLess(performance.now() - began, 10_000);
+  assertLess(performance.now() - began, 30_000);
 }
 
 labTest("random bytes, half frames, 4 GB lengths, 1,000 idle connections each", async (lab, t) => {

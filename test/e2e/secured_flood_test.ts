@@ -36,7 +36,7 @@ labTest(
       const args = ["fetch", "file.bin", "--rs", address, "--out", `share/${folder}`];
       assertCode(await lab.run("peer", "asker", args), 0);
       assertFile(join(lab.pc("asker"), "share", folder, "file.bin"), bytes);
-      assertLess(performance.now() - began, 10_000);
+      assertLess(performance.now() - began, 30_000);
     };
     const callers: Deno.Conn[] = [];
     let gone = 0;

@@ -15,6 +15,7 @@ import { Watchdog } from "../../src/transport/watchdog.ts";
 import type { JsonLine, Lab, Running } from "../../scripts/programs.ts";
 import { bytesOf, put, sha256Of, textUntil } from "./files.ts";
 import { assertCode, eventsOf, labTest } from "./lab.ts";
+import { comesTo, until } from "./patience.ts";
 
 const skip = natsServer() === undefined ? "nats-server is not installed" : undefined;
 const PEERS = 50;
@@ -24,7 +25,6 @@ const SIZE = 6_000_000;
 class Peer {
   readonly registrations: { at: number; cookie: unknown; peer: unknown }[] = [];
   #serve!: PeerServe;
-  #waiting: { count: number; resolve: () => void }[] = [];
 
   static async start(lab: Lab, name: string, rs: string): Promise<Peer> {
     const peer = new Peer();
@@ -43,9 +43,8 @@ class Peer {
   }
 
   /** Resolves when it has registered so often. */
-  async registered(count: number): Promise<void> {
-    if (this.registrations.length >= count) return;
-    await new Promise<void>((resolve) => this.#waiting.push({ count, resolve }));
+  registered(count: number): Promise<void> {
+    return until(`${count} registrations`, () => this.registrations.length >= count);
   }
 
   close(): Promise<void> {
@@ -55,7 +54,6 @@ class Peer {
   #heard({ event, cookie, peer }: Record<string, unknown>): void {
     if (event !== "registered") return;
     this.registrations.push({ at: performance.now(), cookie, peer });
-    for (const { count, resolve } of this.#waiting) if (this.registrations.length >= count) resolve();
   }
 }
 
@@ -98,7 +96,8 @@ labTest("three servers, fifty peers, a broadcast: a server is killed, then one o
     const orphans = peers.filter((_, n) => n % 3 === 0);
     await Promise.all(orphans.map((peer) => peer.registered(2)));
     const took = orphans.map(({ registrations }) => registrations[1]!.at - killed);
-    assertLess(Math.max(...took), 5_000, `changing over took ${took.map(Math.round)} ms`);
+    // It takes half a second; much more only where the machine has no time for fifty peers.
+    assertLess(Math.max(...took), 15_000, `changing over took ${took.map(Math.round)} ms`);
     await joins(lab, "new1", all[1]!, peers);
 
     const leader = await cluster.leaderOf("labswarm");
@@ -114,13 +113,9 @@ labTest("three servers, fifty peers, a broadcast: a server is killed, then one o
       assertEquals(sha256Of(join(lab.pc(`pc${n}`), "share", "image.bin")), sha256Of(image));
     }
     for (const server of all.slice(1)) {
-      // A peer that changed over in the election may be on its way back yet; it has a minute.
-      const deadline = performance.now() + 60_000;
-      let active: JsonLine[];
-      do active = (await peersAt(lab, server)).filter((each) => each.active); while (
-        active.length < peers.length && performance.now() < deadline
-      );
-      assertEquals(active.length, peers.length, server.address);
+      // A peer that changed over in the election may be on its way back yet.
+      const active = async () => (await peersAt(lab, server)).filter((each) => each.active).length;
+      await comesTo(active, peers.length, server.address);
     }
   } finally {
     await Promise.all(peers.map((peer) => peer.close()));
@@ -137,13 +132,13 @@ async function joins(lab: Lab, name: string, { address }: Server, peers: Peer[])
 /** Whichever server is asked: everybody has it. */
 async function allReceipts(lab: Lab, from: readonly Server[], id: string): Promise<void> {
   for (const { address } of from) {
-    const asked = await lab.run("rs", "asker", ["broadcasts", "--id", id, "--rs", address, "--json"]);
-    const states = new Map(
-      eventsOf(asked, "receipt").filter(({ peer }) => /^pc\d+$/.test(String(peer)))
-        .map(({ peer, state }) => [peer, state]),
-    );
-    assertEquals(states.size, PEERS, asked.stdout);
-    assertEquals([...new Set(states.values())], ["done"]);
+    const states = async () => {
+      const asked = await lab.run("rs", "asker", ["broadcasts", "--id", id, "--rs", address, "--json"]);
+      return eventsOf(asked, "receipt").filter(({ peer }) => /^pc\d+$/.test(String(peer)))
+        .map(({ peer, state }) => `${peer} ${state}`).sort();
+    };
+    const expected = Array.from({ length: PEERS }, (_, n) => `pc${n} done`).sort();
+    await comesTo(states, expected, address);
   }
 }
 

@@ -15,7 +15,7 @@ export function onTerminal(lab: Lab, program: "rs" | "peer", pc: string, args: r
 }
 
 /** Waits until the terminal shows something, from a place on. */
-export function shows(running: Running, pattern: RegExp, from = 0, timeout = 15_000): Promise<string> {
+export function shows(running: Running, pattern: RegExp, from = 0, timeout = 60_000): Promise<string> {
   const look = () => pattern.exec(running.stdout.slice(from))?.[0];
   return running.until(look, `${pattern} on the terminal`, timeout);
 }
