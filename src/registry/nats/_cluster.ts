@@ -1,5 +1,6 @@
 /** For tests only: real nats-servers with JetStream on loopback, a cluster of three unless told, in a temporary folder. */
 
+import { systemClock } from "../../base/clock.ts";
 import { connect, jetstreamManager } from "../../deps/nats.ts";
 import { walk } from "../../deps/std_fs.ts";
 import { join } from "../../deps/std_path.ts";
@@ -100,7 +101,7 @@ export class NatsCluster implements AsyncDisposable {
           throw new Error(`Nobody leads the bucket ${bucket}`);
         } catch (thrown) {
           if (times === 10) throw thrown;
-          await new Promise((resolve) => setTimeout(resolve, 1_000));
+          await systemClock.sleep(1_000);
         }
       }
     } finally {
