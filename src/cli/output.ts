@@ -152,7 +152,10 @@ export class Output {
   table<R>(rows: readonly R[], columns: readonly Column<R>[]): void {
     if (this.#options.json) return;
     const width = this.#options.stdout.columns();
-    const [heading, ...lines] = layOut(rows, columns, width === undefined ? {} : { width });
+    const [heading, ...lines] = layOut(rows, columns, {
+      ...(width === undefined ? {} : { width }),
+      ...(this.#outColoured ? { colour: this.colour } : {}),
+    });
     this.#out([this.colour.bold(heading ?? ""), ...lines].join("\n") + "\n");
   }
 

@@ -2,7 +2,8 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { LabError } from "../base/errors.ts";
 import { fakeOutput } from "./_fakes.ts";
 import { jsonLine } from "./output.ts";
-import { layOut, shorten, toCsv } from "./table.ts";
+import { type Column, layOut, shorten, toCsv } from "./table.ts";
+import { colours } from "./terminal.ts";
 
 Deno.test("JSON lines hold any value in harmless characters", () => {
   const event = { event: "x", name: "a\n\x1b[2J\x7f\x9b\u202e\u2028\ufeff\u{e0041}\ud800é日", rate: NaN };
@@ -94,6 +95,20 @@ Deno.test("a table is aligned by width, numbers right", () => {
     "notes-of-the-first-lecture.txt      5  192.168.1.10",
     "日本語.iso                      12345  pc2",
   ]);
+});
+
+Deno.test("cells have the colour of what they mean, and are as wide as before", () => {
+  const rows = [{ is: "WRONG", seen: "a" }, { is: "ok", seen: "b" }];
+  const columns: Column<{ is: string; seen: string }>[] = [
+    { key: "is", colour: (is) => is === "ok" ? undefined : "red" },
+    { key: "seen" },
+  ];
+  assertEquals(layOut(rows, columns, { colour: colours(true) }), [
+    "IS     SEEN",
+    "\x1b[31mWRONG\x1b[39m  a",
+    "ok     b",
+  ]);
+  assertEquals(layOut(rows, columns)[1], "WRONG  a");
 });
 
 Deno.test("a table fits a terminal by shortening its widest text", () => {

@@ -2,6 +2,7 @@
 
 import { unicodeWidth } from "@std/cli";
 import { printable } from "../catalog/names.ts";
+import type { Colour } from "./terminal.ts";
 
 /** A column of a table or of a CSV. */
 export interface Column<R> {
@@ -14,6 +15,8 @@ export interface Column<R> {
   format?: (value: R[keyof R & string], row: R) => string;
   /** Never shortened: for what is useless in part, such as an address. */
   fixed?: true;
+  /** How a terminal with colours shows this cell; as it is when undefined. */
+  colour?: (value: R[keyof R & string], row: R) => keyof Colour | undefined;
 }
 
 /** No column is made narrower than this, however narrow the terminal. */
@@ -24,6 +27,7 @@ const GAP = "  ";
  * Lays a table out.
  *
  * @param options.width columns to fit into, by shortening the widest text column; as wide as need be when left out.
+ * @param options.colour paints the cells of columns that have a colour.
  * @returns the heading and a line per row, without line ends; cells are harmless to a terminal.
  * @example
  * ```ts
@@ -35,7 +39,7 @@ const GAP = "  ";
 export function layOut<R>(
   rows: readonly R[],
   columns: readonly Column<R>[],
-  options: { width?: number } = {},
+  options: { width?: number; colour?: Colour } = {},
 ): string[] {
   const cells = rows.map((row) => columns.map((column) => cell(row, column)));
   const titles = columns.map((column) => (column.title ?? column.key).toUpperCase());
@@ -48,9 +52,18 @@ export function layOut<R>(
   );
   const shortenable = columns.map((column, i) => !column.fixed && !right[i]);
   if (options.width !== undefined) fit(widths, shortenable, options.width);
-  return [titles, ...cells].map((row) =>
-    row.map((text, i) => pad(shorten(text, widths[i]!), widths[i]!, right[i]!)).join(GAP).trimEnd()
-  );
+  return [titles, ...cells].map((row, n) => {
+    const line = row.map((text, i) => pad(shorten(text, widths[i]!), widths[i]!, right[i]!));
+    line.push(line.pop()?.trimEnd() ?? "");
+    const source = rows[n - 1];
+    if (source === undefined || !options.colour) return line.join(GAP).trimEnd();
+    return line.map((text, i) => painted(text, columns[i]!, source, options.colour!)).join(GAP).trimEnd();
+  });
+}
+
+function painted<R>(text: string, { key, colour }: Column<R>, row: R, paint: Colour): string {
+  const shade = colour?.(row[key], row);
+  return shade === undefined ? text : paint[shade](text);
 }
 
 function cell<R>(row: R, column: Column<R>): string {

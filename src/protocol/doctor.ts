@@ -19,6 +19,7 @@ export const DOCTOR = {
       port: v.optional(port),
       /** From the registration server alone: to be dialled, and asked for bytes. */
       to: v.optional(holder),
+      /** To be asked for, of whoever is dialled. */
       bytes: v.optional(probeBytes),
     }),
   },

@@ -196,6 +196,9 @@ export function fileError(cause: unknown, what: string): LabError {
     return new LabError("disk_full", `${what}: the disk is full; free some space and try again`, { cause });
   }
   if (code === 122) return new LabError("disk_full", `${what}: your disk quota is used up`, { cause });
+  if (code === 30) {
+    return new LabError("not_permitted", `${what}: the disk or the share is mounted read-only`, { cause });
+  }
   if (cause instanceof Deno.errors.NotFound) {
     return new LabError("not_found", `${what}: it is not there`, { cause });
   }
@@ -208,13 +211,13 @@ export function fileError(cause: unknown, what: string): LabError {
   return new LabError("failed", `${what}: ${message}`, { cause });
 }
 
-/** The number in "(os error N)"; on Windows 112 and 39 are a full disk, elsewhere 28. */
+/** The number in "(os error N)"; on Windows 112 and 39 are a full disk, elsewhere 28; 30 is a read-only disk, 19 there. */
 function osError(cause: unknown): number | undefined {
   const text = cause instanceof Error ? cause.message : "";
   const match = /\(os error (\d+)\)/.exec(text);
   const number = match ? Number(match[1]) : undefined;
   if (number === undefined) return /ENOSPC|No space left/i.test(text) ? 28 : undefined;
   const windows = Deno.build.os === "windows";
-  if (windows) return number === 112 || number === 39 ? 112 : undefined;
-  return number === 28 || number === 122 ? number : undefined;
+  if (windows) return number === 112 || number === 39 ? 112 : number === 19 ? 30 : undefined;
+  return number === 28 || number === 122 || number === 30 ? number : undefined;
 }

@@ -212,6 +212,8 @@ Deno.test("errors of the file system are told apart by their kind", () => {
   assertEquals(codes, ["disk_full", "not_found", "not_permitted", "not_permitted", "failed", "failed"]);
   const ours = fileError(new Deno.errors.NotFound("x"), "Cannot write a");
   assertEquals(fileError(ours, "Cannot do more"), ours);
+  const readOnly = new Error(posix ? "Read-only file system (os error 30)" : "write protected (os error 19)");
+  assertEquals(codeOf(fileError(readOnly, "Cannot write a")), "not_permitted");
 });
 
 Deno.test("a file that alone was granted can be read through a root of its own", {

@@ -64,9 +64,11 @@ labTest(
     const ended = assertCode(await lab.run("peer", "alice", ["peers"], pc.peer), 2);
     assertMatch(
       sentence(ended),
-      /2 answer on this network: .*10\.\d\.0\.2:\d+, open.*; .*10\.\d\.0\.2:\d+, open.*--rs/,
+      /2 answer on this network: .*10\.1\.0\.2:23475, open.*; .*10\.2\.0\.2:4000, open.*--rs/,
     );
     assertCode(await lab.run("peer", "alice", ["peers", "--rs", "10.2.0.2:4000"], pc.peer), 0);
+    const doctor = assertCode(await lab.run("peer", "alice", ["doctor"], pc.peer), 2);
+    assertMatch(doctor.stdout, /server +WRONG[^]*Say which one, with --rs/);
 
     const line = `stty cols 120 rows 30; nsenter --net=/run/netns/${pc.namespace} -- ${DIST}/peer peers`;
     const env = { TERM: "xterm-256color", SHELL: "/bin/sh", PATH: "/usr/bin:/usr/sbin:/bin:/sbin" };
@@ -76,7 +78,7 @@ labTest(
     });
     await shows(
       person,
-      /Which lab\?[^]*10\.1\.0\.2:23475[^]*10\.2\.0\.2:4000|Which lab\?[^]*10\.2\.0\.2:4000[^]*10\.1\.0\.2:23475/,
+      /Which lab\?[^]*10\.1\.0\.2:23475[^]*10\.2\.0\.2:4000/,
     );
     await person.type("\r");
     await shows(person, /No other peer is active/);

@@ -5,7 +5,7 @@ import { join } from "@std/path";
 import { put, tree } from "./files.ts";
 import { assertCode, eventsOf, labTest, WINDOWS } from "./lab.ts";
 import { wineReady } from "../../scripts/wine/wine.ts";
-import { noSegments, Segments } from "./segments.ts";
+import { noSegments, type Pc, Segments } from "./segments.ts";
 
 const noNetwork = await noSegments();
 
@@ -55,6 +55,7 @@ labTest("peer doctor: all is well, or says what isn't", async (lab) => {
       "port from server",
       "port from bob",
       "from bob",
+      "to bob",
     ]
   ) {
     assertEquals(health[check], "ok", `${check}: ${JSON.stringify(checks)}`);
@@ -87,8 +88,10 @@ labTest("a slow cable and a closed port are found, also in a secured lab", async
   const server = await lan.pc("s", ["a", "10.1.0.2/24"]);
   const rs = lab.start("rs", "rs", ["serve", "--json"], server.rs);
   const { code } = await rs.event("invite") as unknown as { code: string };
+  const pcs = new Map<string, Pc>();
   for (const [i, name] of ["a", "b", "c", "slow"].entries()) {
     const pc = await lan.pc(name, ["a", `10.1.0.${10 + i}/24`]);
+    pcs.set(name, pc);
     await lan.limit(pc, "eth0", name === "slow" ? "10mbit" : "100mbit");
     const peer = lab.start("peer", name, ["serve", "--json", "--join", code, "--name", name], pc.peer);
     await peer.event("registered");
@@ -102,6 +105,14 @@ labTest("a slow cable and a closed port are found, also in a secured lab", async
   await lab.start("peer", "shut", args, shut.peer).event("registered");
   const own = assertCode(await lab.run("peer", "shut", ["doctor"], shut.peer), 1);
   assertMatch(own.stdout, /port from server +WRONG[^]*ufw allow 23476\/tcp/);
+  assertEquals(own.stdout.match(/ufw allow 23476/g)?.length, 1, own.stdout);
+  // It takes bytes quickly; that it sends slowly shows in what others get of it.
+  const slow = assertCode(await lab.run("peer", "slow", ["doctor", "--json"], pcs.get("slow")!.peer), 0);
+  const rates = eventsOf(slow, "check").filter(({ check }) => /^(from|to) [abc]$/.test(String(check)));
+  assertEquals(
+    rates.map(({ check, health }) => `${check} ${health}`).toSorted(),
+    ["from a ok", "from b ok", "from c ok", "to a warning", "to b warning", "to c warning"],
+  );
   const ended = assertCode(await lab.run("rs", "rs", ["doctor", "--json"], server.rs), 1);
   const verdicts = eventsOf(ended, "verdict").map(({ kind, peer }) => [kind, peer]);
   assertEquals(verdicts, [["unreachable", "shut"], ["sends", "slow"]]);

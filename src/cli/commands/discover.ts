@@ -35,12 +35,15 @@ export async function wantedLab(data: string, code?: string): Promise<string | u
   return toHex(await fingerprintOf(fromPem(membership.credentials.authority), FINGERPRINT_BYTES));
 }
 
-/** The labs of this network, by name. */
+/** The labs of this network, by name and address: in the same order whenever one looks. */
 export async function findLabs(seeker: Seeker, wanted?: string): Promise<Lab[]> {
   const { clock, log, signal } = seeker;
   const enough = (labs: readonly Lab[]) => labs.some(({ id }) => id === wanted);
   const labs = await browse({ datagrams: systemDatagrams, clock, log, signal, enough });
-  return labs.toSorted((a, b) => a.name < b.name ? -1 : 1);
+  return labs.toSorted((a, b) => {
+    const [one, other] = [labText(a), labText(b)];
+    return one < other ? -1 : one > other ? 1 : 0;
+  });
 }
 
 /**

@@ -3,7 +3,9 @@
 import type { HostPort } from "../../base/units.ts";
 import { LabError } from "../../base/errors.ts";
 import type { CommandContext } from "../context.ts";
-import { exitOf, type Finding, FINDING_COLUMNS } from "../doctor/findings.ts";
+import { adviceOf, exitOf, type Finding, FINDING_COLUMNS } from "../doctor/findings.ts";
+import { LiveBlock } from "../live.ts";
+import { shorten } from "../table.ts";
 import type { DOCTOR_FLAGS } from "./peer_flags.ts";
 
 type Ctx = CommandContext<typeof DOCTOR_FLAGS> & { flags: { rs?: HostPort | undefined } };
@@ -17,19 +19,27 @@ async function examine(ctx: Ctx): Promise<number> {
   const { output } = ctx;
   const { examinePeer } = await import("../doctor/peer_examination.ts");
   const findings: Finding[] = [];
-  await examinePeer(ctx, (finding) => {
-    findings.push(finding);
-    const { check, health, seen, advice } = finding;
-    output.json({ event: "check", check, health, seen, ...(advice === undefined ? {} : { advice }) });
-  });
+  const live = output.isInteractive && !output.quiet && !output.isJson ? new LiveBlock(output) : undefined;
+  const looking = (what: string) => {
+    const columns = output.screen()?.columns;
+    if (columns !== undefined) live?.draw([shorten(`Looking ${what} ...`, Math.max(1, columns - 1))]);
+  };
+  try {
+    await examinePeer({ ...ctx, looking }, (finding) => {
+      findings.push(finding);
+      const { check, health, seen, advice } = finding;
+      output.json({ event: "check", check, health, seen, ...(advice === undefined ? {} : { advice }) });
+    });
+  } finally {
+    live?.close();
+  }
   const faults = findings.filter(({ health }) => health === "fault").length;
   const warnings = findings.filter(({ health }) => health === "warning").length;
   output.json({ event: "doctor", checks: findings.length, faults, warnings });
   output.table(findings, FINDING_COLUMNS);
-  for (const { check, advice, health } of findings) {
-    if (advice === undefined) continue;
+  for (const { checks, advice, isFault } of adviceOf(findings)) {
     output.result("");
-    output.result(`${check}${health === "fault" ? " is wrong" : ""}:`);
+    output.result(`${checks.join(", ")}${isFault ? checks.length > 1 ? " are wrong" : " is wrong" : ""}:`);
     for (const line of advice.split("\n")) output.result(`  ${line}`);
   }
   if (faults + warnings === 0) output.line("All is well");

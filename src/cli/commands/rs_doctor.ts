@@ -8,7 +8,8 @@ import { PEER_PORT } from "../../peer/serve/serve.ts";
 import type { CommandContext } from "../context.ts";
 import { firewallAdvice } from "../doctor/findings.ts";
 import { judge, type Measured, median, type Verdict } from "../doctor/matrix.ts";
-import type { Column } from "../table.ts";
+import { LiveBlock } from "../live.ts";
+import { type Column, shorten } from "../table.ts";
 import type { RS_DOCTOR_FLAGS } from "./rs_flags.ts";
 import { memberContext } from "./setting.ts";
 
@@ -47,17 +48,28 @@ async function measureAll(ctx: Ctx): Promise<Measured[]> {
       `Cannot examine the lab: no rs serve runs on ${ctx.folders.data}; run rs doctor on its PC, in its folder`,
     );
   }
+  const { output } = ctx;
   const ways: Measured[] = [];
+  const live = output.isInteractive && !output.quiet && !output.isJson ? new LiveBlock(output) : undefined;
+  let all = 0;
   try {
     await control.run("doctor", {}, (line) => {
       if (line.event === "doctor") {
-        ctx.output.note(`Measuring between ${formatCount(Number(line.peers), "peer")}`);
+        all = Number(line.ways);
+        output.note(`Measuring between ${formatCount(Number(line.peers), "peer")}`);
       } else if (line.event === "way") {
         ways.push(line as unknown as Measured);
-        ctx.output.json(line as { event: string });
+        output.json(line as { event: string });
+      } else return;
+      const columns = output.screen()?.columns;
+      if (columns !== undefined) {
+        live?.draw([
+          shorten(`${ways.length} of ${formatCount(all, "way")} measured`, Math.max(1, columns - 1)),
+        ]);
       }
     }, ctx.signal);
   } finally {
+    live?.close();
     control.close();
   }
   return ways;

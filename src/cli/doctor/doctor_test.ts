@@ -1,5 +1,15 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { exitOf, firewallAdvice, judgeCards, judgeClock, judgeSpace } from "./findings.ts";
+import { LabError } from "../../base/errors.ts";
+import {
+  adviceOf,
+  exitOf,
+  firewallAdvice,
+  judgeCards,
+  judgeClock,
+  judgeRate,
+  judgeServer,
+  judgeSpace,
+} from "./findings.ts";
 import { judge, type Measured, median, turns } from "./matrix.ts";
 
 const pcs = (n: number) => Array.from({ length: n }, (_, i) => `pc${i + 1}`);
@@ -82,7 +92,11 @@ Deno.test("cards, clock and space are judged", () => {
   assertEquals(health(["Ethernet", "169.254.7.7"]), "warning");
   assertEquals(health(), "fault");
   assertEquals([0.2, -4, 90, -7200].map((s) => judgeClock(s).health), ["ok", "ok", "warning", "fault"]);
-  assertMatch(judgeClock(-90).seen, /90 s behind/);
+  assertMatch(judgeClock(-90).seen, /1 min 30 s behind/);
+  assertMatch(judgeClock(400 * 86_400, "windows").seen, /400 days ahead/);
+  assertMatch(judgeClock(90, "windows").advice!, /w32tm \/resync/);
+  assertMatch(judgeClock(90, "linux").advice!, /timedatectl/);
+  assertEquals([[8e6, 0.7], [6e5, 1]].map(([b, s]) => judgeRate("to a", b!, s!).health), ["ok", "warning"]);
   assertEquals([5e9, 1e9, 1e6, undefined].map((b) => judgeSpace(b, "").health), [
     "ok",
     "warning",
@@ -99,4 +113,29 @@ Deno.test("the exit code is that of the first fault", () => {
   assertEquals(exitOf([finding("ok"), finding("warning")]), 0);
   assertEquals(exitOf([finding("ok"), finding("fault", 3), finding("fault")]), 3);
   assertEquals(exitOf([finding("fault")]), 1);
+});
+
+Deno.test("why there's no server decides what to do", () => {
+  const advice = (code: "usage" | "not_permitted" | "unreachable", port?: number) =>
+    judgeServer(new LabError(code, "why"), port === undefined ? undefined : { host: "a", port }, "windows")
+      .advice!;
+  assertMatch(advice("usage"), /--rs HOST/);
+  assertMatch(advice("not_permitted", 4000), /rs invite[^]*--join CODE/);
+  assertMatch(advice("unreachable"), /localport=23475[^]*--rs HOST[^]*localport=5353/);
+  assertMatch(advice("unreachable", 4000), /localport=4000/);
+  assert(!advice("unreachable", 4000).includes("5353"));
+  assertEquals(judgeServer(new LabError("unreachable", "why"), undefined).exit, 3);
+});
+
+Deno.test("the same advice is given once", () => {
+  const findings = [
+    { check: "a", health: "warning", seen: "", advice: "mend it" },
+    { check: "b", health: "ok", seen: "" },
+    { check: "c", health: "fault", seen: "", advice: "mend it" },
+    { check: "d", health: "warning", seen: "", advice: "look" },
+  ] as const;
+  assertEquals(adviceOf(findings), [
+    { checks: ["a", "c"], isFault: true, advice: "mend it" },
+    { checks: ["d"], isFault: false, advice: "look" },
+  ]);
 });

@@ -1,5 +1,7 @@
 /** What a doctor finds, and what it says of it. Pure. */
 
+import { codeOf, ERROR_CODES, messageOf } from "../../base/errors.ts";
+import { formatBytes, formatRate, formatSeconds, type HostPort } from "../../base/units.ts";
 import type { Column } from "../table.ts";
 
 /** How it stands with one thing. */
@@ -20,10 +22,18 @@ export interface Finding {
 
 const WORDS: Record<Health, string> = { ok: "ok", warning: "look", fault: "WRONG", skipped: "-" };
 
+const COLOURS = { ok: "green", warning: "yellow", fault: "red", skipped: "dim" } as const;
+
 /** The columns of a table of findings. */
 export const FINDING_COLUMNS: readonly Column<Finding>[] = [
   { key: "check", fixed: true },
-  { key: "health", title: "", format: (health) => WORDS[health as Health], fixed: true },
+  {
+    key: "health",
+    title: "",
+    format: (health) => WORDS[health as Health],
+    fixed: true,
+    colour: (health) => COLOURS[health as Health],
+  },
   { key: "seen" },
 ];
 
@@ -31,6 +41,28 @@ export const FINDING_COLUMNS: readonly Column<Finding>[] = [
 export function exitOf(findings: readonly Finding[]): number {
   const fault = findings.find(({ health }) => health === "fault");
   return fault ? fault.exit ?? 1 : 0;
+}
+
+/** An advice, and the checks that led to it. */
+export interface Advice {
+  checks: string[];
+  isFault: boolean;
+  advice: string;
+}
+
+/** What to do, each thing once, whatever number of checks says so. */
+export function adviceOf(findings: readonly Finding[]): Advice[] {
+  const all: Advice[] = [];
+  for (const { check, health, advice } of findings) {
+    if (advice === undefined) continue;
+    const known = all.find((each) => each.advice === advice);
+    if (!known) all.push({ checks: [check], isFault: health === "fault", advice });
+    else {
+      known.checks.push(check);
+      known.isFault ||= health === "fault";
+    }
+  }
+  return all;
 }
 
 /** A hole in a firewall. */
@@ -91,15 +123,76 @@ export function judgeCards(cards: readonly { name: string; address: string }[]):
 const CLOCK = { look: 5, wrong: 3600 };
 
 /** Judges this PC's clock against the registration server's. @param ahead seconds that ours is ahead. */
-export function judgeClock(ahead: number): Finding {
+export function judgeClock(ahead: number, os: string = Deno.build.os): Finding {
   const by = Math.abs(ahead);
   const seen = by < 1
     ? "as the registration server's"
-    : `${by.toFixed(0)} s ${ahead > 0 ? "ahead of" : "behind"} the registration server's`;
+    : `${spanText(by)} ${ahead > 0 ? "ahead of" : "behind"} the registration server's`;
   if (by <= CLOCK.look) return { check: "clock", health: "ok", seen };
   const advice =
-    "Set this PC's clock, or the server's: a secured lab's certificates hold from one time to another";
+    "Set this PC's clock, or the server's: a secured lab's certificates hold from one time to another\n" +
+    (os === "windows"
+      ? "as an administrator: net start w32time, then w32tm /resync; without the Internet in PowerShell: Set-Date"
+      : "as root: timedatectl set-ntp true; without the Internet: date --set");
   return { check: "clock", health: by > CLOCK.wrong ? "fault" : "warning", seen, advice };
+}
+
+const DAY = 86_400;
+
+function spanText(seconds: number): string {
+  return seconds < 2 * DAY ? formatSeconds(seconds) : `${Math.round(seconds / DAY)} days`;
+}
+
+/**
+ * Judges that the registration server could not be had.
+ *
+ * @param at where it should be; undefined when it was looked for on the network.
+ */
+export function judgeServer(cause: unknown, at: HostPort | undefined, os: string = Deno.build.os): Finding {
+  const code = codeOf(cause);
+  const finding = {
+    check: "server",
+    health: "fault",
+    seen: messageOf(cause),
+    exit: ERROR_CODES[code],
+  } as const;
+  if (code === "usage") {
+    return { ...finding, advice: "Say which one, with --rs HOST[:PORT]; peer serve remembers it" };
+  }
+  if (code === "not_permitted") {
+    const advice =
+      "Ask the one who runs the server for a join code (rs invite prints one there), and say it here once:\n" +
+      "peer serve --join CODE";
+    return { ...finding, advice };
+  }
+  const rule = { name: "LabSwarm rs", protocol: "TCP", port: at?.port ?? RS_PORT } as const;
+  const found = { name: "LabSwarm rs, to be found", protocol: "UDP", port: 5353 } as const;
+  const advice = [
+    "Is rs serve running, is its PC on, does its firewall let this in (there, not here):",
+    ...firewallAdvice(os, rule),
+    ...(at ? [] : [
+      "If it runs, but isn't found, say where it is, with --rs HOST[:PORT], or there:",
+      ...firewallAdvice(os, found),
+    ]),
+  ];
+  return { ...finding, advice: advice.join("\n") };
+}
+
+/** The port of a registration server unless told otherwise. */
+const RS_PORT = 23475;
+
+/** Bytes per second below which a way is worth a look: well under a cable of 100 Mbit/s (12 MB/s), well over one of 10. */
+const SLOW = 5_000_000;
+
+/** Judges how fast bytes come, or go. @param check "from pc7" or "to pc7". */
+export function judgeRate(check: string, bytes: number, seconds: number): Finding {
+  const rate = bytes / Math.max(seconds, 1e-6);
+  const seen = `${formatRate(rate)} (${formatBytes(bytes)} in ${formatSeconds(seconds)})`;
+  if (rate >= SLOW) return { check, health: "ok", seen };
+  const advice =
+    "Slow: a cable of 100 Mbit/s carries 12 MB/s. Look at both PCs' cables and sockets; Wi-Fi, --rate and a " +
+    "transfer under way slow it down, too. rs doctor, on the server's PC, tells which PC it is";
+  return { check, health: "warning", seen, advice };
 }
 
 /** Free bytes below which it's worth saying, and below which nothing works. */

@@ -1,17 +1,18 @@
 /** What `peer doctor` looks at, one thing after the other. What can't be looked at is left out, and said so. */
 
 import { join } from "@std/path";
-import { codeOf, ERROR_CODES, LabError, messageOf } from "../../base/errors.ts";
-import { formatBytes, formatHostPort, formatRate, type HostPort } from "../../base/units.ts";
+import { ERROR_CODES, LabError, messageOf } from "../../base/errors.ts";
+import { formatBytes, formatHostPort, type HostPort, parseHostPort } from "../../base/units.ts";
 import { peerNameFault, printable } from "../../catalog/names.ts";
 import { connectControl, servedAddress } from "../../peer/control.ts";
 import { type PeerContext, toolIdentity } from "../../peer/context.ts";
+import { Checks } from "../../peer/doctor/checks.ts";
 import { probe } from "../../peer/doctor/probe.ts";
 import type { PeerState } from "../../peer/peer_state.ts";
 import { connectRs, queryPeers } from "../../peer/rs_client.ts";
 import { PEER_PORT } from "../../peer/serve/serve.ts";
 import type { WirePeer } from "../../protocol/messages.ts";
-import { Root } from "../../storage/root.ts";
+import { fileError, Root } from "../../storage/root.ts";
 import { freeSpace } from "../../storage/space.ts";
 import { connect } from "../../transport/connect.ts";
 import type { Connection } from "../../transport/connection.ts";
@@ -19,7 +20,15 @@ import { systemDatagrams } from "../../transport/discovery/datagrams.ts";
 import { serve } from "../../transport/server.ts";
 import { hostName, peerSetting, registrationServer } from "../commands/setting.ts";
 import type { CommandContext } from "../context.ts";
-import { type Finding, firewallAdvice, judgeCards, judgeClock, judgeSpace } from "./findings.ts";
+import {
+  type Finding,
+  firewallAdvice,
+  judgeCards,
+  judgeClock,
+  judgeRate,
+  judgeServer,
+  judgeSpace,
+} from "./findings.ts";
 
 /** What the examination needs of its command. */
 export type Patient =
@@ -27,7 +36,11 @@ export type Patient =
     CommandContext,
     "clock" | "random" | "log" | "program" | "signal" | "output" | "folders" | "ensureAccess"
   >
-  & { flags: { rs?: HostPort | undefined } };
+  & {
+    flags: { rs?: HostPort | undefined };
+    /** Called with what is about to be looked at, for a person who waits. */
+    looking(what: string): void;
+  };
 
 type Tell = (finding: Finding) => void;
 
@@ -35,6 +48,8 @@ type Tell = (finding: Finding) => void;
 const OTHERS = 3;
 /** Bytes that are fetched from each: 70 ms at 1 Gbit/s; a slow way ends after a second. */
 const BYTES = 8 * 1024 * 1024;
+/** Another peer may take this long to fetch them from here, milliseconds: five seconds of dialling, one of bytes. */
+const PATIENCE = 10_000;
 
 /** Looks at everything. */
 export async function examinePeer(ctx: Patient, tell: Tell): Promise<void> {
@@ -73,7 +88,7 @@ async function lookAtFolders(ctx: Patient, tell: Tell): Promise<string | undefin
         ctx.folders[which]
       }, or choose another folder with --${which}`;
       tell({
-        ...{ check, health: "fault", seen: messageOf(cause), advice },
+        ...{ check, health: "fault", seen: messageOf(fileError(cause, "Cannot write there")), advice },
         exit: ERROR_CODES.not_permitted,
       });
     }
@@ -91,7 +106,7 @@ function lookAtName(state: PeerState): Finding {
   };
 }
 
-/** The serve on this data folder, or one in its place that only says hello. */
+/** The serve on this data folder, or one in its place that only answers doctors. */
 async function ownServer(
   data: string,
   context: PeerContext,
@@ -100,13 +115,13 @@ async function ownServer(
   control?.close();
   const served = control ? await servedAddress(data, "peer") : undefined;
   if (served) return { port: served.port, serves: true, close: () => {} };
+  const identity = { role: "peer", name: "doctor", agent: context.agent } as const;
+  const checks = new Checks({ context, identity: () => identity });
   const open = (port: number) =>
     serve({ host: "0.0.0.0", port }, {
-      identity: { role: "peer", name: "doctor", agent: context.agent },
+      identity,
       security: context.security,
-      handlerFor: () => () => {
-        throw new LabError("unsupported", "This is a doctor, who only listens");
-      },
+      handlerFor: () => checks.answer,
     }, context);
   let server;
   try {
@@ -129,39 +144,51 @@ interface Case {
 
 async function lookAtLab(ctx: Patient, own: Case, tell: Tell): Promise<void> {
   const { context, state, port } = own;
-  const identity = toolIdentity(context, state.name);
-  let rs: Connection;
-  try {
-    const at = await registrationServer(ctx, state, own.data);
-    const began = context.clock.monotonic();
-    rs = await connectRs(at, identity, context, { signal: ctx.signal });
-    const ms = context.clock.monotonic() - began;
-    tell({ check: "server", health: "ok", seen: `${formatHostPort(at)} answers in ${ms.toFixed(0)} ms` });
-  } catch (cause) {
-    if (ctx.signal.aborted) throw cause;
-    const advice = "Is rs serve running, is its PC on, does its firewall let this in:\n" +
-      firewallAdvice(Deno.build.os, { name: "LabSwarm rs", protocol: "TCP", port: 23475 }).join("\n");
-    tell({
-      ...{ check: "server", health: "fault", seen: messageOf(cause), advice },
-      exit: ERROR_CODES[codeOf(cause)],
-    });
-    return tell({
-      check: "port",
-      health: "skipped",
-      seen: "without a server nobody can be asked to dial back",
-    });
-  }
+  ctx.looking("for the server");
+  const rs = await lookForServer(ctx, own, tell);
+  if (!rs) return;
   try {
     await lookAtClock(rs, context, tell);
-    tell(await dialledBack("port from server", rs, port));
-    const others = (await queryPeers(rs, state.cookie === undefined ? {} : { cookie: state.cookie }))
+    const cookie = state.cookie === undefined ? {} : { cookie: state.cookie };
+    const others = (await queryPeers(rs, cookie))
       .filter(({ name, active }) => active && name !== state.name).slice(0, OTHERS);
+    ctx.looking("whether others get through to this PC");
+    // Side by side: where a firewall swallows all, each takes seconds.
+    const reached = others.map((other) => reachPeer(ctx, own, other));
+    tell(await dialledBack("port from server", rs, port));
     if (others.length === 0) {
       tell({ check: "other peers", health: "skipped", seen: "no other peer is active" });
     }
-    for (const other of others) await lookAtPeer(ctx, own, other, tell);
+    const open: { other: WirePeer; comesBack: boolean }[] = [];
+    for (const { other, finding, answers } of await Promise.all(reached)) {
+      tell(finding);
+      if (answers) open.push({ other, comesBack: finding.health === "ok" });
+    }
+    // One after the other: they share this PC's cable.
+    for (const { other, comesBack } of open) {
+      ctx.looking(`how fast bytes go between ${printable(other.name)} and this PC`);
+      await lookAtRates(ctx, own, { other, comesBack }, tell);
+    }
   } finally {
     rs.close();
+  }
+}
+
+async function lookForServer(ctx: Patient, own: Case, tell: Tell): Promise<Connection | undefined> {
+  const { context, state } = own;
+  let at = ctx.flags.rs ?? (state.rs === undefined ? undefined : parseHostPort(state.rs, 23475));
+  try {
+    at = await registrationServer(ctx, state, own.data);
+    const began = context.clock.monotonic();
+    const rs = await connectRs(at, toolIdentity(context, state.name), context, { signal: ctx.signal });
+    const ms = context.clock.monotonic() - began;
+    tell({ check: "server", health: "ok", seen: `${formatHostPort(at)} answers in ${ms.toFixed(0)} ms` });
+    return rs;
+  } catch (cause) {
+    if (ctx.signal.aborted) throw cause;
+    tell(judgeServer(cause, at));
+    tell({ check: "port", health: "skipped", seen: "without a server nobody can be asked to dial back" });
+    return undefined;
   }
 }
 
@@ -188,32 +215,62 @@ async function dialledBack(check: string, by: Connection, port: number): Promise
   }
 }
 
-async function lookAtPeer(
+/** Dials another peer and has it dial back. */
+async function reachPeer(
   ctx: Patient,
   { context, state, port }: Case,
   other: WirePeer,
-  tell: Tell,
-): Promise<void> {
+): Promise<{ other: WirePeer; finding: Finding; answers: boolean }> {
   const name = printable(other.name);
-  const at = { host: other.address, port: other.port, id: other.id };
-  const identity = toolIdentity(context, state.name);
   try {
-    const { connection } = await connect(at, identity, { ...context, signal: ctx.signal });
+    const { connection } = await connect(addressOf(other), toolIdentity(context, state.name), {
+      ...context,
+      signal: ctx.signal,
+    });
     try {
-      tell(await dialledBack(`port from ${name}`, connection, port));
+      return { other, finding: await dialledBack(`port from ${name}`, connection, port), answers: true };
     } finally {
       connection.close();
     }
-    const { bytes, seconds } = await probe(at, { context, identity, bytes: BYTES, signal: ctx.signal });
-    const rate = bytes / Math.max(seconds, 1e-6);
-    tell({
-      check: `from ${name}`,
-      health: "ok",
-      seen: `${formatRate(rate)} (${formatBytes(bytes)} fetched)`,
-    });
   } catch (cause) {
     if (ctx.signal.aborted) throw cause;
-    const advice = `Run peer doctor on ${name}: its firewall may be in the way`;
-    tell({ check: `from ${name}`, health: "warning", seen: messageOf(cause), advice });
+    return { other, finding: unreached(name, cause), answers: false };
+  }
+}
+
+const addressOf = ({ address: host, port, id }: WirePeer) => ({ host, port, id });
+
+function unreached(name: string, cause: unknown): Finding {
+  const advice = `Run peer doctor on ${name}: its firewall may be in the way`;
+  return { check: `from ${name}`, health: "warning", seen: messageOf(cause), advice };
+}
+
+/** How fast bytes come from another peer, and go to it where it gets through. */
+async function lookAtRates(
+  ctx: Patient,
+  { context, state, port }: Case,
+  { other, comesBack }: { other: WirePeer; comesBack: boolean },
+  tell: Tell,
+): Promise<void> {
+  const name = printable(other.name);
+  const identity = toolIdentity(context, state.name);
+  const { signal } = ctx;
+  try {
+    const { bytes, seconds } = await probe(addressOf(other), { context, identity, bytes: BYTES, signal });
+    tell(judgeRate(`from ${name}`, bytes, seconds));
+    if (!comesBack) return;
+    const { connection } = await connect(addressOf(other), identity, { ...context, signal });
+    try {
+      const back = await connection.request({ kind: "Reach", port, bytes: BYTES }, "Reached", PATIENCE);
+      // An older peer only greets.
+      if (back.code === undefined && back.bytes && back.seconds) {
+        tell(judgeRate(`to ${name}`, back.bytes, back.seconds));
+      }
+    } finally {
+      connection.close();
+    }
+  } catch (cause) {
+    if (ctx.signal.aborted) throw cause;
+    tell(unreached(name, cause));
   }
 }

@@ -62,7 +62,7 @@ export class Checks {
     });
   };
 
-  async #dialBack({ port }: MessageOf<"Reach">, exchange: Exchange): Promise<void> {
+  async #dialBack({ port, bytes }: MessageOf<"Reach">, exchange: Exchange): Promise<void> {
     if (port === undefined) return await this.#tell(exchange, () => Promise.resolve({}));
     if (port < FIRST_PORT) throw new LabError("not_permitted", `Ports below ${FIRST_PORT} are not dialled`);
     const { context, identity } = this.o;
@@ -72,6 +72,9 @@ export class Checks {
     const to = { host: remote.host, port, id: member?.id };
     try {
       await this.#tell(exchange, async () => {
+        if (bytes !== undefined) {
+          return await probe(to, { context, identity: identity(), bytes, signal: exchange.signal });
+        }
         const began = context.clock.monotonic();
         const { clock, watchdog, security } = context;
         const { connection } = await connect(to, identity(), {

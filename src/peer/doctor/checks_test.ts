@@ -83,6 +83,14 @@ Deno.test("who asks is dialled back, and told the time", async () => {
   assertEquals(Object.keys(await bench.reach({})).sort(), ["kind", "time"]);
 });
 
+Deno.test("who asks learns how fast it sends", async () => {
+  using own = await Bench.make();
+  using bench = await Bench.make();
+  const found = await bench.reach({ port: own.port, bytes: 2_000_000 });
+  assertEquals([found.code, found.bytes], [undefined, 2_000_000]);
+  assert(found.seconds! > 0 && found.ms! >= 0);
+});
+
 Deno.test("something else that listens there isn't a peer", async () => {
   using bench = await Bench.make();
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
