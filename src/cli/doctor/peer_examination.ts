@@ -1,7 +1,7 @@
 /** What `peer doctor` looks at, one thing after the other. What can't be looked at is left out, and said so. */
 
 import { join } from "@std/path";
-import { ERROR_CODES, LabError, messageOf } from "../../base/errors.ts";
+import { ERROR_CODES, messageOf } from "../../base/errors.ts";
 import { formatBytes, formatHostPort, type HostPort, parseHostPort } from "../../base/units.ts";
 import { peerNameFault, printable } from "../../catalog/names.ts";
 import { connectControl, servedAddress } from "../../peer/control.ts";
