@@ -102,3 +102,9 @@ export function messageOf(thrown: unknown): string {
 export function codeOf(thrown: unknown): ErrorCode {
   return thrown instanceof LabError ? thrown.code : "failed";
 }
+
+/** Tells whether an error of the runtime means that a whole disk or mount can't be written. */
+export function isReadOnly(thrown: unknown, os: string = Deno.build.os): boolean {
+  const number = /\(os error (\d+)\)/.exec(thrown instanceof Error ? thrown.message : "")?.[1];
+  return number === (os === "windows" ? "19" : "30");
+}

@@ -3,7 +3,7 @@
  * what nobody expected is called an internal error.
  */
 
-import { type ErrorCode, LabError, messageOf } from "../base/errors.ts";
+import { type ErrorCode, isReadOnly, LabError, messageOf } from "../base/errors.ts";
 
 /** A failure as it is told. */
 export interface Failure {
@@ -36,6 +36,12 @@ function fromRuntime(thrown: unknown): LabError | undefined {
     return told(
       "failed",
       `The port is in use by another program (${thrown.message}): choose another with --port`,
+    );
+  }
+  if (isReadOnly(thrown)) {
+    return told(
+      "not_permitted",
+      `The disk is read-only (${thrown.message}): use a folder that can be written`,
     );
   }
   if (thrown instanceof Deno.errors.PermissionDenied) {

@@ -1,6 +1,7 @@
 /** Locks between processes: two programs must not write the same part file or serve the same data folder. */
 
-import { requirePermission } from "./root.ts";
+import { dirname } from "@std/path";
+import { fileError, requirePermission } from "./root.ts";
 
 /** A lock that is held until it is released or the process ends, however it ends. */
 export interface FileLock {
@@ -12,10 +13,11 @@ export interface FileLock {
  *
  * @param path of the lock file; it is made, and removed on release.
  * @returns undefined when another process or worker holds it.
+ * @throws {LabError} when its folder can't be written.
  */
 export function tryLock(path: string): FileLock | undefined {
   requirePermission(path, "write");
-  const file = Deno.openSync(path, { read: true, write: true, create: true });
+  const file = open(path);
   if (!file.tryLockSync(true)) {
     file.close();
     return undefined;
@@ -31,4 +33,12 @@ export function tryLock(path: string): FileLock | undefined {
       file.close();
     },
   };
+}
+
+function open(path: string): Deno.FsFile {
+  try {
+    return Deno.openSync(path, { read: true, write: true, create: true });
+  } catch (cause) {
+    throw fileError(cause, `Cannot write to ${dirname(path)}`);
+  }
 }

@@ -7,7 +7,7 @@
  */
 
 import { dirname, join, resolve, SEPARATOR } from "@std/path";
-import { LabError } from "../base/errors.ts";
+import { isReadOnly, LabError } from "../base/errors.ts";
 import { checkName, printable } from "../catalog/names.ts";
 
 /** What a root is opened for. */
@@ -184,7 +184,8 @@ export function isWithin(path: string, folder: string): boolean {
 }
 
 /**
- * Turns an error of the file system into one of ours, by its kind: disk full, no permission, not there, or the rest.
+ * Turns an error of the file system into one of ours, by its kind: disk full, read-only, no permission, not there, or the
+ * rest.
  *
  * @param what the beginning of the sentence: "Cannot write a.txt".
  */
@@ -196,8 +197,9 @@ export function fileError(cause: unknown, what: string): LabError {
     return new LabError("disk_full", `${what}: the disk is full; free some space and try again`, { cause });
   }
   if (code === 122) return new LabError("disk_full", `${what}: your disk quota is used up`, { cause });
-  if (code === 30) {
-    return new LabError("not_permitted", `${what}: the disk or the share is mounted read-only`, { cause });
+  if (isReadOnly(cause)) {
+    const message = `${what}: that disk is read-only; use a folder that can be written`;
+    return new LabError("not_permitted", message, { cause });
   }
   if (cause instanceof Deno.errors.NotFound) {
     return new LabError("not_found", `${what}: it is not there`, { cause });
@@ -206,18 +208,22 @@ export function fileError(cause: unknown, what: string): LabError {
     return new LabError("not_permitted", `${what}: the sandbox of this program forbids it`, { cause });
   }
   if (cause instanceof Deno.errors.PermissionDenied) {
-    return new LabError("not_permitted", `${what}: the system says permission denied`, { cause });
+    return new LabError(
+      "not_permitted",
+      `${what}: the system says permission denied; get the right to it, or use another`,
+      { cause },
+    );
   }
   return new LabError("failed", `${what}: ${message}`, { cause });
 }
 
-/** The number in "(os error N)"; on Windows 112 and 39 are a full disk, elsewhere 28; 30 is a read-only disk, 19 there. */
+/** The number in "(os error N)"; on Windows 112 and 39 are a full disk, elsewhere 28. */
 function osError(cause: unknown): number | undefined {
   const text = cause instanceof Error ? cause.message : "";
   const match = /\(os error (\d+)\)/.exec(text);
   const number = match ? Number(match[1]) : undefined;
   if (number === undefined) return /ENOSPC|No space left/i.test(text) ? 28 : undefined;
   const windows = Deno.build.os === "windows";
-  if (windows) return number === 112 || number === 39 ? 112 : number === 19 ? 30 : undefined;
-  return number === 28 || number === 122 || number === 30 ? number : undefined;
+  if (windows) return number === 112 || number === 39 ? 112 : undefined;
+  return number === 28 || number === 122 ? number : undefined;
 }

@@ -94,7 +94,7 @@ Deno.test("a lock in a folder that isn't there is an error, not a lock", () => {
   try {
     tryLock(temp.at("no", "x.lock"));
   } catch (cause) {
-    return assertEquals(codeOf(cause), "failed");
+    return assertEquals(codeOf(cause), "not_found");
   }
   throw new Error("no error");
 });
