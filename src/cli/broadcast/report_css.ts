@@ -27,11 +27,11 @@ svg text{fill:var(--dim);font:13px system-ui,sans-serif}
 .line{fill:none;stroke:var(--c,var(--one));stroke-width:2;stroke-linejoin:round}
 .one{--c:var(--one)}.last{--c:var(--last)}.failed{--c:var(--bad)}
 .line.one{stroke-width:1;stroke-opacity:.35}.line.failed{stroke-width:1.5;stroke-opacity:.8}
-.bound{stroke:var(--fg);stroke-width:1.5;stroke-dasharray:6 4;fill:none}svg .bound-text{fill:var(--fg)}
+.bound{stroke:var(--fg);stroke-width:1.5;stroke-dasharray:6 4;fill:none}.even{stroke:var(--dim);stroke-width:1.5;stroke-dasharray:1.5 4;fill:none}svg .bound-text{fill:var(--fg)}
 ${COLOURS}
 figcaption{font-size:.9rem;color:var(--dim)}
 .key{display:inline-block;margin-right:1.2rem}.key i{display:inline-block;width:1.4rem;margin-right:.4rem;
-vertical-align:middle;border-top:3px solid var(--c)}.key i.bound{border-top:2px dashed var(--fg)}
+vertical-align:middle;border-top:3px solid var(--c)}.key i.bound{border-top:2px dashed var(--fg)}.key i.even{border-top:2px dotted var(--dim)}
 table{border-collapse:collapse;width:100%;font-size:.95rem;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:.25rem .75rem .25rem 0;border-bottom:1px solid var(--rule);vertical-align:top}
 th{color:var(--dim);font-weight:600}th:nth-child(n+3):nth-child(-n+5),td:nth-child(n+3):nth-child(-n+5){text-align:right;

@@ -4,7 +4,7 @@ import { EXIT, LabError } from "../../base/errors.ts";
 import { formatBytes, formatSeconds, type HostPort } from "../../base/units.ts";
 import { isNamed, printable } from "../../catalog/names.ts";
 import { type PeerContext, toolIdentity } from "../../peer/context.ts";
-import { boundOf } from "../../peer/experiment/bound.ts";
+import { evenShares } from "../../peer/experiment/bound.ts";
 import { Errands } from "../../peer/experiment/errands.ts";
 import { handOut, type Mark, measure, type Measured } from "../../peer/experiment/experiment.ts";
 import { CASES, planTrial, type Trial } from "../../peer/experiment/plan.ts";
@@ -128,9 +128,9 @@ async function onPeers(ctx: Ctx, stage: Stage): Promise<Omit<Outcome, "began">> 
   const extent = { peers: peers.length, each: flags.files };
   const trials = CASES.map((kind) => planTrial(kind, extent));
   if (stage.rate !== undefined) {
-    const all = trials.map((trial) => Math.max(...boundOf(trial, flags.size, stage.rate!).flat()));
+    const all = trials.map((trial) => Math.max(...evenShares(trial, flags.size, stage.rate!).flat()));
     const seconds = all.reduce((sum, each) => sum + each, 0);
-    ctx.output.note(`Measuring: at least ${formatSeconds(seconds)}, so slow are the uplinks`);
+    ctx.output.note(`Measuring: about ${formatSeconds(seconds)}, so slow are the uplinks`);
   }
   const run = `experiment-${ctx.random.id(3)}`;
   const cases: Measured[] = [];

@@ -8,7 +8,7 @@ import { escaped } from "../broadcast/escape.ts";
 export interface Curve {
   name: string;
   seconds: readonly number[];
-  /** Class of the style sheet: `s0` to `s7`, or `bound`. */
+  /** Class of the style sheet: `s0` to `s7`, `bound` or `even`. */
   kind: string;
 }
 
@@ -29,14 +29,16 @@ export function drawCurves({ label, curves }: CurvesData): string {
   const x = (count: number) => round(MARGIN.left + count / files * (SIZE.width - MARGIN.left - MARGIN.right));
   const y = (seconds: number) =>
     round(SIZE.height - MARGIN.bottom - seconds / end * (SIZE.height - MARGIN.top - MARGIN.bottom));
-  // The bound lies under the curves.
-  const drawn = [...curves].sort((a, b) => Number(b.kind === "bound") - Number(a.kind === "bound"));
+  // What is no measurement lies under the curves.
+  const isDrawnFirst = ({ kind }: Curve) => kind === "bound" || kind === "even";
+  const drawn = [...curves].sort((a, b) => Number(isDrawnFirst(b)) - Number(isDrawnFirst(a)));
   return [
     `<svg viewBox="0 0 ${SIZE.width} ${SIZE.height}" role="img" aria-label="${escaped(label)}">`,
     ...grid({ files, end, x, y }),
-    ...drawn.filter(({ seconds }) => seconds.length > 0).map(({ name, seconds, kind }) => {
+    ...drawn.filter(({ seconds }) => seconds.length > 0).map((curve) => {
+      const { name, seconds, kind } = curve;
       const points = [0, ...seconds].map((at, count) => `${x(count)},${y(at)}`).join(" ");
-      const style = kind === "bound" ? "bound" : `line ${kind}`;
+      const style = isDrawnFirst(curve) ? kind : `line ${kind}`;
       const total = formatSeconds(seconds.at(-1)!);
       return `<polyline class="${style}" points="${points}"><title>${
         escaped(name)

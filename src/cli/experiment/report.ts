@@ -1,12 +1,14 @@
 /** The report of an experiment as one HTML file that needs nothing else. Pure: data in, HTML out. */
 
 import { formatBytes, formatCount, formatRate, formatSeconds } from "../../base/units.ts";
+import { AT_ONCE } from "../../peer/experiment/bound.ts";
 import type { Measured } from "../../peer/experiment/experiment.ts";
 import { escaped } from "../broadcast/escape.ts";
 import { page } from "../broadcast/page.ts";
 import { type Curve, curvesKey, drawCurves } from "./curves.ts";
 import {
   boundLine,
+  evenLine,
   filesOf,
   isAhead,
   lastAt,
@@ -65,8 +67,12 @@ function facts(outcome: Outcome): [string, string][] {
       "Bound",
       rate === undefined
         ? "not drawn: no rate is known"
-        : "what the uplinks allow, shared evenly by those who ask, with no time for anything else",
+        : "no way of sharing the uplinks gives everybody so many files earlier",
     ],
+    ...rate === undefined ? [] : [[
+      "Evenly shared",
+      "the last peer, if each uplink is shared evenly by those who ask; drawn where that isn't the bound",
+    ] as [string, string]],
   ];
 }
 
@@ -91,7 +97,15 @@ function section(measured: Measured, outcome: Outcome): string {
     kind: `s${i % COLOURS}`,
   })).filter(({ seconds }) => seconds.length > 0);
   const bound = boundLine(measured, outcome);
-  const all = [...curves, ...bound.length > 0 ? [{ name: "bound", seconds: bound, kind: "bound" }] : []];
+  const even = evenLine(measured, outcome);
+  const all: Curve[] = [
+    ...curves,
+    ...bound.length > 0 ? [{ name: "bound", seconds: bound, kind: "bound" }] : [],
+    // Where they are the same but for a moment, one line is enough.
+    ...even.length > 0 && even.at(-1)! > bound.at(-1)! + 1.01 * AT_ONCE
+      ? [{ name: "evenly shared", seconds: even, kind: "even" }]
+      : [],
+  ];
   return `<h2>${TITLES[kind]}</h2>
 <p>${STORIES[kind]}</p>
 ${figure(`${TITLES[kind]}: cumulative time against number of files, a curve for each peer`, all)}

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertNotMatch, assertStringIncludes } from "@std/assert";
 import { parse } from "@std/csv";
-import { boundOf } from "../../peer/experiment/bound.ts";
+import { evenShares } from "../../peer/experiment/bound.ts";
 import { CASES, planTrial } from "../../peer/experiment/plan.ts";
 import { experimentHtml } from "./report.ts";
 import { experimentCsv, gain, isAhead, lastAt, type Outcome, steps, verdict } from "./summary.ts";
@@ -13,7 +13,7 @@ function outcome(given: Partial<Outcome> = {}): Outcome {
   const { peers = names, each = 10, size = 128_000, rate = 2.5e6 } = given;
   const cases = CASES.map((kind) => {
     const trial = planTrial(kind, { peers: peers.length, each });
-    const marks = boundOf(trial, size, rate).map((times, peer) =>
+    const marks = evenShares(trial, size, rate).map((times, peer) =>
       times.map((seconds, i) => ({
         ...{ peer, files: i + 1, from: trial.orders[peer]![i]!.from, seconds: seconds * 1.1 },
       }))
@@ -46,19 +46,25 @@ Deno.test("the page: a curve for each peer that fetches, the bound, the table; n
   assertNotMatch(page, /<script|https?:|NaN|undefined|Infinity/);
 });
 
+Deno.test("only at worst is an even share later than the bound", () => {
+  const page = experimentHtml(outcome({ peers: ["a", "b", "c", "d", "e", "f"], each: 10, size: 1e6 }));
+  assertEquals(page.match(/<polyline class="even"/g)?.length, 1);
+  assertMatch(page, /worst case<\/h2>[^]*<polyline class="even"/);
+});
+
 Deno.test("without a rate there is no bound", () => {
   const { rate: _, ...rest } = outcome();
   const page = experimentHtml({ ...rest, rate: undefined });
   assertNotMatch(page, /<polyline class="bound"|NaN|undefined/);
   assertMatch(
     experimentCsv({ ...rest, rate: undefined }),
-    /^case,peer,files,from,seconds,bound\r\ncentral,pc2,1,pc1,0.282,\r\n/,
+    /^case,peer,files,from,seconds,even,bound\r\ncentral,pc2,1,pc1,0.282,,\r\n/,
   );
 });
 
 Deno.test("the CSV has a row for each file of each peer, and nothing that Excel would run", () => {
   const [head, ...rows] = parse(experimentCsv(outcome({ peers: [EVIL, "b", "c"], each: 2 })));
-  assertEquals(head, ["case", "peer", "files", "from", "seconds", "bound"]);
+  assertEquals(head, ["case", "peer", "files", "from", "seconds", "even", "bound"]);
   assertEquals(rows.length, 2 * 4 + 3 * 4 + 3 * 4);
   assertEquals(rows[0]!.slice(0, 4), ["central", "b", "1", `'${EVIL}`]);
 });

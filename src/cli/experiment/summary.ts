@@ -1,7 +1,7 @@
 /** What an experiment came to, in numbers, sentences and CSV. Pure. */
 
 import { formatSeconds } from "../../base/units.ts";
-import { boundOf } from "../../peer/experiment/bound.ts";
+import { boundOf, evenShares } from "../../peer/experiment/bound.ts";
 import type { Measured } from "../../peer/experiment/experiment.ts";
 import type { Case } from "../../peer/experiment/plan.ts";
 import { type Column, toCsv } from "../table.ts";
@@ -54,10 +54,15 @@ export function meanAt({ marks }: Pick<Measured, "marks">, files: number): numbe
   return times.length === 0 ? undefined : times.reduce((sum, each) => sum + each, 0) / times.length;
 }
 
-/** Seconds that the uplinks allow until the last peer has one file, two, three, ...; nothing where the rate isn't known. */
+/** Seconds until everybody can have one file, two, three, ... at the earliest; nothing where the rate isn't known. */
 export function boundLine({ trial }: Pick<Measured, "trial">, { size, rate }: Outcome): number[] {
+  return rate === undefined ? [] : boundOf(trial, size, rate);
+}
+
+/** Seconds until the last peer has so many where the uplinks are shared evenly; nothing where the rate isn't known. */
+export function evenLine({ trial }: Pick<Measured, "trial">, { size, rate }: Outcome): number[] {
   if (rate === undefined) return [];
-  const times = boundOf(trial, size, rate);
+  const times = evenShares(trial, size, rate);
   const files = Math.max(...times.map((own) => own.length));
   return Array.from({ length: files }, (_, n) => Math.max(...times.flatMap((own) => own[n] ?? [])));
 }
@@ -108,6 +113,7 @@ interface CsvRow {
   files: number;
   from: string;
   seconds: number;
+  even: number | undefined;
   bound: number | undefined;
 }
 
@@ -117,21 +123,27 @@ const COLUMNS: Column<CsvRow>[] = [
   { key: "files" },
   { key: "from" },
   { key: "seconds" },
+  { key: "even" },
   { key: "bound" },
 ];
 
-/** Every file of every peer: a row each, with the time since the beginning and the peer's own bound. */
+/**
+ * Every file of every peer: a row each, with the time since the beginning, when the peer would have it with evenly shared
+ * uplinks, and the bound for all peers to have so many.
+ */
 export function experimentCsv(outcome: Outcome): string {
   const { peers, size, rate } = outcome;
   const rows = outcome.cases.flatMap(({ trial, marks }) => {
-    const bounds = rate === undefined ? undefined : boundOf(trial, size, rate);
+    const even = rate === undefined ? undefined : evenShares(trial, size, rate);
+    const bound = rate === undefined ? undefined : boundOf(trial, size, rate);
     return marks.flat().map(({ peer, files, from, seconds }): CsvRow => ({
       case: trial.kind,
       peer: peers[peer]!,
       files,
       from: peers[from]!,
       seconds: thousandths(seconds),
-      bound: bounds && thousandths(bounds[peer]![files - 1]!),
+      even: even && thousandths(even[peer]![files - 1]!),
+      bound: bound && thousandths(bound[files - 1]!),
     }));
   });
   return toCsv(rows, COLUMNS);
