@@ -129,7 +129,13 @@ labTest("a member's broadcast is refused by the command, a lead's is taken", asy
 
 labTest("an open lab's peers take no broadcast unless they say so", async (lab) => {
   const { address, running } = await lab.rs();
-  assertMatch(running.stderr + await running.said(/OPEN MODE/), /OPEN MODE/);
+  await running.said(/OPEN MODE/);
+  for (const args of [["invite"], ["members"], ["revoke", "wary"]]) {
+    assertMatch(
+      sentence(assertCode(await lab.run("rs", "rs", args), 1)),
+      /^Cannot (invite|list members|revoke): this lab is open.*without --open/,
+    );
+  }
   const wary = lab.start("peer", "wary", [
     "serve",
     "--json",

@@ -42,6 +42,20 @@ export function labCommands(lab: SecuredLab): Record<"invite" | "members" | "rev
   };
 }
 
+/** The same three where there is nothing to be a member of. */
+export const openLabCommands: ReturnType<typeof labCommands> = {
+  invite: () => Promise.reject(isOpen("invite")),
+  members: () => Promise.reject(isOpen("list members")),
+  revoke: () => Promise.reject(isOpen("revoke")),
+};
+
+function isOpen(what: string): LabError {
+  return new LabError(
+    "failed",
+    `Cannot ${what}: this lab is open, so nobody joins it; start rs serve in a new data folder without --open for a secured one`,
+  );
+}
+
 function lineOf({ name, id, role, joined, address, revoked }: MemberRecord): Record<string, unknown> {
   return {
     event: "member",

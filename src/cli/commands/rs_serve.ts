@@ -27,7 +27,7 @@ import { type Exporter, telemetryOf } from "../telemetry.ts";
 import { VERSION } from "../version.ts";
 import type { RS_SERVE_FLAGS } from "./rs_flags.ts";
 import { announceLab } from "./rs_announce.ts";
-import { labCommands } from "./rs_lab.ts";
+import { labCommands, openLabCommands } from "./rs_lab.ts";
 import { indexCommands } from "./rs_questions.ts";
 import { operationCommands } from "./rs_operation.ts";
 import { keepServers } from "./rs_servers.ts";
@@ -74,7 +74,7 @@ export async function run(ctx: Ctx): Promise<void> {
         ...commands(server),
         ...operationCommands({ ...{ server, lab, data, serves }, clock: ctx.clock, signal: ctx.signal }),
         ...indexCommands({ server, history, clock: ctx.clock }),
-        ...lab ? labCommands(lab) : {},
+        ...lab ? labCommands(lab) : openLabCommands,
       },
     });
     const { classicPort } = server;
