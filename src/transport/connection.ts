@@ -15,6 +15,7 @@ import { type Frame, FrameDecoder } from "../protocol/frame.ts";
 import type { ControlName, Message, MessageOf } from "../protocol/messages.ts";
 import type { Budget } from "./budget.ts";
 import { Exchange, remoteError } from "./exchange.ts";
+import { Exchanges } from "./exchanges.ts";
 import { type DataFrame, Outbox, rejected } from "./outbox.ts";
 import type { Member } from "./security.ts";
 import type { ByteStream } from "./stream.ts";
@@ -38,8 +39,15 @@ export interface ConnectionOptions {
   budget?: Budget;
 }
 
-/** Bytes read at a time: control messages are small; a piece's bytes have a channel of their own. */
-const READ_BYTES = { first: 2 * 1024, most: 64 * 1024 };
+/**
+ * Bytes read at a time: most control messages are small, and a piece's bytes have a channel of their own. What more is
+ * coming when `few` are full is read into a large buffer, which goes back to all connections afterwards: 10,000 peers that
+ * have told their index once must not hold one each.
+ */
+const READ_BYTES = { few: 512, many: 64 * 1024 };
+
+/** Large buffers kept for the next one, all connections together. */
+const SPARE_BUFFERS = 64;
 
 /** How long the last bytes may take to leave, milliseconds. */
 const FAREWELL = 2_000;
@@ -52,6 +60,8 @@ const LAST_STREAM = 0xffffffff;
 
 /** A connection that speaks P2P-DI/2. */
 export class Connection {
+  /** Nobody's at the moment. */
+  static #spare: Uint8Array<ArrayBuffer>[] = [];
   readonly clock: Clock;
   readonly closed: Promise<void>;
   /** Who the other side says it is; set by the handshake. */
@@ -66,7 +76,7 @@ export class Connection {
   #options: ConnectionOptions;
   #decoder: FrameDecoder;
   #greeted = false;
-  #exchanges = new Map<number, Exchange>();
+  #exchanges = new Exchanges();
   #nextStream: number;
   #working = 0;
   #outbox: Outbox;
@@ -142,7 +152,7 @@ export class Connection {
     const bytes = encodeMessage(message, this.#nextStream);
     const exchange = new Exchange(this, this.#nextStream);
     this.#nextStream += 2;
-    this.#exchanges.set(exchange.stream, exchange);
+    this.#exchanges.add(exchange);
     this.#outbox.send(bytes);
     return exchange;
   }
@@ -166,7 +176,7 @@ export class Connection {
 
   /** No more is expected on this exchange. */
   forget(exchange: Exchange): void {
-    this.#exchanges.delete(exchange.stream);
+    this.#exchanges.remove(exchange);
   }
 
   /** Sends a message; resolves once it has been handed to the system. Nobody need await it. */
@@ -191,8 +201,7 @@ export class Connection {
     this.#outbox.end(reason);
     this.#resting?.abort(reason);
     this.#stream.close();
-    for (const exchange of this.#exchanges.values()) exchange.end(reason);
-    this.#exchanges.clear();
+    for (const exchange of this.#exchanges.takeAll()) exchange.end(reason);
     this.#markClosed();
   }
 
@@ -237,7 +246,8 @@ export class Connection {
   }
 
   async #readLoop(): Promise<void> {
-    let buffer = new Uint8Array(READ_BYTES.first);
+    const small = new Uint8Array(READ_BYTES.few);
+    let buffer = small;
     try {
       while (true) {
         const n = await this.#stream.read(buffer);
@@ -260,7 +270,12 @@ export class Connection {
         else if (hasEnded || this.#begunAt === undefined) this.#begunAt = this.#lastRead;
         const owed = this.budget?.owed(this.#lastRead) ?? 0;
         if (owed > 0) await this.#rest(owed);
-        if (n === buffer.length && n < READ_BYTES.most) buffer = new Uint8Array(READ_BYTES.most);
+        if (buffer === small && n === small.length) {
+          buffer = Connection.#spare.pop() ?? new Uint8Array(READ_BYTES.many);
+        } else if (buffer !== small && n <= small.length && this.#decoder.atBorder) {
+          if (Connection.#spare.length < SPARE_BUFFERS) Connection.#spare.push(buffer);
+          buffer = small;
+        }
       }
       const where = this.#decoder.atBorder ? "" : " in the middle of a message";
       this.close(new LabError("unreachable", `${this.title} closed the connection${where}`));
@@ -331,7 +346,7 @@ export class Connection {
         new LabError("busy", `Too many requests at once: the limit is ${LIMITS.requestsInFlight}`),
       );
     } else {
-      this.#exchanges.set(stream, exchange);
+      this.#exchanges.add(exchange);
       this.#working++;
       this.#work(this.#options.handler, message, exchange);
     }
@@ -357,7 +372,7 @@ export class Connection {
   #over(exchange: Exchange): void {
     this.#working--;
     exchange.end(OVER);
-    if (this.#exchanges.get(exchange.stream) === exchange) this.forget(exchange);
+    this.forget(exchange);
   }
 }
 

@@ -52,3 +52,30 @@ Deno.test("who asks too fast is read later, and loses nothing", async () => {
   dialer.close();
   acceptor.close();
 });
+
+Deno.test("a large message is read with a large buffer, and what follows with a small one again", async () => {
+  const w = world();
+  const sizes: number[] = [];
+  const read = w.far.read.bind(w.far);
+  w.far.read = (into) => (sizes.push(into.length), read(into));
+  const told: number[] = [];
+  const acceptor = welcome(
+    w.far,
+    hostWith((message, exchange) => {
+      if (message.kind === "RFCQuery") told.push(message.patterns?.length ?? 0);
+      return exchange.send({ kind: "Alive", ttl: 1 });
+    }),
+    w.options,
+  );
+  const { connection: dialer } = await greet(w.near, { role: "tool", agent: "test" }, w.options);
+  const ask = (count: number) =>
+    dialer.request({ kind: "RFCQuery", patterns: Array.from({ length: count }, (_, n) => `p${n}`) }, "Alive");
+  for (const count of [1, 300, 300, 1]) await ask(count);
+  await settle();
+  assertEquals(told, [1, 300, 300, 1]);
+  const [first, last] = [sizes[0]!, sizes.at(-1)!];
+  assert(first <= 512 && last === first, `${sizes}`);
+  assert(Math.max(...sizes) > 10_000, `${sizes}`);
+  dialer.close();
+  acceptor.close();
+});
