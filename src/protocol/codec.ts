@@ -75,17 +75,22 @@ export function encodeMessage(message: Message, stream: number): Bytes {
 /**
  * The same into a buffer that is there already: making one costs more than encoding a small message.
  *
- * @returns how many bytes it took; 0 when it might not fit, and nothing was written.
+ * @returns the frame: a part of the buffer, or one of its own where it might not fit.
  * @throws {RangeError} when the message is larger than its cap.
  */
-export function encodeInto(message: Message, stream: number, into: Uint8Array): number {
+export function encodeInto(message: Message, stream: number, into: Uint8Array): Uint8Array {
   const { kind, ...fields } = message;
   const text = JSON.stringify(fields);
-  if (HEADER_BYTES + 3 * text.length > into.length) return 0;
+  const { type } = CONTROL[kind];
+  if (HEADER_BYTES + 3 * text.length > into.length) {
+    const payload = utf8(text);
+    demandFit(kind, payload.length);
+    return encodeFrame(type, stream, payload);
+  }
   const { written: length } = encoder.encodeInto(text, into.subarray(HEADER_BYTES));
   demandFit(kind, length);
-  writeHeader(into, { length, type: CONTROL[kind].type, stream });
-  return HEADER_BYTES + length;
+  writeHeader(into, { length, type, stream });
+  return into.subarray(0, HEADER_BYTES + length);
 }
 
 function demandFit(kind: ControlName, length: number): void {

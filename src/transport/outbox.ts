@@ -89,13 +89,13 @@ export class Outbox {
   sendMessage(message: Message, stream: number): Promise<void> {
     if (this.#pending > 0 || this.#ended !== undefined) return this.send(encodeMessage(message, stream));
     const buffer = Outbox.#spare.pop() ?? new Uint8Array(SPARE.bytes);
-    const length = encodeInto(message, stream, buffer);
-    if (length === 0) return this.send(encodeMessage(message, stream));
-    const sent = this.send(buffer.subarray(0, length));
     const giveBack = () => {
       if (Outbox.#spare.length < SPARE.buffers) Outbox.#spare.push(buffer);
     };
-    sent.then(giveBack, () => {});
+    const frame = encodeInto(message, stream, buffer);
+    const sent = this.send(frame);
+    if (frame.buffer !== buffer.buffer) giveBack();
+    else sent.then(giveBack, () => {});
     return sent;
   }
 
