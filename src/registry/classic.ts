@@ -19,6 +19,7 @@ import type { MessageOf } from "../protocol/messages.ts";
 import type { ClassicEnds } from "../transport/classic.ts";
 import { addressFor, normalAddress } from "./address.ts";
 import { freshCookie } from "./handlers/register.ts";
+import { REASONS } from "./session.ts";
 import { queryPage } from "./holdings_query.ts";
 import { isClassicOnly, type PeerRecord, ttlLeft } from "./rules.ts";
 import { counted, type Registry } from "./state.ts";
@@ -83,7 +84,7 @@ export class ClassicDesk {
     const name = cleanPeerName(ask.host === "" ? "classic" : ask.host);
     const claim = { name, host: printable(ask.host, 255), address, port, classic: port };
     const fresh = freshCookie(this.registry);
-    const { record, cameBack, forgotten } = members.register(
+    const { record, cameBack, forgotten, displaced } = members.register(
       claim,
       known?.cookie,
       fresh,
@@ -95,6 +96,8 @@ export class ClassicDesk {
       holdings.forget(forgotten);
       await store.forgetPeer(forgotten);
     }
+    if (displaced.length > 0) await store.savePeers(displaced);
+    for (const gone of displaced) this.#say("Inactive", `${gone.name}: ${REASONS.displaced.logged}`);
     const seen = formatHostPort({ host: address, port });
     this.#say("Register", `${record.name} (${seen}) ${cameBack ? "came back" : "joined"}`);
     return { kind: "registered", cookie: record.cookie, ttl: Math.floor(members.ttl / 1000) };

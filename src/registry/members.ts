@@ -25,6 +25,8 @@ export interface Registration {
   cameBack: boolean;
   /** Cookie of the record that was forgotten to make room. */
   forgotten: string | undefined;
+  /** Those who are gone, for it listens where they did; inactive now. */
+  displaced: PeerRecord[];
 }
 
 /** What others may see of the members. */
@@ -55,6 +57,8 @@ export class Members implements MembersView {
   #all = new SortedNames();
   #actives = new SortedNames();
   #activeCookies = new Set<string>();
+  /** Cookies of those who are active, by where they listen. */
+  #places = new Map<string, Set<string>>();
   #log = new ChangeLog();
   /** Where several servers share the registry: those that were heard of since they were told. */
   renewed: Set<string> | undefined;
@@ -130,12 +134,17 @@ export class Members implements MembersView {
     const known = shown === undefined ? undefined : this.#records.get(shown);
     if (known) {
       const record = this.#put(rules.comeBack(known, claim, this.ttl, now));
-      return { record, cameBack: true, forgotten: undefined };
+      return { record, cameBack: true, forgotten: undefined, displaced: this.#displaced(record) };
     }
     const forgotten = this.#makeRoom();
     const name = this.#freeName(claim.name);
     const record = this.#put(rules.register({ ...claim, name, cookie: freshCookie }, this.ttl, now));
-    return { record, cameBack: false, forgotten };
+    return { record, cameBack: false, forgotten, displaced: this.#displaced(record) };
+  }
+
+  #displaced(by: PeerRecord): PeerRecord[] {
+    const there = [...this.#places.get(placeOf(by)) ?? []].map((cookie) => this.#records.get(cookie)!);
+    return there.filter((other) => rules.displaces(by, other)).map((gone) => this.#put(rules.leave(gone)));
   }
 
   /** A KeepAlive, or a PQuery, of this peer. */
@@ -186,6 +195,7 @@ export class Members implements MembersView {
     const record = this.#records.get(cookie);
     if (!record) return;
     const key = nameKey(record.name);
+    this.#leavePlace(record);
     this.#records.delete(cookie);
     this.#log.forget(cookie);
     this.#activeCookies.delete(cookie);
@@ -234,7 +244,10 @@ export class Members implements MembersView {
   #put(record: PeerRecord): PeerRecord {
     this.#log.note(record.cookie);
     const key = nameKey(record.name);
-    if (!this.#records.has(record.cookie)) this.#all.add(key);
+    const before = this.#records.get(record.cookie);
+    if (before) this.#leavePlace(before);
+    else this.#all.add(key);
+    if (record.active) this.#takePlace(record);
     this.#records.set(record.cookie, record);
     this.#cookies.set(key, record.cookie);
     if (record.active === this.#activeCookies.has(record.cookie)) return record;
@@ -246,6 +259,18 @@ export class Members implements MembersView {
       this.#actives.delete(key);
     }
     return record;
+  }
+
+  #takePlace(record: PeerRecord): void {
+    const place = placeOf(record);
+    const there = this.#places.get(place) ?? new Set();
+    this.#places.set(place, there.add(record.cookie));
+  }
+
+  #leavePlace(record: PeerRecord): void {
+    const place = placeOf(record);
+    const there = this.#places.get(place);
+    if (there?.delete(record.cookie) && there.size === 0) this.#places.delete(place);
   }
 
   #freeName(wanted: string): string {
@@ -268,6 +293,11 @@ export class Members implements MembersView {
     this.forget(oldest.cookie);
     return oldest.cookie;
   }
+}
+
+/** Where a peer listens. */
+function placeOf({ address, port }: PeerRecord): string {
+  return `${address} ${port}`;
 }
 
 /**

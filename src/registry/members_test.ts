@@ -39,6 +39,22 @@ Deno.test("a newcomer, one that comes back, an unknown cookie, a taken name", ()
   assertEquals(bench.register("pc7-2").record.name, "pc7-2-2");
 });
 
+Deno.test("a newcomer at the place of one whose connection broke: that one is inactive, and comes back", () => {
+  const bench = new Bench();
+  for (const name of ["gone", "alive"]) bench.register(name);
+  bench.members.disconnected("c0", bench.now);
+  const { displaced } = bench.register("new");
+  assertEquals(displaced.map(({ name, active }) => [name, active]), [["gone", false]]);
+  assertEquals(bench.names(), ["alive", "new"]);
+  bench.members.disconnected("c2", bench.now);
+  // Behind one router both may be right: each comes back by itself.
+  assertEquals(bench.register("gone", "c0").displaced.map(({ name }) => name), ["new"]);
+  assertEquals(bench.register("new", "c2").displaced, []);
+  assertEquals(bench.names(), ["alive", "gone", "new"]);
+  bench.members.forget("c0");
+  assertEquals(bench.names(), ["alive", "new"]);
+});
+
 Deno.test("lists are in the order of names, go on after any name, and leave out who is inactive", () => {
   const bench = new Bench();
   for (const name of ["b", "D", "a", "c"]) bench.register(name);

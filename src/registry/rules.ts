@@ -92,6 +92,23 @@ export function isClassicOnly({ port, classic }: KeptRecord): boolean {
   return classic === port;
 }
 
+/**
+ * Tells whether a peer that registers proves that another one is gone: it listens where that one did.
+ *
+ * Only of one whose connection has broken, or was before a restart. PCs behind a router that translates addresses are all
+ * seen at the router's, and look alike where they listen on one port: as long as the other's connection lives, the two
+ * are two. If it's broken and it was such a PC all the same, it is active again as soon as it comes back.
+ */
+export function displaces(claim: Claim & { cookie: string }, other: PeerRecord): boolean {
+  return other.cookie !== claim.cookie && isAwaited(other) &&
+    other.address === claim.address && other.port === claim.port;
+}
+
+/** Its connection is not there: it may come back, or be gone. */
+export function isAwaited({ active, comeBackBy }: PeerRecord): boolean {
+  return active && comeBackBy !== undefined;
+}
+
 /** A KeepAlive gives the whole TTL again; what is inactive stays so and has to register. */
 export function keepAlive(record: PeerRecord, ttl: number, now: Moment): PeerRecord {
   return record.active ? { ...record, expires: now.mono + ttl } : record;

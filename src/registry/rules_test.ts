@@ -16,6 +16,22 @@ function registered(): PeerRecord {
   return rules.register(WHO, TTL, START);
 }
 
+Deno.test("who listens where another did shows that it's gone, unless that one's connection lives", () => {
+  const connected = registered();
+  const awaited = rules.disconnected(connected, START);
+  const other = { ...WHO, cookie: "c8" };
+  const cases: [string, Parameters<typeof rules.displaces>[0], PeerRecord, boolean][] = [
+    ["its connection has broken", other, awaited, true],
+    ["it was active before a restart", other, rules.restarted(connected, TTL, START), true],
+    ["its connection lives: both are behind one router", other, connected, false],
+    ["it's inactive already", other, rules.leave(connected), false],
+    ["it is the same peer", WHO, awaited, false],
+    ["another port", { ...other, port: 23477 }, awaited, false],
+    ["another address", { ...other, address: "192.168.1.8" }, awaited, false],
+  ];
+  for (const [name, claim, record, is] of cases) assertEquals(rules.displaces(claim, record), is, name);
+});
+
 Deno.test("each event leads from each state to the right one", () => {
   const connected = registered();
   const awaited = rules.disconnected(connected, START);

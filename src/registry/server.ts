@@ -29,7 +29,7 @@ import { isFileStore, openSqliteStore } from "./sqlite_store.ts";
 import { demandOnlyOne, inTurn, REASONS, type Session, tell, tellRevoked, verb } from "./session.ts";
 import type { RegistryOptions, RegistryServer, RegistryStats } from "./server_types.ts";
 import { Sharing } from "./sharing.ts";
-import type { Caller, Effect, Outcome, Registry } from "./state.ts";
+import type { Caller, Departure, Effect, Outcome, Registry } from "./state.ts";
 import type { Store } from "./store.ts";
 
 export type { RegistryEvent, RegistryOptions, RegistryServer, RegistryStats } from "./server_types.ts";
@@ -377,8 +377,16 @@ class RunningRegistry implements RegistryServer {
     if (effect.kind === "bind") this.#bind(caller, record);
     else this.#release(record.cookie, caller, effect.why);
     const { onEvent } = this.options;
-    if (effect.kind === "bind") onEvent?.({ kind: "registered", record, cameBack: effect.cameBack });
-    else onEvent?.({ kind: "inactive", record, why: effect.why });
+    if (effect.kind === "release") return onEvent?.({ kind: "inactive", record, why: effect.why });
+    onEvent?.({ kind: "registered", record, cameBack: effect.cameBack });
+    for (const gone of effect.displaced) this.#gone(gone, "displaced");
+  }
+
+  /** It became inactive by itself. */
+  #gone(record: PeerRecord, why: Departure): void {
+    this.#release(record.cookie, undefined, why);
+    this.options.log.info(`${verb("Inactive")} ${record.name}: ${REASONS[why].logged}`);
+    this.options.onEvent?.({ kind: "inactive", record, why });
   }
 
   #bind(session: Session, record: PeerRecord): void {
@@ -416,7 +424,7 @@ class RunningRegistry implements RegistryServer {
   }
 
   #expire(): void {
-    const { log, onEvent } = this.options;
+    const { log } = this.options;
     const sharing = this.#sharing;
     // Who can't reach the registry doesn't know who is still there.
     if (sharing?.isAway) return;
@@ -429,10 +437,6 @@ class RunningRegistry implements RegistryServer {
     this.registry.store.savePeers(stored).catch((thrown) => {
       log.error(`Cannot keep that peers became inactive: ${messageOf(thrown)}`);
     });
-    for (const { record, why } of over) {
-      this.#release(record.cookie, undefined, why);
-      log.info(`${verb("Inactive")} ${record.name}: ${REASONS[why].logged}`);
-      onEvent?.({ kind: "inactive", record, why });
-    }
+    for (const { record, why } of over) this.#gone(record, why);
   }
 }

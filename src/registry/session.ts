@@ -27,6 +27,10 @@ export const REASONS = {
     ...{ code: "timeout", told: "This peer did not come back in time; register again" },
     logged: "it did not come back in time",
   },
+  displaced: {
+    ...{ code: "timeout", told: "Another peer listens at this one's address and port; register again" },
+    logged: "another peer listens at its address and port",
+  },
   replaced: {
     ...{ code: "not_permitted", told: "Another connection registered with the cookie of this one's peer" },
     logged: "it registered on another connection",

@@ -63,12 +63,12 @@ export interface Caller {
 }
 
 /** Why a peer isn't active any longer. */
-export type Departure = "left" | "ttl" | "grace";
+export type Departure = "left" | "ttl" | "grace" | "displaced";
 
 /** What is to happen to connections. */
 export type Effect =
-  /** The caller's connection is this peer's from now on; the one it had before is told and closed. */
-  | { kind: "bind"; record: PeerRecord; cameBack: boolean }
+  /** The caller's connection is this peer's from now on; the one it had before is told and closed. Others are gone by it. */
+  | { kind: "bind"; record: PeerRecord; cameBack: boolean; displaced: readonly PeerRecord[] }
   /** The peer has left: its connection is nobody's; closed, unless it's the caller's. */
   | { kind: "release"; record: PeerRecord; why: Departure }
   /** Something happened to a broadcast; "claimed": by the caller's connection. */

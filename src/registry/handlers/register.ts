@@ -5,7 +5,7 @@ import { formatHostPort } from "../../base/units.ts";
 import { peerNameFault, printable } from "../../catalog/names.ts";
 import { normalAddress } from "../address.ts";
 import type { Registration } from "../members.ts";
-import type { Claim } from "../rules.ts";
+import type { Claim, PeerRecord } from "../rules.ts";
 import { NameTaken } from "../store.ts";
 import type { Handle, Registry } from "../state.ts";
 import { keepAliveOf } from "./own.ts";
@@ -56,7 +56,7 @@ export const register: Handle<"Register"> = async (registry, message, caller) =>
       ...(registry.sharing?.servers(caller) ?? {}),
     },
     line: () => lineOf(registration, message.name),
-    effect: { kind: "bind", record, cameBack },
+    effect: { kind: "bind", record, cameBack, displaced: registration.displaced },
   };
 };
 
@@ -72,13 +72,15 @@ async function settle(
   const { members, store } = registry;
   // It may have registered at another server a moment ago.
   if (shown !== undefined && store.shared && !members.byCookie(shown)) await store.shared.catchUp();
+  const displaced: PeerRecord[] = [];
   for (let tries = 1;; tries++) {
     const known = shown !== undefined && members.byCookie(shown) !== undefined;
     const fresh = own ?? (known ? shown : freshCookie(registry));
     const registration = members.register(claim, shown, fresh, registry.now());
+    displaced.push(...registration.displaced);
     try {
-      await keep(registry, registration);
-      return registration;
+      await keep(registry, { ...registration, displaced });
+      return { ...registration, displaced };
     } catch (thrown) {
       if (!(thrown instanceof NameTaken) || tries === TRIES) throw thrown;
       members.forget(registration.record.cookie);
@@ -95,7 +97,7 @@ export function freshCookie({ members, random }: Registry): string {
 
 async function keep(
   { members, holdings, store }: Registry,
-  { record, forgotten }: Registration,
+  { record, forgotten, displaced }: Registration,
 ): Promise<void> {
   try {
     if (forgotten !== undefined) {
@@ -104,6 +106,7 @@ async function keep(
     await Promise.all([
       forgotten === undefined ? undefined : store.forgetPeer(forgotten),
       store.savePeers([record]),
+      displaced.length === 0 ? undefined : store.savePeers(displaced),
     ]);
   } catch (thrown) {
     // It will never learn its cookie: it must not count as active.
