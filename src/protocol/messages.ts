@@ -362,6 +362,8 @@ export const CONTROL = {
       total: count,
       /** What the receiver sends at most, bytes per second; absent where it has no limit. */
       limit: v.optional(count),
+      /** Of a broadcast that is delivered late: those of the offer's holders that said they don't have it. */
+      without: v.optional(list(peerName, 64)),
     }),
   },
   Receipt: {

@@ -6,29 +6,28 @@
  * Of one broadcast not more at once than a few for each that has it already, so that a whole lab that is switched on
  * doesn't fetch everything from one: those who are done serve the next. While the command that sends it is running, the
  * PCs that it says it is at are left to it. What may pass is tried again with growing pauses, anything else when the PC
- * registers again, or somebody asks for it.
+ * registers again, or somebody asks for it. Nothing is offered that nobody can deliver: whose connection isn't there, or
+ * who has said that it isn't there with them, is not named; as soon as somebody else is there, it is offered.
  */
 
 import { codeOf, LabError, messageOf } from "../base/errors.ts";
 import { TIMEOUTS } from "../base/limits.ts";
 import { inPages } from "../base/pages.ts";
 import { nameKey, printable } from "../catalog/names.ts";
-import type { MessageOf, WireHolder } from "../protocol/messages.ts";
+import type { MessageOf } from "../protocol/messages.ts";
 import type { Connection } from "../transport/connection.ts";
-import { addressFor } from "./address.ts";
 import type { BroadcastFile, BroadcastHead, Receipt } from "./broadcast_store.ts";
 import { holds, isFor } from "./broadcasts.ts";
+import { LateSources, type Sources } from "./late_sources.ts";
 import type { PeerRecord } from "./rules.ts";
 import type { AtWork, Registry } from "./state.ts";
 
-/** Holders named in one offer: more are of no use to one fetch, which asks 8 at once. */
-const HOLDERS_TOLD = 16;
 /** Deliveries of one broadcast at once for each that has it: then the number that has it triples. */
 const FOR_EACH_HOLDER = 2;
 /** Deliveries of all broadcasts at once: each holds a connection that is there anyway, and a list of files. */
 const AT_ONCE = 64;
 /** Pauses before a PC is offered the same again after a fault that may pass, milliseconds. */
-const PAUSE = { first: 1_000, most: 5 * 60_000 };
+const PAUSE = { first: 1_000, growth: 3, most: 5 * 60_000 };
 
 /** Faults that may pass by themselves; after any other it is the PC's turn, or a person's. */
 const PASSING = new Set([
@@ -42,14 +41,24 @@ export interface DeliverySetting {
   log: { info(line: string): void; warn(line: string): void; error(line: string): void };
   /** The registration connection of a peer. */
   connectionOf: (cookie: string) => Connection | undefined;
-  /** All of it lies in our own share. */
-  isHere: (id: string) => boolean;
+  /** How many of its files lie in our own share. */
+  here: (id: string) => number;
+  /** A file that does. */
+  isHere: (sha256: string, name: string) => boolean;
   /** The command that sends it has its connection at another server that shares the registry. */
   claimedElsewhere?: (id: string) => boolean;
   /** Is told when commands come or go. */
   claimsChanged?: () => void;
   /** Our own port: what lies in our share can be fetched there. */
   port: () => number;
+}
+
+/** A PC that waits until it's offered a broadcast again. */
+interface Pause {
+  id: string;
+  cookie: string;
+  ms: number;
+  cancel: () => void;
 }
 
 /** A broadcast on its way to one PC. */
@@ -66,7 +75,8 @@ export class Deliveries implements AtWork {
   #due = new Map<string, Set<string>>();
   /** By the receiver's cookie. */
   #running = new Map<string, Delivery>();
-  #pauses = new Map<string, { ms: number; cancel: () => void }>();
+  #pauses = new Map<string, Pause>();
+  #sources: LateSources;
   /** The connections of the commands that are sending. */
   #claims = new Map<string, Connection>();
   /** Ends the waits for commands that may come back. */
@@ -75,6 +85,7 @@ export class Deliveries implements AtWork {
 
   constructor(setting: DeliverySetting) {
     this.#o = setting;
+    this.#sources = new LateSources(setting);
   }
 
   isClaimed(id: string): boolean {
@@ -96,6 +107,19 @@ export class Deliveries implements AtWork {
     for (const head of this.#o.registry.broadcasts.holding(this.#o.clock.now())) {
       this.#forgetPause(head.id, record.cookie);
       this.#add(head, record);
+    }
+    this.came(record);
+  }
+
+  /** A peer is there, maybe at another server: those who miss what it has wait no longer. */
+  came(record: PeerRecord): void {
+    const { broadcasts, members } = this.#o.registry;
+    for (const { id, cookie, cancel } of this.#pauses.values()) {
+      const head = broadcasts.get(id);
+      const receiver = members.byCookie(cookie);
+      if (!head || !receiver || broadcasts.receipt(id, record.name)?.state !== "done") continue;
+      cancel();
+      this.#add(head, receiver);
     }
     this.#pump();
   }
@@ -126,6 +150,7 @@ export class Deliveries implements AtWork {
 
   /** Somebody wants those who are not done to get it now. */
   retry(id: string): void {
+    this.#sources.forget(id);
     this.#addAll(id, () => true);
   }
 
@@ -137,12 +162,22 @@ export class Deliveries implements AtWork {
   /** It no longer holds: nobody is to get it, nor to go on getting it. */
   withdrawn(id: string): void {
     this.#due.delete(id);
+    this.#sources.forget(id);
     tellWithdrawn(this.#claims.get(id), id);
     if (this.#claims.delete(id)) this.#o.claimsChanged?.();
     for (const delivery of this.#running.values()) {
       if (delivery.id === id) delivery.stop.abort(new LabError("interrupted", "It was withdrawn"));
     }
     for (const { cookie } of this.#o.registry.members.list()) tellWithdrawn(this.#o.connectionOf(cookie), id);
+  }
+
+  /** Forgets what is about broadcasts that hold no longer. */
+  tidy(): void {
+    const holding = [...this.#o.registry.broadcasts.holding(this.#o.clock.now())];
+    const ids = new Set(holding.map(({ id }) => id));
+    this.#sources.keepOnly(ids);
+    for (const id of this.#due.keys()) if (!ids.has(id)) this.#due.delete(id);
+    for (const { id, cookie } of [...this.#pauses.values()]) if (!ids.has(id)) this.#forgetPause(id, cookie);
   }
 
   /** Ends what is under way. */
@@ -182,22 +217,28 @@ export class Deliveries implements AtWork {
   /** Begins what can be begun. */
   #pump(): void {
     const { broadcasts, members } = this.#o.registry;
-    if (this.#closed) return;
+    if (this.#closed || this.#due.size === 0) return;
     // In the order of the broadcasts' age: so that the newest of one name is the last to come.
     for (const head of broadcasts.holding(this.#o.clock.now())) {
       const due = this.#due.get(head.id);
       if (!due) continue;
-      const holders = this.#holders(head);
-      let room = this.#room(head, holders.length + (this.#o.isHere(head.id) ? 1 : 0));
+      const there = this.#sources.of(head);
+      let room = this.#room(head, there.holders.length + (there.here > 0 ? 1 : 0));
       for (const cookie of due) {
         if (room <= 0) break;
         if (this.#running.has(cookie)) continue;
-        due.delete(cookie);
         const record = members.byCookie(cookie);
         const connection = this.#o.connectionOf(cookie);
-        if (!record || !connection || connection.isClosed || !this.#isDue(head, record)) continue;
+        if (!record || !connection || connection.isClosed || !this.#isDue(head, record)) {
+          due.delete(cookie);
+          continue;
+        }
+        const sources = this.#sources.forPc(head.id, cookie, there);
+        // Its turn comes when somebody is there who can deliver.
+        if (!sources) continue;
+        due.delete(cookie);
         room--;
-        this.#begin(head, record, connection, this.#told(holders, record, connection));
+        this.#begin(head, record, connection, sources);
       }
       if (due.size === 0) this.#due.delete(head.id);
     }
@@ -208,33 +249,19 @@ export class Deliveries implements AtWork {
     return Math.min(FOR_EACH_HOLDER * holders - running, AT_ONCE - this.#running.size);
   }
 
-  /** Who is there and has it, or may have it: the sender, if it is a peer, comes last. */
-  #holders(head: BroadcastHead): PeerRecord[] {
-    const { broadcasts, members } = this.#o.registry;
-    const done = [...broadcasts.receipts(head.id)].filter(({ state }) => state === "done");
-    const records = done.map(({ peer }) => members.byName(peer));
-    if (head.cookie !== undefined) records.push(members.byCookie(head.cookie));
-    return records.filter((record) => record !== undefined).filter(({ active }) => active);
-  }
-
-  /** Some of the holders, for each receiver others in front: the load is spread. */
-  #told(holders: readonly PeerRecord[], receiver: PeerRecord, connection: Connection): WireHolder[] {
-    const ends = { remote: connection.remote.host, local: connection.local.host };
-    const first = Math.floor(this.#o.registry.random.next() * holders.length);
-    return [...holders.slice(first), ...holders.slice(0, first)]
-      .filter(({ cookie }) => cookie !== receiver.cookie)
-      .slice(0, HOLDERS_TOLD)
-      .map(({ name, address, port, cookie }) => ({
-        ...{ name, address: addressFor(address, ends), port },
-        ...(this.#o.registry.secured ? { id: cookie } : {}),
-      }));
-  }
-
-  #begin(head: BroadcastHead, record: PeerRecord, connection: Connection, holders: WireHolder[]): void {
+  #begin(head: BroadcastHead, record: PeerRecord, connection: Connection, sources: Sources): void {
     const delivery = { id: head.id, cookie: record.cookie, stop: new AbortController() };
     this.#running.set(record.cookie, delivery);
-    this.#deliver(head, record, connection, holders, delivery.stop.signal)
-      .then(() => this.#note(head, record, { state: "done" }), (cause) => this.#failed(head, record, cause))
+    this.#deliver(head, record, connection, sources, delivery.stop.signal)
+      .then(
+        (isAll) => {
+          if (isAll) return this.#note(head, record, { state: "done" });
+          // What we don't have has to wait until somebody comes who does.
+          this.#sources.gaveAll(head.id, record.cookie, sources.here);
+          return this.#add(head, record);
+        },
+        (cause) => this.#failed(head, record, cause),
+      )
       .catch((cause) => this.#o.log.error(`Cannot keep a receipt of ${record.name}: ${messageOf(cause)}`))
       .finally(() => {
         this.#running.delete(record.cookie);
@@ -246,20 +273,22 @@ export class Deliveries implements AtWork {
     head: BroadcastHead,
     record: PeerRecord,
     connection: Connection,
-    holders: WireHolder[],
+    sources: Sources,
     signal: AbortSignal,
-  ): Promise<void> {
-    const files = await this.#filesFor(head, record);
-    if (files.length === 0) return;
-    this.#o.log.info(
-      `Offer     ${record.name}: ${printable(head.name, 80)}, from ${holders.length} that have it`,
-    );
+  ): Promise<boolean> {
+    const { holders, here } = sources;
+    const all = await this.#filesFor(head, record);
+    const files = holders.length > 0 ? all : all.filter(({ sha256, name }) => this.#o.isHere(sha256, name));
+    const isAll = files.length === all.length;
+    if (files.length === 0) return isAll;
+    const from = `${holders.length} that have it${here > 0 ? " and from here" : ""}`;
+    this.#o.log.info(`Offer     ${record.name}: ${printable(head.name, 80)}, from ${from}`);
     const bytes = files.reduce((sum, { size }) => sum + size, 0);
     const pages = [...inPages(files, ({ name }) => 120 + 3 * name.length)];
     const offer = (i: number): MessageOf<"Offer"> => ({
       ...{ kind: "Offer", purpose: "broadcast", id: head.id, peer: head.peer, port: this.#o.port(), bytes },
       files: pages[i]!.map(({ name, size, sha256 }) => [name, size, sha256]),
-      holders,
+      holders: this.#sources.toWire(holders, connection),
       ...(i < pages.length - 1 ? { more: true } : {}),
     });
     signal.throwIfAborted();
@@ -275,8 +304,9 @@ export class Deliveries implements AtWork {
         const incoming = await exchange.next(TIMEOUTS.manifest);
         if (incoming.kind === "OfferProgress") {
           this.#o.registry.broadcasts.progress(head, record.name, incoming.bytes);
+          this.#sources.without(head.id, record.cookie, holders, incoming.without ?? []);
         }
-        if (incoming.kind === "Receipt" && !incoming.more) return;
+        if (incoming.kind === "Receipt" && !incoming.more) return isAll;
       }
     } finally {
       signal.removeEventListener("abort", end);
@@ -321,6 +351,7 @@ export class Deliveries implements AtWork {
     const { broadcasts, store } = this.#o.registry;
     const receipt = { id: head.id, peer: record.name, at: this.#o.clock.now(), ...state };
     this.#forgetPause(head.id, record.cookie);
+    this.#sources.forget(head.id, record.cookie);
     if (state.state === "done") {
       this.#o.log.info(`Offer     ${record.name}: ${printable(head.name, 80)} has arrived`);
     }
@@ -331,12 +362,12 @@ export class Deliveries implements AtWork {
   #pause(head: BroadcastHead, record: PeerRecord): void {
     const key = `${head.id} ${record.cookie}`;
     const before = this.#pauses.get(key)?.ms;
-    const ms = before === undefined ? PAUSE.first : Math.min(2 * before, PAUSE.most);
+    const ms = before === undefined ? PAUSE.first : Math.min(PAUSE.growth * before, PAUSE.most);
     const cancel = this.#o.clock.after(ms, () => {
       this.#add(head, this.#o.registry.members.byCookie(record.cookie) ?? record);
       this.#pump();
     });
-    this.#pauses.set(key, { ms, cancel });
+    this.#pauses.set(key, { id: head.id, cookie: record.cookie, ms, cancel });
   }
 
   #forgetPause(id: string, cookie: string): void {

@@ -56,12 +56,16 @@ export async function startRegistry(options: RegistryOptions): Promise<RegistryS
     const { heads, receipts } = await store.broadcasts.load();
     broadcasts.load(heads, receipts);
     const secured = options.security !== undefined;
-    const local = new LocalShare(options.share, store.broadcasts);
+    const local = new LocalShare(options.share, {
+      ...{ store: store.broadcasts, clock, log, hash: options.hashOwn },
+      changed: () => running.sourceChanged(),
+    });
     await local.load([...broadcasts.holding(clock.now())].map(({ id }) => id));
-    return new RunningRegistry(options, {
+    const running = new RunningRegistry(options, {
       ...{ members, holdings, broadcasts, store, secured, now },
       ...{ random: options.random, epoch: options.random.id(8) },
     }, local);
+    return running;
   } catch (thrown) {
     await store.close();
     throw thrown;
@@ -77,6 +81,8 @@ function lookedAfter({ shared }: Store, members: Members): string[] {
 
 /** Broadcasts shown at once: those of the last weeks; rs broadcasts lists them all. */
 const LISTED_MAX = 100;
+/** A broadcast file of ours that isn't what it was may be put back: it's looked at so often, milliseconds, like a peer's share. */
+const LOOK_AGAIN = 30_000;
 
 class RunningRegistry implements RegistryServer {
   readonly name: string;
@@ -102,7 +108,8 @@ class RunningRegistry implements RegistryServer {
     this.#deliveries = new Deliveries({
       ...{ registry, clock, log },
       connectionOf: (cookie) => this.connectionOf(cookie),
-      isHere: (id) => local.has(id),
+      here: (id) => local.count(id),
+      isHere: (sha256, name) => local.find(sha256, name) !== undefined,
       claimedElsewhere: (id) => this.#sharing?.isClaimed(id) === true,
       claimsChanged: () => this.#sharing?.present(),
       port: () => this.address.port,
@@ -121,6 +128,7 @@ class RunningRegistry implements RegistryServer {
     this.#stopTimers = [
       clock.every(1_000, () => this.#expire()),
       clock.every(3600_000, () => this.#forgetBroadcasts()),
+      clock.every(LOOK_AGAIN, () => this.local.lookAgain()),
     ];
     this.#forgetBroadcasts();
     this.#stopHearing = options.security?.onRevoked((ids) => this.#revoked(ids));
@@ -226,6 +234,11 @@ class RunningRegistry implements RegistryServer {
     this.registry.broadcasts.demand(id);
     await this.local.adopt(id, paths);
     this.#deliveries.news();
+  }
+
+  /** More or less of a broadcast is in our own share than before. */
+  sourceChanged(): void {
+    if (!this.#closing) this.#deliveries.news();
   }
 
   ownFile(sha256: string, name: string): OwnFile | undefined {
@@ -362,6 +375,7 @@ class RunningRegistry implements RegistryServer {
 
   #forgetBroadcasts(): void {
     const { broadcasts, store, now } = this.registry;
+    this.#deliveries.tidy();
     for (const id of broadcasts.old(now().wall)) {
       broadcasts.forget(id);
       this.local.forget(id);

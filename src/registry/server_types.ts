@@ -60,6 +60,8 @@ export interface RegistryOptions {
   onServers?: (servers: readonly string[]) => void;
   /** Absolute path of this server's own share: what is broadcast out of it can be delivered from it. */
   share?: string;
+  /** SHA-256 of a file below a folder, read on another thread; undefined when it can't be. For files of that share that have another time. */
+  hashOwn?: (folder: string, name: string) => Promise<string | undefined>;
 }
 
 /** Numbers for status and metrics. */

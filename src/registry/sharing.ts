@@ -128,6 +128,7 @@ export class Sharing implements SharedNews, SharingView {
       release(gone, "left");
     }
     changed(record);
+    if (isLooked && record.active) this.o.deliveries().came(record);
   }
 
   forgotten(cookie: string): void {

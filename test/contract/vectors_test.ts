@@ -51,6 +51,7 @@ const MORE = [
   "Peers-changes",
   "Offer-provisional",
   "OfferProgress-limit",
+  "OfferProgress-without",
   "Register-classic",
   "Registered-servers",
 ];

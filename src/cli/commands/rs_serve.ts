@@ -9,7 +9,8 @@ import { Checks } from "../../peer/doctor/checks.ts";
 import { ContentStore, type LocalFiles } from "../../peer/serve/content_store.ts";
 import { peerHandler } from "../../peer/serve/handlers.ts";
 import { offerHandler } from "../../peer/serve/offers.ts";
-import type { PeerContext } from "../../peer/context.ts";
+import { type PeerContext, toolIdentity } from "../../peer/context.ts";
+import { WorkerPool } from "../../peer/fetch/worker_pool.ts";
 import { SecuredLab } from "../../registry/lab.ts";
 import type { NatsStore } from "../../registry/nats/nats_store.ts";
 import { History } from "../../registry/history.ts";
@@ -228,6 +229,26 @@ async function start(
       () => server.address.port,
     ),
     share: resolve(ctx.folders.share),
+    hashOwn: (folder, name) => hashApart(ctx, context, folder, name),
   });
   return server;
+}
+
+/** Reads a file on a thread of its own: it may be large, and others are to be answered meanwhile. */
+async function hashApart(
+  { signal }: Ctx,
+  context: PeerContext,
+  folder: string,
+  name: string,
+): Promise<string | undefined> {
+  const pool = new WorkerPool({ folder, identity: toolIdentity(context, "rs"), count: 1 });
+  const interrupted = Promise.withResolvers<undefined>();
+  const end = () => interrupted.resolve(undefined);
+  signal.addEventListener("abort", end, { once: true });
+  try {
+    return await Promise.race([pool.hash(name), interrupted.promise]);
+  } finally {
+    signal.removeEventListener("abort", end);
+    pool.close();
+  }
 }

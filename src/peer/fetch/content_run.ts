@@ -2,7 +2,7 @@
 
 import { Parents } from "../../swarm/parents.ts";
 import type { Clock } from "../../base/clock.ts";
-import { LabError } from "../../base/errors.ts";
+import { type ErrorCode, LabError } from "../../base/errors.ts";
 import { contentTitle, Layout } from "../../catalog/layout.ts";
 import type { Holder } from "../../catalog/merge.ts";
 import { printable } from "../../catalog/names.ts";
@@ -29,6 +29,16 @@ export interface FetchedFile {
   /** Holders that delivered, by name: to be told apart when a claim turns out false. */
   from: string[];
   size: number;
+}
+
+/** Nobody could deliver a content. */
+export class Undelivered extends LabError {
+  override name = "Undelivered";
+
+  /** @param absent holders that said that they don't have it. */
+  constructor(code: ErrorCode, message: string, readonly absent: readonly string[]) {
+    super(code, message);
+  }
 }
 
 /** One content on its way. */
@@ -219,9 +229,10 @@ export class ContentRun {
       ? "unreachable"
       : codes.at(-1) ?? "not_found";
     const hint = code === "unreachable" ? "; see who is there with peer peers" : "";
-    return new LabError(
+    return new Undelivered(
       code === "protocol" ? "integrity" : code,
       `Cannot fetch ${names}: ${seen || "nobody holds it"}${hint}`,
+      [...this.banned].filter(([, error]) => error.code === "not_found").map(([peer]) => peer),
     );
   }
 
