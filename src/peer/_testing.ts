@@ -237,7 +237,7 @@ export class Swarm implements AsyncDisposable {
       return await fetchFiles({
         files,
         root: this.root,
-        pool,
+        pool: () => pool,
         identity: TOOL,
         context: this.context,
         localHash: (name) => pool.hash(name),

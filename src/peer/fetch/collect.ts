@@ -142,7 +142,7 @@ async function collectFrom(
   }
   if (files.length === 0) return result;
   const outcome = await fetchFiles({
-    ...{ files, root, pool: pool.get(), identity: setting.identity, context: setting.context },
+    ...{ files, root, pool: () => pool.get(), identity: setting.identity, context: setting.context },
     localHash: (name) => pool.get().hash(name),
     listener: {
       planned: (all) => setting.listener.planned?.(all),

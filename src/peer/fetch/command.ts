@@ -62,7 +62,7 @@ export async function fetchCommand(request: FetchRequest, setting: FetchSetting)
     const { failed } = await fetchFiles({
       files,
       root,
-      pool,
+      pool: () => pool,
       identity: setting.identity,
       context: setting.context,
       localHash: (name, size, modified) => {

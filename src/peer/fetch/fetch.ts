@@ -22,7 +22,8 @@ import type { WorkerPool } from "./worker_pool.ts";
 export interface FetchJob {
   files: readonly WantedFile[];
   root: Root;
-  pool: WorkerPool;
+  /** The workers; asked for once there is something to fetch. */
+  pool: () => WorkerPool;
   identity: Identity;
   context: PeerContext;
   /** Knows the hash of a file that is there already. */
@@ -99,7 +100,11 @@ export async function fetchFiles(job: FetchJob): Promise<FetchOutcome> {
     : { plans: planContents(placed, (key) => existsSync(PartFile.pathFor(root, key))), whole: [] };
   listener.planned?.(sumOf(plans));
   const ready = whole.map((plan) => broadcast?.whole(contentFiles(plan)));
-  await new FetchEngine({ ...job, ...context, ...broadcast, listener: recording }).run(plans);
+  if (plans.length > 0) {
+    await new FetchEngine({ ...job, ...context, ...broadcast, pool: job.pool(), listener: recording }).run(
+      plans,
+    );
+  }
   await Promise.all(ready);
   return outcome;
 }

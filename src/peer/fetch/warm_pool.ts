@@ -32,10 +32,14 @@ export class WarmPool {
     this.#pool = new WorkerPool({ ...this.#options(), count: 1 });
   }
 
-  /** The waiting worker, or new ones when it is at work. */
-  borrow(): BorrowedPool {
+  /**
+   * The waiting worker, or new ones when it is at work.
+   *
+   * @param count how many new ones; as many as one PC has use for unless told.
+   */
+  borrow(count?: number): BorrowedPool {
     if (this.#taken || !this.#pool) {
-      const pool = new WorkerPool(this.#options());
+      const pool = new WorkerPool({ ...this.#options(), ...(count === undefined ? {} : { count }) });
       return { pool, release: () => pool.close() };
     }
     const pool = this.#pool;

@@ -9,7 +9,7 @@ import { LabError, messageOf } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";
 import type { Holder } from "../../catalog/merge.ts";
-import { cleanPeerName, nameFault, peerNameFault, printable } from "../../catalog/names.ts";
+import { cleanPeerName, nameFault, nameKey, peerNameFault, printable } from "../../catalog/names.ts";
 import type { Message, MessageOf, WireFile } from "../../protocol/messages.ts";
 import { Root } from "../../storage/root.ts";
 import type { Exchange } from "../../transport/exchange.ts";
@@ -18,7 +18,7 @@ import type { Identity } from "../../transport/handshake.ts";
 import type { Background } from "../broadcast/background.ts";
 import type { Member } from "../../transport/security.ts";
 import { type PeerContext, toolIdentity } from "../context.ts";
-import type { FetchedFile } from "../fetch/content_run.ts";
+import { type FetchedFile, Undelivered } from "../fetch/content_run.ts";
 import { toHolder } from "../rs_client.ts";
 import type { HashFeed } from "../broadcast/hash_feed.ts";
 import { LARGE } from "../fetch/contents.ts";
@@ -47,8 +47,8 @@ export interface OfferReceiver {
   signal: AbortSignal;
   /** What this process sends at most, bytes per second; told to who offers. */
   sendLimit?: number;
-  /** Workers that wait for work; new ones are started where there are none. */
-  pool?: () => BorrowedPool;
+  /** Workers that wait for work; where there are none new ones are started, so many if told. */
+  pool?: (count?: number) => BorrowedPool;
   /** Makes way for other traffic where a broadcast asks for that. */
   background?: Background;
   /** What a broadcast needs; without it broadcasts are refused. */
@@ -84,6 +84,10 @@ interface Progress {
   id: string;
   /** Tells what it brings. */
   files: string;
+  /** Where its files go, whatever the case of their names; undefined where it's no broadcast. */
+  places: ReadonlySet<string> | undefined;
+  /** It comes late: whatever runs now goes before it. */
+  isLate: boolean;
   hashes: HashListener | undefined;
   listeners: Set<Exchange>;
   stop: AbortController;
@@ -105,26 +109,38 @@ export function offerHandler(
     if (isBroadcast) demandLead(receiver, exchange);
     const incoming = await gather(receiver, message, exchange);
     const key = isBroadcast ? `broadcast ${placeOf(incoming)}` : receiver.context.random.id(8);
-    const progress = await joined(running, key, message.id, incoming) ??
-      admit(
-        running,
-        key,
-        () => begin(receiver, incoming, message.id, isBroadcast ? undefined : exchange.signal),
-      );
+    const start = () => {
+      const begun = begin(receiver, incoming, message.id, isBroadcast ? undefined : exchange.signal);
+      begun.listeners.add(exchange);
+      return begun;
+    };
+    const progress = isBroadcast
+      ? await joinedOrBegun(running, key, { ...incoming, id: message.id }, start)
+      : admit(running, key, start);
     progress.listeners.add(exchange);
     // What comes from an offer that joined another broadcast is not needed.
     if (progress.id === message.id) void progress.hashes?.listen(exchange, incoming.source);
     try {
       await sendReceipt(await progress.done, exchange);
+    } catch (cause) {
+      if (incoming.isLate) await tellAbsent(cause, exchange);
+      throw cause;
     } finally {
       progress.listeners.delete(exchange);
     }
   };
 }
 
+/** Whoever offers late had better not name again who doesn't have it. */
+async function tellAbsent(cause: unknown, exchange: Exchange): Promise<void> {
+  if (!(cause instanceof Undelivered)) return;
+  const without = cause.absent.filter((peer) => peer !== SOURCE && !peerNameFault(peer)).slice(0, 64);
+  if (without.length > 0) await exchange.send({ kind: "OfferProgress", bytes: 0, total: 0, without });
+}
+
 function withdraw(running: ReadonlyMap<string, Progress>, id: string): void {
   for (const progress of running.values()) {
-    if (progress.id === id) progress.stop.abort(new LabError("interrupted", "It was withdrawn"));
+    if (progress.id === id) progress.stop.abort(new LabError("interrupted", "it was withdrawn"));
   }
 }
 
@@ -156,26 +172,43 @@ function admit(running: Map<string, Progress>, key: string, start: () => Progres
 /**
  * The same files are being received already. The same broadcast, offered again because a connection broke, goes on as it
  * is; so does another one, as long as the first one's sender is there. If it isn't, its plan may lead nowhere: that run
- * ends, and the new one goes on from its part files.
+ * ends, and the new one goes on from its part files. What comes late makes way for a broadcast that runs: that one's plan
+ * counts on this PC.
  */
-async function joined(
-  running: ReadonlyMap<string, Progress>,
+async function joinedOrBegun(
+  running: Map<string, Progress>,
   key: string,
-  id: string,
-  incoming: Incoming,
-): Promise<Progress | undefined> {
+  incoming: Incoming & { id: string },
+  start: () => Progress,
+): Promise<Progress> {
   while (true) {
-    const progress = running.get(key);
-    if (!progress) return undefined;
+    const progress = inTheWay(running, key, incoming);
+    // Nothing may come between this look and the beginning, with somebody who listens: several may have waited for this.
+    if (!progress) return admit(running, key, start);
     const isHeard = [...progress.listeners].some((exchange) => !exchange.signal.aborted);
     const isSame = progress.files === keyOf(incoming);
-    if (isSame && (progress.id === id || isHeard)) return progress;
-    if (isHeard) {
+    const makesWay = progress.isLate && !incoming.isLate;
+    if (isSame && !makesWay && (progress.id === incoming.id || isHeard)) return progress;
+    if (isHeard && !makesWay) {
       throw new LabError("busy", "A file of that name is being broadcast to this PC; try again in a moment");
     }
-    progress.stop.abort(new LabError("interrupted", "It is being sent again"));
+    const why = makesWay ? "a broadcast that runs now brings it" : "it is being sent again";
+    progress.stop.abort(new LabError("interrupted", why));
     await progress.done.catch(() => {});
   }
+}
+
+/** The run that has this one's place; and where one of the two comes late, any that has the name of one of its files. */
+function inTheWay(
+  running: ReadonlyMap<string, Progress>,
+  key: string,
+  { files, isLate }: Incoming,
+): Progress | undefined {
+  const same = running.get(key);
+  if (same) return same;
+  return [...running.values()].find(({ places, isLate: isOtherLate }) =>
+    places && isLate !== isOtherLate && files.some(({ name }) => places.has(nameKey(name)))
+  );
 }
 
 /** What two broadcasts can't both bring at once: a large file has one part file, whichever its SHA-256 is. */
@@ -243,7 +276,7 @@ function begin(
   id: string,
   cancelled: AbortSignal | undefined,
 ): Progress {
-  const { from, files, total } = incoming;
+  const { from, files, total, isLate } = incoming;
   receiver.context.log.info(
     `${printable(from)} sends ${formatCount(files.length, "file")}, ${formatBytes(total)}`,
   );
@@ -261,10 +294,15 @@ function begin(
     end();
     hashes?.end();
   });
-  done.catch((cause) =>
-    receiver.context.log.warn(`What ${printable(from)} sends has not arrived: ${messageOf(cause)}`)
-  );
-  return { id, files: keyOf(incoming), hashes, listeners, stop, done };
+  done.catch((cause) => {
+    const { log } = receiver.context;
+    if (!stop.signal.aborted) {
+      return log.warn(`What ${printable(from)} sends has not arrived: ${messageOf(cause)}`);
+    }
+    log.info(`What ${printable(from)} sends is given up here: ${messageOf(stop.signal.reason)}`);
+  });
+  const places = cancelled ? undefined : new Set(files.map(({ name }) => nameKey(name)));
+  return { ...{ id, files: keyOf(incoming), places, isLate }, ...{ hashes, listeners, stop, done } };
 }
 
 /** Passes on the newest number, at most every `TELL_EVERY` milliseconds. */
@@ -300,10 +338,15 @@ async function receive(
   const { context, broadcast } = receiver;
   const root = Root.open(receiver.folderFor(from), "write");
   const identity = toolIdentity(context, receiver.name());
-  const { pool, release } = receiver.pool?.() ?? newPool(root.path, identity, context);
+  // Only where there is something to do: what is here already is said without a worker.
+  let borrowed: BorrowedPool | undefined;
+  const pool = () => {
+    borrowed ??= receiver.pool?.(isLate ? 1 : undefined) ?? newPool(root.path, identity, context);
+    return borrowed.pool;
+  };
   const localHash: LocalHash = (name, size, modified) => {
     const known = receiver.known?.(name, size, modified);
-    return known ? Promise.resolve(known) : pool.hash(name);
+    return known ? Promise.resolve(known) : unlessAborted(signal, pool().hash(name));
   };
   const isBroadcast = broadcast !== undefined && (stripes.length > 0 || isLate);
   const receiving = receiver.receiving?.(from);
@@ -342,8 +385,18 @@ async function receive(
     receiving?.end();
     stopExpecting();
     endBackground?.();
-    release(clean);
+    borrowed?.release(clean);
   }
+}
+
+/** To hash a large file takes long; whoever makes way does so at once. */
+function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const end = () => reject(new LabError("interrupted", "Interrupted"));
+    signal.addEventListener("abort", end, { once: true });
+    if (signal.aborted) end();
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", end));
+  });
 }
 
 function newPool(folder: string, identity: Identity, { security }: PeerContext): BorrowedPool {

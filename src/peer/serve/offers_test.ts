@@ -25,10 +25,13 @@ class World implements AsyncDisposable {
   readonly context = contextOf();
   readonly relay = new Relay(this.context.clock);
   readonly received: FetchedFile[] = [];
+  /** Each time workers were asked for: how many. */
+  readonly borrowed: (number | undefined)[] = [];
   readonly #ending = new AbortController();
   readonly #holders: Holder[] = [];
   readonly #pool = new WarmPool(this.temp.folder("share"), () => TOOL);
   readonly #server;
+  #indexed = false;
 
   constructor(options: { takesBroadcasts?: boolean } = {}) {
     this.#pool.warm();
@@ -37,8 +40,12 @@ class World implements AsyncDisposable {
       name: () => "receiver",
       folderFor: () => this.temp.at("share"),
       received: (file) => this.received.push(file),
+      known: () => this.#indexed ? sha256Hex(this.read()) : undefined,
       signal: this.#ending.signal,
-      pool: () => this.#pool.borrow(),
+      pool: (count) => {
+        this.borrowed.push(count);
+        return this.#pool.borrow(count);
+      },
       ...(options.takesBroadcasts === false ? {} : {
         acceptOpenBroadcasts: true,
         broadcast: {
@@ -76,20 +83,27 @@ class World implements AsyncDisposable {
       port: holder.port,
       files: [["image.bin", BIG.length, sha256Hex(BIG)]],
       bytes: BIG.length,
-      stripes: [[], []],
+      ...(more.holders ? {} : { stripes: [[], []] }),
       ...more,
     };
     const exchange = connection.open(offer);
     const half = Promise.withResolvers<void>();
+    const without: string[] = [];
     const receipt = (async () => {
       while (true) {
         const incoming = await exchange.next();
         if (incoming.kind === "OfferProgress" && incoming.bytes === 3 * 256 * 1024) half.resolve();
+        if (incoming.kind === "OfferProgress" && incoming.without) without.push(...incoming.without);
         if (incoming.kind === "Receipt") return incoming;
       }
     })();
     receipt.catch(() => {});
-    return { connection, receipt, half: half.promise };
+    return { connection, receipt, half: half.promise, without };
+  }
+
+  /** The index knows what is in the share from now on. */
+  index(): void {
+    this.#indexed = true;
   }
 
   read(): Uint8Array {
@@ -164,6 +178,65 @@ Deno.test("the first one's sender is gone: the second goes on from what had come
   assertEquals(other.asked, 3);
   second.connection.close();
   held.open();
+});
+
+/** As the registration server offers it to who comes late. */
+const late = (...holders: Holder[]) => ({
+  id: "late",
+  holders: holders.map(({ name, port }) => ({ name, address: "127.0.0.1", port })),
+});
+
+Deno.test("what comes late makes way for the broadcasts that run; they go on from what had come", async () => {
+  await using w = new World();
+  const held = gate(3);
+  const [rs, ...sources] = [w.source(held.misbehave), w.source(), w.source()];
+  const first = await w.offer(rs!, late(rs!));
+  await first.half;
+  // Both wait for its end at once, and then are one.
+  const runs = await Promise.all(sources.map((source, i) => w.offer(source, { id: `b${i}` })));
+  await Promise.all(runs.map(({ receipt }) => receipt));
+  assertEquals(codeOf(await assertRejects(() => first.receipt)), "interrupted");
+  assertEquals(w.read(), BIG);
+  assertEquals(sources.map(({ asked }) => asked).sort(), [0, 3]);
+  // Offered again it's here, and no worker is asked for.
+  const before = w.borrowed.length;
+  w.index();
+  const again = await w.offer(rs!, late(rs!));
+  assertEquals((await again.receipt).files.map(({ name }) => name), ["image.bin"]);
+  assertEquals(w.borrowed.length, before);
+  for (const { connection } of [first, ...runs, again]) connection.close();
+  held.open();
+});
+
+Deno.test("while a broadcast runs, what comes late and has one of its files waits", async () => {
+  await using w = new World();
+  const held = gate();
+  const source = w.source(held.misbehave);
+  const first = await w.offer(source);
+  await held.asked;
+  const files: MessageOf<"Offer">["files"] = [["IMAGE.bin", BIG.length, sha256Hex(BIG)], [
+    "b",
+    1,
+    "b".repeat(64),
+  ]];
+  const second = await w.offer(source, { ...late(source), files });
+  assertEquals(codeOf(await assertRejects(() => second.receipt)), "busy");
+  held.open();
+  await first.receipt;
+  assertEquals(w.borrowed, [undefined]);
+  for (const { connection } of [first, second]) connection.close();
+});
+
+Deno.test("nobody has what comes late: who said so is told, and one worker was enough", async () => {
+  await using w = new World();
+  const [one, other] = [w.source(), w.source()];
+  const files: MessageOf<"Offer">["files"] = [["other.bin", 10, "ab".repeat(32)]];
+  await other.die();
+  const { connection, receipt, without } = await w.offer(one, { ...late(one, other), files });
+  assertEquals(codeOf(await assertRejects(() => receipt)), "not_found");
+  assertEquals(without, [one.name]);
+  assertEquals(w.borrowed, [1]);
+  connection.close();
 });
 
 Deno.test("a broadcast goes on without its connection; a send ends with it", async () => {

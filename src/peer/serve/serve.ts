@@ -335,7 +335,7 @@ export class PeerServe {
       received: (file, from) => this.#receivedFile(file, from),
       receiving: (from) => this.#transfers.receiving(from),
       signal: this.#ending.signal,
-      pool: () => this.#warm.borrow(),
+      pool: (count) => this.#warm.borrow(count),
       acceptOpenBroadcasts: this.#o.acceptOpenBroadcasts ?? false,
       sendLimit: this.#rate.rate,
       background: this.#background,
