@@ -3,71 +3,10 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { codeOf, LabError } from "../base/errors.ts";
 import { TIMEOUTS } from "../base/limits.ts";
-import type { MessageOf, WireBroadcastPeer, WireFile } from "../protocol/messages.ts";
-import type { Connection, Handler } from "../transport/connection.ts";
+import type { MessageOf } from "../protocol/messages.ts";
+import { done, Ear, file, hangs, ID, page, pcs, receipts, states, tell, type Told } from "./_broadcasting.ts";
 import { Lab } from "./_testing.ts";
 import { MemoryStore } from "./memory_store.ts";
-
-const ID = "b0";
-const file = (name: string): WireFile => [name, 1000, "ab".repeat(32)];
-
-type Told = Partial<MessageOf<"Broadcast">>;
-
-const page = (more: Told = {}): MessageOf<"Broadcast"> => ({
-  ...{ kind: "Broadcast", id: ID, name: "a.iso", peer: "rs", at: 0, files: [file("a.iso")], lasts: 3600 },
-  ...more,
-});
-
-/** A broadcaster that tells of a broadcast, and of who has it. */
-async function tell(lab: Lab, more: Told = {}): Promise<Connection> {
-  const link = await lab.dial("tool", "rs");
-  await link.request(page(more), "Noted");
-  return link;
-}
-
-type Peers = MessageOf<"Receipts">["peers"];
-
-function receipts(link: Connection, peers: Peers, more: { id?: string; over?: boolean } = {}) {
-  return link.request({ kind: "Receipts", id: ID, peers, ...more }, "Noted");
-}
-
-const done = (name: string) => ({ name, state: "done" as const });
-
-async function pcs(lab: Lab, id = ID): Promise<WireBroadcastPeer[]> {
-  const link = await lab.dial("tool");
-  return (await link.request({ kind: "BQuery", id }, "Broadcasts")).peers;
-}
-
-async function states(lab: Lab, id = ID): Promise<string[]> {
-  return (await pcs(lab, id)).map(({ name, state }) => `${name} ${state}`);
-}
-
-/** What a peer hears, and how it answers offers. */
-class Ear {
-  readonly offers: MessageOf<"Offer">[] = [];
-  readonly withdrawn: string[] = [];
-  #heard = () => {};
-  constructor(private answer: (offer: MessageOf<"Offer">, time: number) => void | Promise<void> = () => {}) {}
-
-  readonly handler: Handler = async (message, exchange) => {
-    try {
-      if (message.kind === "Withdraw") return void this.withdrawn.push(message.id);
-      assert(message.kind === "Offer");
-      this.offers.push(message);
-      await this.answer(message, this.offers.length);
-      await exchange.send({ kind: "Receipt", files: [] });
-    } finally {
-      this.#heard();
-    }
-  };
-
-  /** Waits until something is so that becomes so when something is heard. */
-  async until(isSo: () => boolean): Promise<void> {
-    while (!isSo()) await new Promise<void>((resolve) => this.#heard = resolve);
-  }
-}
-
-const hangs = () => new Promise<void>(() => {});
 
 Deno.test("who comes late gets it from those who have it, and its receipt is kept", async () => {
   await using lab = await Lab.start();
@@ -209,73 +148,6 @@ Deno.test("a whole lab at once: a few from each that has it, those who are done 
   assert(Math.max(...holders) > 4 && Math.max(...holders) <= 16);
 });
 
-Deno.test("who said that it isn't there is not named again, until it registers anew; nobody: no offer", async () => {
-  await using lab = await Lab.start();
-  const pc1 = await lab.join("pc1", undefined, 1001);
-  await lab.join("pc2", undefined, 1002);
-  await receipts(await tell(lab), [done("pc1"), done("pc2")], { over: true });
-  const named: string[][] = [];
-  const absent = ["pc9", "pc2", "pc1", "pc2"];
-  await lab.join("pc3", undefined, 1003, async (message, exchange) => {
-    assert(message.kind === "Offer");
-    named.push(message.holders!.map(({ name }) => name).sort());
-    await exchange.send({ kind: "OfferProgress", bytes: 0, total: 1000, without: absent.splice(0, 2) });
-    throw new LabError("not_found", "nobody has it");
-  });
-  while (named.length < 2) {
-    await lab.dial("tool");
-    lab.clock.advance(250);
-  }
-  assertEquals(named, [["pc1", "pc2"], ["pc1"]]);
-  for (let i = 0; i < 30; i++) {
-    await lab.dial("tool");
-    lab.clock.advance(500);
-  }
-  assertEquals(named.length, 2, "nobody is left who has it");
-  pc1.link.close();
-  await lab.log.next(/Lost/);
-  await lab.join("pc1", pc1.cookie, 1001);
-  while (named.length < 3) await lab.dial("tool");
-  assertEquals(named[2], ["pc1"]);
-});
-
-Deno.test("who has it but has lost its connection is not named; it's offered when it's back", async () => {
-  await using lab = await Lab.start();
-  const pc1 = await lab.join("pc1", undefined, 1001);
-  await receipts(await tell(lab), [done("pc1")], { over: true });
-  pc1.link.close();
-  await lab.log.next(/Lost/);
-  const ear = new Ear();
-  await lab.join("pc2", undefined, 1002, ear.handler);
-  await lab.dial("tool");
-  assertEquals(ear.offers.length, 0);
-  const arrived = lab.log.next(/Offer +pc2: a\.iso has arrived/);
-  await lab.join("pc1", pc1.cookie, 1001);
-  await arrived;
-});
-
-Deno.test("late offers that fail are made ever more rarely, and one at a time", async () => {
-  await using lab = await Lab.start();
-  await lab.join("pc1", undefined, 1001);
-  await receipts(await tell(lab), [done("pc1")], { over: true });
-  let open = 0;
-  const times: number[] = [];
-  const ear = new Ear(async () => {
-    assertEquals(++open, 1);
-    times.push(lab.clock.now());
-    await lab.dial("tool");
-    open--;
-    throw new LabError("unreachable", "nobody answers");
-  });
-  await lab.join("pc2", undefined, 1002, ear.handler);
-  while (times.length < 4) {
-    await lab.dial("tool");
-    lab.clock.advance(250);
-  }
-  const gaps = times.slice(1).map((at, i) => at - times[i]!);
-  assert(gaps.every((gap, i) => gap >= 1_000 * 3 ** i), `${gaps}`);
-});
-
 Deno.test("withdrawn: who is at it is told to stop, who comes late gets nothing, the command is told", async () => {
   await using lab = await Lab.start();
   await lab.join("pc1", undefined, 1001);
@@ -353,27 +225,6 @@ Deno.test("a restarted server knows the broadcast, who has it, and who is to get
   await lab.join("pc1", cookie, 1001);
   await arrived;
   assertEquals(await states(lab), ["pc1 done", "pc2 done"]);
-});
-
-Deno.test("a restarted server with new PCs at the old ones' places: those are gone at once, and stay so", async () => {
-  const store = new MemoryStore();
-  const options = { data: { store } };
-  {
-    await using lab = await Lab.start(options);
-    await lab.join("pc1", undefined, 1001);
-    await lab.join("pc2", undefined, 1002);
-    await receipts(await tell(lab), [done("pc1"), done("pc2")]);
-  }
-  await using lab = await Lab.start(options);
-  const ear = new Ear();
-  const inactive = lab.log.next(/Inactive +pc1: another peer listens at its address and port/);
-  await lab.join("pc1", undefined, 1001, ear.handler);
-  await inactive;
-  assertEquals([...lab.server.members.list()].map(({ name }) => name), ["pc1-2", "pc2"]);
-  const kept = [...await store.loadPeers()].map(({ name, active }) => `${name} ${active}`);
-  assertEquals(kept.sort(), ["pc1 false", "pc1-2 true", "pc2 true"]);
-  await lab.dial("tool");
-  assertEquals(ear.offers.length, 0, "nobody who has it is there");
 });
 
 Deno.test("a newer broadcast of the same name is never undone by an older one", async () => {
