@@ -56,13 +56,16 @@ p2pdi.prefs.ports = Pref.range("TCP ports", DEFAULT_PORTS, "Ports of registratio
 
 local tcp_stream = Field.new("tcp.stream")
 
--- Questions by TCP connection and stream; TCP connections that carry TLS. Both are forgotten with the capture.
+-- Questions by TCP connection and stream; TCP connections that carry TLS; those of them that were recognised by what TLS
+-- has decrypted. All are forgotten with the capture.
 local questions = {}
 local encrypted = {}
+local recognised = {}
 
 function p2pdi.init()
   questions = {}
   encrypted = {}
+  recognised = {}
 end
 
 ---------------------------------------------------------------------------------------------------------------------
@@ -372,6 +375,13 @@ local function belongs_to_tls(tvb, connection)
   return encrypted[connection] and tvb:len() >= HEADER and not is_header(tvb, 0)
 end
 
+local function dissect_frames(tvb, pinfo, root)
+  is_first = true
+  dissect_tcp_pdus(tvb, root, HEADER, frame_length, dissect_frame)
+  if not is_first then pinfo.cols.info:fence() end
+  return tvb:len()
+end
+
 function p2pdi.dissector(tvb, pinfo, root)
   local connection = tcp_stream()
   if connection and belongs_to_tls(tvb, connection.value) then
@@ -379,10 +389,7 @@ function p2pdi.dissector(tvb, pinfo, root)
     pinfo.can_desegment = 2
     return Dissector.get("tls"):call(tvb, pinfo, root)
   end
-  is_first = true
-  dissect_tcp_pdus(tvb, root, HEADER, frame_length, dissect_frame)
-  if not is_first then pinfo.cols.info:fence() end
-  return tvb:len()
+  return dissect_frames(tvb, pinfo, root)
 end
 
 -- The first bytes of a connection on any port: a greeting, or when the capture began later, a control message.
@@ -422,15 +429,21 @@ local function register(ports)
   registered = ports
 end
 
--- What is recognised inside TLS may not ask for more bytes; who has the port may. So a greeting makes its port known.
+-- What is recognised inside TLS may not ask for more bytes; who has the port may. So a greeting makes its port known, for
+-- the connections that follow and for Wireshark's second pass. On this connection TLS goes on to ask whoever wants its
+-- bytes, and others would take ours for theirs (RDPMT takes anything that begins with a small number): they stay ours.
 p2pdi:register_heuristic("tls", function(tvb, pinfo, root)
-  if is_known[pinfo.src_port] or is_known[pinfo.dst_port] or not is_ours(tvb) then return false end
-  local port = ({ Hello = pinfo.dst_port, Welcome = pinfo.src_port })[names[tvb(4, 1):uint()]]
+  local connection = tcp_stream()
+  local stays = connection and recognised[connection.value]
+  if not stays and (is_known[pinfo.src_port] or is_known[pinfo.dst_port] or not is_ours(tvb)) then return false end
+  local port = not stays and ({ Hello = pinfo.dst_port, Welcome = pinfo.src_port })[names[tvb(4, 1):uint()]]
   if port then
     tls_ports:add(port, p2pdi)
     is_known[port] = true
+    if connection then recognised[connection.value] = true end
   end
-  p2pdi.dissector(tvb, pinfo, root)
+  -- Not by way of p2pdi.dissector: each dissector that is called has less right to ask for more bytes.
+  dissect_frames(tvb, pinfo, root)
   return true
 end)
 
