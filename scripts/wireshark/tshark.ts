@@ -41,13 +41,19 @@ async function succeeds(command: string, ...args: string[]): Promise<boolean> {
  *
  * @param folder for the dissector and for tshark's own files: no settings of this machine count.
  * @param args of tshark, such as `-V`.
+ * @param passes with two, a packet can be shown by what came after it.
  * @throws {Error} when tshark or the dissector has something to complain about.
  */
-export async function tshark(capture: string, folder: string, args: readonly string[]): Promise<string> {
+export async function tshark(
+  capture: string,
+  folder: string,
+  args: readonly string[],
+  passes: 1 | 2 = 2,
+): Promise<string> {
   const lua = join(folder, "p2pdi.lua");
   await Deno.writeTextFile(lua, await dissectorText());
   const { success, stdout, stderr } = await new Deno.Command("tshark", {
-    args: ["-r", capture, "-2", "-n", "-X", `lua_script:${lua}`, ...args],
+    args: ["-r", capture, ...passes === 2 ? ["-2"] : [], "-n", "-X", `lua_script:${lua}`, ...args],
     env: { HOME: folder, XDG_CONFIG_HOME: folder },
   }).output();
   const said = new TextDecoder().decode(stderr).split("\n")
@@ -67,8 +73,9 @@ export async function packetFields(
   folder: string,
   fields: readonly string[],
   more: readonly string[] = [],
+  passes: 1 | 2 = 2,
 ): Promise<string[][]> {
   const show = ["-T", "fields", "-E", "separator=/t", ...fields.flatMap((field) => ["-e", field])];
-  const text = await tshark(capture, folder, [...show, ...more]);
+  const text = await tshark(capture, folder, [...show, ...more], passes);
   return text.split("\n").slice(0, -1).map((line) => line.split("\t"));
 }

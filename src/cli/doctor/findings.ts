@@ -187,7 +187,7 @@ const SLOW = 5_000_000;
 /** Judges how fast bytes come, or go. @param check "from pc7" or "to pc7". */
 export function judgeRate(check: string, bytes: number, seconds: number): Finding {
   const rate = bytes / Math.max(seconds, 1e-6);
-  const seen = `${formatRate(rate)} (${formatBytes(bytes)} in ${formatSeconds(seconds)})`;
+  const seen = `${formatRate(rate)} (${formatBytes(bytes)})`;
   if (rate >= SLOW) return { check, health: "ok", seen };
   const advice =
     "Slow: a cable of 100 Mbit/s carries 12 MB/s. Look at both PCs' cables and sockets; Wi-Fi, --rate and a " +
