@@ -258,8 +258,11 @@ export class Lab {
   }
 
   /** Starts `rs serve`, secured, on a free port; `code` is the first join code, on the first start. */
-  async securedRs(pc = "rs"): Promise<{ running: Running; address: string; port: number; code: string }> {
-    const running = this.start("rs", pc, ["serve", "--json", "--no-discovery", "--port", "0"]);
+  async securedRs(
+    pc = "rs",
+    ...flags: string[]
+  ): Promise<{ running: Running; address: string; port: number; code: string }> {
+    const running = this.start("rs", pc, ["serve", "--json", "--no-discovery", "--port", "0", ...flags]);
     const { port } = await running.event("listening") as unknown as { port: number };
     const { code } = await running.event("invite") as unknown as { code: string };
     return { running, address: `127.0.0.1:${port}`, port, code };

@@ -53,6 +53,17 @@ function read(path: string): string {
   }
 }
 
+/** Names of a process's threads. */
+export function threadsOf(pid: number): string[] {
+  try {
+    return [...Deno.readDirSync(`/proc/${pid}/task`)].map(({ name }) =>
+      read(`/proc/${pid}/task/${name}/comm`).trim()
+    );
+  } catch {
+    return [];
+  }
+}
+
 /** A process and all that it and its children have started, as far as they live. */
 export function treeOf(pid: number): number[] {
   const children: number[] = [];

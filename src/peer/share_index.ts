@@ -1,6 +1,7 @@
 /**
  * The living index of a share: rows in memory, index.csv on disk, a worker that scans. Change notices of the system only
- * hurry a scan; the scan every interval is the truth.
+ * hurry a scan; the scan every interval is the truth. Starting the worker costs more than most scans, so an empty share
+ * has none.
  */
 
 import type { Clock } from "../base/clock.ts";
@@ -44,6 +45,7 @@ export class ShareIndex {
   #rows: IndexRow[] = [];
   #byHash = new Map<string, IndexRow[]>();
   #found = new Map<string, Scanned>();
+  #isOpen = false;
   #worker: Worker | undefined;
   #fault: LabError | undefined;
   #scanning: Promise<void> | undefined;
@@ -86,7 +88,7 @@ export class ShareIndex {
   }
 
   /**
-   * Reads index.csv and starts the scan worker.
+   * Reads index.csv.
    *
    * @throws {LabError} "not_permitted" when share and data folder lie in one another.
    */
@@ -94,21 +96,14 @@ export class ShareIndex {
     demandApart(this.#o.share, this.#o.data);
     this.#setRows(await this.#file.load());
     for (const { flag, ...file } of this.#rows) if (flag === 1) this.#found.set(file.name, file);
+    this.#isOpen = true;
+  }
+
+  /** Starts the scan worker if it doesn't run: the first file that comes need not wait for it. */
+  warm(): void {
+    if (this.#worker || this.#fault || !this.#isOpen) return;
     const { share, data } = this.#o;
-    this.#worker = new Worker(new URL("../storage/scan_worker.ts", import.meta.url), {
-      type: "module",
-      deno: {
-        permissions: {
-          read: [share, data],
-          write: [data],
-          net: false,
-          env: false,
-          run: false,
-          ffi: false,
-          sys: false,
-        },
-      },
-    });
+    this.#worker = startWorker(share, data);
     this.#worker.onmessage = ({ data: news }: MessageEvent<ScanNews>) => this.#hear(news);
     this.#worker.onerror = (event) => {
       event.preventDefault();
@@ -156,6 +151,7 @@ export class ShareIndex {
 
   /** Writes what is to be written and ends the worker. */
   async close(): Promise<void> {
+    this.#isOpen = false;
     for (const stop of this.#stops) stop();
     this.#stops = [];
     this.#cancelSoon();
@@ -172,13 +168,31 @@ export class ShareIndex {
   async #scanAll(): Promise<void> {
     do {
       this.#again = false;
-      await new Promise<void>((resolve, reject) => {
-        if (!this.#worker) return reject(this.#fault ?? new LabError("interrupted", "The index is closed"));
-        this.#scanned = { resolve, reject };
-        this.#tell({ kind: "scan" });
-      });
+      if (this.#worker || !this.#isEmpty()) await this.#scanByWorker();
       await this.#update({ save: true });
     } while (this.#again);
+  }
+
+  #scanByWorker(): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      this.warm();
+      if (!this.#worker) return reject(this.#fault ?? new LabError("interrupted", "The index is closed"));
+      this.#scanned = { resolve, reject };
+      this.#tell({ kind: "scan" });
+    });
+  }
+
+  /** Nothing to look at: no file that was there, and none that is. */
+  #isEmpty(): boolean {
+    if (this.#fault || !this.#isOpen || this.#found.size > 0) return false;
+    try {
+      for (const { name } of Deno.readDirSync(this.#o.share)) {
+        if (!name.toLowerCase().startsWith(OWN_PREFIX)) return false;
+      }
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   async #watch(watcher: Deno.FsWatcher): Promise<void> {
@@ -259,4 +273,21 @@ export class ShareIndex {
     if (news.length > 20) this.#o.log.warn(`Not shared: ${news.length - 20} more`);
     this.#told = new Set(skipped.map(({ name, reason }) => `${name}\n${reason}`));
   }
+}
+
+function startWorker(share: string, data: string): Worker {
+  return new Worker(new URL("../storage/scan_worker.ts", import.meta.url), {
+    type: "module",
+    deno: {
+      permissions: {
+        read: [share, data],
+        write: [data],
+        net: false,
+        env: false,
+        run: false,
+        ffi: false,
+        sys: false,
+      },
+    },
+  });
 }

@@ -144,6 +144,7 @@ export class SecuredLab implements Admission {
   async admit(asked: MessageOf<"Join">, nonce: string, from: string): Promise<MessageOf<"Joined">> {
     const { log } = this.o;
     const address = normalAddress(from);
+    log.debug(`Join      ${address} asks`);
     try {
       const invite = await this.#judge(asked, nonce, address);
       const who = { id: await memberId(asked.key), name: asked.name, address };

@@ -4,6 +4,7 @@ import { join } from "@std/path";
 import { inside } from "../../netns.ts";
 import { PROGRAMS } from "../bench.ts";
 import { run } from "../measure.ts";
+import { cpuOf, threadsOf, treeOf } from "../procfs.ts";
 import type { Attempt, Contender } from "./contender.ts";
 import { FILE, isNamed, type Program, SOURCE, type Stage, SwarmFailed } from "./stage.ts";
 
@@ -17,6 +18,10 @@ export const BAD_PIECE = "a bad piece";
 const RS_PORT = 23475;
 /** Longest wait for programs to come up, milliseconds. */
 const UP_LIMIT_MS = 30_000;
+/** Threads that scan and receive, which a peer starts some seconds after it was started. */
+const WORKERS = 2;
+/** Between two looks at how far they are, milliseconds; and CPU time between them, seconds, below which all wait for work. */
+const STILL = { ms: 250, cpu: 0.02 };
 
 /** What our run consists of, for what happens to it on the way. */
 export interface OurAttempt extends Attempt {
@@ -94,6 +99,22 @@ export function rsOf(stage: Stage): string {
   return `${stage.address(SOURCE)}:${RS_PORT}`;
 }
 
+/** Waits until all peers have started what they'll need, and do nothing. */
+async function standStill(peers: readonly Program[]): Promise<void> {
+  const deadline = performance.now() + UP_LIMIT_MS;
+  const pids = peers.map(({ pid }) => pid);
+  for (let before = -Infinity; performance.now() < deadline;) {
+    const { total } = cpuOf(pids);
+    const isUp = pids.every((pid) =>
+      treeOf(pid).flatMap(threadsOf).filter((name) => /^worker-/.test(name)).length >= WORKERS
+    );
+    if (isUp && total - before < STILL.cpu) return;
+    before = total;
+    await new Promise((resolve) => setTimeout(resolve, STILL.ms));
+  }
+  throw new SwarmFailed("The peers don't come to rest");
+}
+
 /** Starts everything but the broadcast. */
 export async function prepareOurs(stage: Stage, options: OurOptions = {}): Promise<OurAttempt> {
   const { flags = [], name = FILE, programs, isSecured = false } = options;
@@ -105,7 +126,7 @@ export async function prepareOurs(stage: Stage, options: OurOptions = {}): Promi
     peers.set(host, program);
     return program;
   };
-  await Promise.all(stage.receivers.map(peer));
+  await standStill(await Promise.all(stage.receivers.map(peer)));
   let broadcast: Program | undefined;
   return {
     server,

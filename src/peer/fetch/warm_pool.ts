@@ -14,6 +14,12 @@ export interface BorrowedPool {
   release: (clean: boolean) => void;
 }
 
+/**
+ * From the start of a serve until it starts the workers that will be needed, milliseconds. What a PC that was just switched on
+ * has to do comes first: two workers cost it as much as all the rest of its start. Whoever needs one earlier starts it.
+ */
+export const WARM_AFTER = 3_000;
+
 /** Keeps one pool of one worker ready for a folder. */
 export class WarmPool {
   #pool: WorkerPool | undefined;
@@ -33,11 +39,12 @@ export class WarmPool {
   }
 
   /**
-   * The waiting worker, or new ones when it is at work.
+   * The waiting worker, started now if it doesn't wait yet; new ones when it is at work.
    *
    * @param count how many new ones; as many as one PC has use for unless told.
    */
   borrow(count?: number): BorrowedPool {
+    this.warm();
     if (this.#taken || !this.#pool) {
       const pool = new WorkerPool({ ...this.#options(), ...(count === undefined ? {} : { count }) });
       return { pool, release: () => pool.close() };

@@ -15,7 +15,7 @@ import type { PeerContext } from "../context.ts";
 import { Background } from "../broadcast/background.ts";
 import { Aside } from "../broadcast/aside.ts";
 import { Relay } from "../broadcast/relay.ts";
-import { WarmPool } from "../fetch/warm_pool.ts";
+import { WARM_AFTER, WarmPool } from "../fetch/warm_pool.ts";
 import type { FetchedFile } from "../fetch/content_run.ts";
 import { fetchCommand } from "../fetch/command.ts";
 import type { FetchListener } from "../fetch/engine_options.ts";
@@ -87,6 +87,7 @@ export class PeerServe {
   #keeper!: RegistrationKeeper;
   #lock: { release(): void };
   #stopTidy = () => {};
+  #stopWarming = () => {};
   #stopHearing: (() => void) | undefined;
   #ending = new AbortController();
   #markDone = () => {};
@@ -223,8 +224,12 @@ export class PeerServe {
       registered: (registration) => this.#registered(registration),
     });
     await Promise.race([firstScan, context.clock.sleep(FIRST_SCAN, this.#ending.signal).catch(() => {})]);
-    if (!this.#ending.signal.aborted) this.#keeper.start();
-    this.#warm.warm();
+    if (this.#ending.signal.aborted) return;
+    this.#keeper.start();
+    this.#stopWarming = context.clock.after(WARM_AFTER, () => {
+      this.#warm.warm();
+      this.#index.warm();
+    });
   }
 
   /** Leaves the lab and ends. */
@@ -239,6 +244,7 @@ export class PeerServe {
   async close(): Promise<void> {
     this.#ending.abort(new LabError("interrupted", "This peer is ending"));
     this.#stopTidy();
+    this.#stopWarming();
     this.#stopHearing?.();
     await this.#keeper?.close();
     await this.#index.close();
