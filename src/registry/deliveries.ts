@@ -146,6 +146,7 @@ export class Deliveries implements AtWork {
     if (!this.#closed && !this.isClaimed(id)) {
       this.#addAll(id, ({ state, code }) => state === "waiting" || PASSING.has(code ?? ""));
     }
+    this.#pump();
   }
 
   /** Somebody wants those who are not done to get it now. */
@@ -169,6 +170,7 @@ export class Deliveries implements AtWork {
       if (delivery.id === id) delivery.stop.abort(new LabError("interrupted", "It was withdrawn"));
     }
     for (const { cookie } of this.#o.registry.members.list()) tellWithdrawn(this.#o.connectionOf(cookie), id);
+    this.#pump();
   }
 
   /** Forgets what is about broadcasts that hold no longer. */
@@ -222,6 +224,7 @@ export class Deliveries implements AtWork {
     for (const head of broadcasts.holding(this.#o.clock.now())) {
       const due = this.#due.get(head.id);
       if (!due) continue;
+      const newer = this.#beingSent(head);
       const there = this.#sources.of(head);
       let room = this.#room(head, there.holders.length + (there.here > 0 ? 1 : 0));
       for (const cookie of due) {
@@ -233,6 +236,7 @@ export class Deliveries implements AtWork {
           due.delete(cookie);
           continue;
         }
+        if (newer.some((each) => isFor(each, record))) continue;
         const sources = this.#sources.forPc(head.id, cookie, there);
         // Its turn comes when somebody is there who can deliver.
         if (!sources) continue;
@@ -242,6 +246,13 @@ export class Deliveries implements AtWork {
       }
       if (due.size === 0) this.#due.delete(head.id);
     }
+  }
+
+  /** Newer ones of that name whose commands are at it: maybe their files are being hashed yet, and these are among them. */
+  #beingSent({ id, name, began }: BroadcastHead): BroadcastHead[] {
+    return this.claims.filter((each) => each !== id).map((each) => this.#o.registry.broadcasts.get(each))
+      .filter((each) => each !== undefined)
+      .filter((each) => !each.withdrawn && each.began >= began && nameKey(each.name) === nameKey(name));
   }
 
   #room(head: BroadcastHead, holders: number): number {

@@ -51,6 +51,24 @@ Deno.test("who has it but has lost its connection is not named; it's offered whe
   await arrived;
 });
 
+Deno.test("while a newer one of that name is sent, and hashed yet, the older one waits; for those it's for", async () => {
+  await using lab = await Lab.start();
+  await lab.join("pc1", undefined, 1001);
+  await receipts(await tell(lab), [done("pc1")], { over: true });
+  lab.clock.advance(1);
+  const newer = await tell(lab, { id: "b1", name: "A.iso", files: [], more: true, to: ["pc2"] });
+  const ears = [new Ear(), new Ear()];
+  await lab.join("pc2", undefined, 1002, ears[0]!.handler);
+  const arrived = lab.log.next(/Offer +pc3: a\.iso has arrived/);
+  await lab.join("pc3", undefined, 1003, ears[1]!.handler);
+  await arrived;
+  assertEquals(ears.map(({ offers }) => offers.length), [0, 1]);
+  const then = lab.log.next(/Offer +pc2: a\.iso has arrived/);
+  // It came to nothing.
+  await newer.request({ kind: "Withdraw", id: "b1" }, "Noted");
+  await then;
+});
+
 Deno.test("late offers that fail are made ever more rarely, and one at a time", async () => {
   await using lab = await Lab.start();
   await lab.join("pc1", undefined, 1001);

@@ -194,10 +194,13 @@ export class LocalShare {
     if (file.refused === refused) return false;
     // Nobody is sent here for it while it is being read.
     file.sound = false;
-    if (this.#count(kept)) this.#tell(kept);
+    if (this.#count(kept)) this.#changed(kept);
     const sha256 = seen === undefined ? undefined : await this.#hash(file, seen);
     // It may have changed while it was read, or be held by who writes it, and then be anything: the next look tells.
-    if (seen !== undefined && (sha256 === undefined || this.#seen(file) !== seen)) return false;
+    if (seen !== undefined && (sha256 === undefined || this.#seen(file) !== seen)) {
+      this.#tell(file, "can't be read just now");
+      return false;
+    }
     const isSame = sha256 === file.sha256;
     if (isSame) file.modified = seen!;
     else file.refused = refused;
@@ -205,24 +208,23 @@ export class LocalShare {
     return isSame;
   }
 
-  #tell(kept: KeptBroadcast): void {
+  #changed(kept: KeptBroadcast): void {
     for (const [id, each] of this.#broadcasts) if (each === kept) this.o.changed?.(id);
   }
 
   #judge(file: Kept, sound: boolean): void {
-    const { log } = this.o;
     file.sound = sound;
-    if (!sound && !file.told) {
-      log.warn(
-        `${
-          printable(file.title)
-        } in the share is no longer what was broadcast: only PCs that have it deliver it`,
-      );
-    } else if (sound && file.told) {
-      log.info(`${printable(file.title)} in the share is what was broadcast again`);
-    }
-    file.told = !sound;
-    if (sound) delete file.refused;
+    if (!sound) return this.#tell(file, "is no longer what was broadcast");
+    if (file.told) this.o.log.info(`${printable(file.title)} in the share is what was broadcast again`);
+    file.told = false;
+    delete file.refused;
+  }
+
+  /** Once, until it's delivered again. */
+  #tell(file: Kept, what: string): void {
+    if (file.told) return;
+    file.told = true;
+    this.o.log.warn(`${printable(file.title)} in the share ${what}: only PCs that have it deliver it`);
   }
 
   /** One file after the other: the disk is one. */

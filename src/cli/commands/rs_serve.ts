@@ -245,6 +245,7 @@ async function hashApart(
   const interrupted = Promise.withResolvers<undefined>();
   const end = () => interrupted.resolve(undefined);
   signal.addEventListener("abort", end, { once: true });
+  pool.listen(({ kind }) => kind === "fault" && end());
   try {
     return await Promise.race([pool.hash(name), interrupted.promise]);
   } finally {
