@@ -96,6 +96,8 @@ const broadcast = v.object({
   /** ISO 8601 UTC. */
   expires: text(32),
   state: v.picklist(["running", "waiting", "done", "withdrawn", "expired"]),
+  /** When the last of its PCs was done or failed, ISO 8601 UTC; not while it's running. */
+  ended: v.optional(text(32)),
   done: count,
   /** PCs that don't have it yet. */
   waiting: count,

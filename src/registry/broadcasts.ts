@@ -132,6 +132,13 @@ export class Broadcasts {
     }
   }
 
+  /** When the last of those of whom there is word was done or failed, milliseconds since 1970. */
+  lastWord(id: string): number | undefined {
+    let last: number | undefined;
+    for (const { state, at } of this.receipts(id)) if (state !== "waiting") last = Math.max(last ?? at, at);
+    return last;
+  }
+
   /** Counts the PCs of a broadcast. */
   tally(head: BroadcastHead, members: Iterable<PeerRecord>, wall: number): Tally {
     const tally = { done: 0, waiting: 0, failed: 0 };

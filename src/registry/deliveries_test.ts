@@ -76,6 +76,22 @@ Deno.test("a command that died has ended, unless it comes back in time", async (
   assertEquals(await state(), "done");
 });
 
+Deno.test("a broadcast that is over says when its last PC was done, whenever one asks", async () => {
+  await using lab = await Lab.start();
+  await lab.join("pc1", undefined, 1001);
+  const link = await tell(lab);
+  const row = async () => {
+    const tool = await lab.dial("tool");
+    return (await tool.request({ kind: "BQuery" }, "Broadcasts")).broadcasts[0]!;
+  };
+  assertEquals((await row()).ended, undefined);
+  await receipts(link, [done("pc1")], { over: true });
+  const { state, began, ended } = await row();
+  assert(state === "done" && Date.parse(ended!) >= Date.parse(began));
+  lab.clock.advance(60_000);
+  assertEquals((await row()).ended, ended);
+});
+
 Deno.test("--to: nobody else gets it; the sender isn't one of its receivers", async () => {
   await using lab = await Lab.start();
   const sender = await lab.join("pc0", undefined, 1000, new Ear(() => assert(false)).handler);

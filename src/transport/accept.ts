@@ -3,6 +3,7 @@
 import type { Clock } from "../base/clock.ts";
 import { LabError } from "../base/errors.ts";
 import { formatHostPort, type HostPort } from "../base/units.ts";
+import { isIpv4 } from "../protocol/discovery/addresses.ts";
 import { addressOf, closeQuietly } from "./tls.ts";
 
 /** Certificate and key, both PEM. */
@@ -64,10 +65,17 @@ export function openListener(at: HostPort, tls?: TlsIdentity): Deno.TcpListener 
     const seen = cause instanceof Deno.errors.AddrInUse
       ? "another program has that port; choose another with --port"
       : cause instanceof Deno.errors.AddrNotAvailable
-      ? "that address is not one of this machine"
+      ? "that address is not one of this machine; choose another with --host"
       : cause instanceof Deno.errors.PermissionDenied
       ? "ports below 1024 need an administrator; choose another with --port"
-      : (cause as Error).message;
-    throw new LabError("failed", `Cannot listen on ${formatHostPort(at)}: ${seen}`, { cause });
+      : isAddress(at.host)
+      ? (cause as Error).message
+      : "there is no such address; choose one of this machine with --host";
+    const there = at.port === 0 ? at.host : formatHostPort(at);
+    throw new LabError("failed", `Cannot listen on ${there}: ${seen}`, { cause });
   }
+}
+
+function isAddress(host: string): boolean {
+  return isIpv4(host) || host.includes(":");
 }

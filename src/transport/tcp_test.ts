@@ -48,6 +48,11 @@ Deno.test("a port that is taken, an address that isn't ours", () => {
     () => listenTcp({ host: "192.0.2.1", port: 0 }, { clock: systemClock, accept() {} }),
     LabError,
   );
+  const none = assertThrows(
+    () => listenTcp({ host: "300.1.1.1", port: 0 }, { clock: systemClock, accept() {} }),
+    LabError,
+  );
+  assertMatch(none.message, /Cannot listen on 300\.1\.1\.1: there is no such address.*--host/);
 });
 
 Deno.test("an accept that throws costs its own connection, not the listener", async () => {

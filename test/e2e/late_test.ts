@@ -55,12 +55,13 @@ labTest(
     assertFile(join(lab.pc("late"), "peer-data", "replaced", replaced[0]!), "its own");
     assertEquals(await states(lab, address, id), ["a done", "late done"]);
     const list = assertCode(await lab.run("rs", "lead", ["broadcasts", "--json", "--rs", address]), 0);
-    const { event: _, seconds, began, expires, ...line } = result(list);
+    const { event: _, seconds, began, ended, expires, ...line } = result(list);
     assertEquals(line, {
       ...{ id, name: NAME, peers: 2, done: 2, failed: 0, waiting: 0, from: "rs" },
       ...{ bytes: bytes.length, files: 1, state: "done" },
     });
-    assert(typeof seconds === "number");
+    const lasted = (Date.parse(String(ended)) - Date.parse(String(began))) / 1000;
+    assertEquals(seconds, Math.round(lasted));
     assertEquals(Date.parse(String(expires)) - Date.parse(String(began)), 24 * 3600_000);
   },
 );

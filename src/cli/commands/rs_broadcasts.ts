@@ -53,7 +53,8 @@ export async function run(ctx: Ctx): Promise<void> {
 async function listAll({ flags, output, clock }: Ctx, rs: Connection): Promise<void> {
   const { broadcasts } = await queryBroadcasts(rs, flags.all ? { all: true } : {});
   for (const { id, name, peer: from, done, failed, waiting, began, ...rest } of broadcasts) {
-    const seconds = Math.max(0, Math.round((clock.now() - Date.parse(began)) / 1000));
+    const until = rest.ended === undefined ? clock.now() : Date.parse(rest.ended);
+    const seconds = Math.max(0, Math.round((until - Date.parse(began)) / 1000));
     const peers = done + failed + waiting;
     output.json({
       event: "broadcast",

@@ -271,7 +271,9 @@ export function broadcastRow(
     : tally.waiting + tally.failed > 0
     ? "waiting"
     : "done";
+  const ended = state === "running" ? undefined : broadcasts.lastWord(id);
   return {
+    ...(ended === undefined ? {} : { ended: new Date(ended).toISOString() }),
     ...{ id, name, peer, bytes, files, state, ...tally },
     began: new Date(began).toISOString(),
     expires: new Date(expires).toISOString(),
