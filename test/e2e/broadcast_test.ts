@@ -73,6 +73,8 @@ labTest("a file to four peers: all have it, the line tells; a second time nothin
     assertEquals(await receivedBy(lab, pc), bytes.length);
     assertEquals(await shared(lab.pc(pc)), [NAME]);
   }
+  const third = assertCode(await lab.run("rs", "rs", ["broadcast", PATH]), 0);
+  assertMatch(third.stdout, /4 of 4 PCs done in [^,]*; they had it already/);
 });
 
 labTest(

@@ -27,6 +27,13 @@ Deno.test("what the source was told to send at most is its uplink", () => {
   assertEquals([near.term, near.sourceUp, near.bound], ["source uplink", 50, 20]);
 });
 
+Deno.test("what was over before a second could be looked at isn't better than the links", () => {
+  const pcs = [done("a", 20, 0.3), done("b", 30, 0.25)];
+  const near = efficiency(observed({ pcs, sent: { bytes: 1000, best: 390 } }))!;
+  assertAlmostEquals(near.eta, 1, 1e-9);
+  assertAlmostEquals(near.slowest.down, 1000 / 0.3, 1e-9);
+});
+
 Deno.test("PCs that send little make the sum of uplinks the bound", () => {
   const pcs = ["a", "b", "c", "d"].map((name) => done(name, 100, 60, 5));
   const near = efficiency(observed({ pcs }))!;

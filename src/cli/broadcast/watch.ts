@@ -127,6 +127,11 @@ export class BroadcastWatch {
     this.#o.ctx.output.line(`Report: ${report}`);
   }
 
+  /** Bytes of files that the source has handed to the network so far. */
+  get sent(): number {
+    return this.#o.limiter.taken;
+  }
+
   #now(): number {
     return (this.#o.ctx.clock.monotonic() - this.#o.began) / 1000;
   }

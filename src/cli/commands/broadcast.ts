@@ -109,7 +109,13 @@ function tellEnd(ctx: Ctx, run: Broadcast, name: string, watch: BroadcastWatch, 
       { key: "why" },
     ],
   );
-  const rate = seconds > 0.05 ? `, ${formatRate(run.bytes / seconds)} to each` : "";
+  const rate = done.length === 0
+    ? ""
+    : watch.sent === 0 && run.bytes > 0
+    ? "; they had it already"
+    : seconds > 0.05
+    ? `, ${formatRate(run.bytes / seconds)} to each`
+    : "";
   output.line(
     `${printable(name)}, ${formatBytes(run.bytes)}: ${done.length} of ${
       formatCount(run.targets.length, "PC")
