@@ -266,6 +266,8 @@ pageTest(
     await page.getByLabel("Key").fill(key.toUpperCase());
     await page.getByRole("button", { name: "Log in" }).click();
     await page.locator("#figure-peers b", { hasText: "1 / 1" }).waitFor();
+    await page.locator("#figure-peers span", { hasText: /^PC here$/ }).waitFor();
+    await page.locator("#figure-broadcasts span", { hasText: /^broadcasts under way$/ }).waitFor();
     await page.getByRole("button", { name: "Log out" }).click();
     await page.getByLabel("Key").waitFor();
     await page.goto(`${url}#key=${key}`);

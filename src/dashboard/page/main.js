@@ -39,16 +39,27 @@ lab.listen((changed) => {
   }
 });
 
+/** What a number is called: of one, and of any other. */
+const labels = {
+  "figure-peers": ["PC here", "PCs here"],
+  "figure-broadcasts": ["broadcast under way", "broadcasts under way"],
+  "figure-files": ["file", "files"],
+  "figure-last": ["last copy", "last copies"],
+};
+
 function figures() {
   let here = 0;
   for (const { state } of lab.peers.values()) if (state !== "off") here++;
   const under = [...lab.broadcasts.values()].filter(({ state }) => state === "running").length;
   const { total, last, away } = lab.files;
-  const set = (id, value, of) =>
+  const set = (id, value, of) => {
+    const label = labels[id];
+    if (label) setText(byId(id).querySelector("span"), label[(of ?? value) === 1 ? 0 : 1]);
     setText(
       byId(id).querySelector("b"),
       of === undefined ? number(value) : `${number(value)} / ${number(of)}`,
     );
+  };
   set("figure-peers", here, lab.peers.size);
   set("figure-broadcasts", under);
   set("figure-files", total);
