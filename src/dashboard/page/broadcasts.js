@@ -167,7 +167,7 @@ class Pcs {
   #faults = h("ul.faults", { "aria-label": "Why PCs failed", hidden: true });
   #rest = h("p.note", { hidden: true });
   #size = 0;
-  #lookAt = 0;
+  #lookAt = -Infinity;
   #timer = 0;
   #id;
 
