@@ -220,7 +220,9 @@ systemClock.every(1_000, () => {
     const seen = moved.get(channel);
     if (!seen || seen.bytes !== channel.moved || channel.waiting === 0) {
       moved.set(channel, { bytes: channel.moved, since: now });
-    } else if (now - seen.since > stall) channel.close();
+    } else if (now - seen.since > stall) {
+      channel.close(new LabError("timeout", `it sent nothing for ${Math.round(stall / 1000)} s`));
+    }
   }
   for (const channel of moved.keys()) if (![...channels.values()].includes(channel)) moved.delete(channel);
 });

@@ -149,8 +149,9 @@ export class PieceChannel {
     }
   }
 
-  /** Ends the connection. */
-  close(): void {
+  /** Ends the connection. @param why is what {@linkcode receive} then throws, instead of what the system makes of it. */
+  close(why?: LabError): void {
+    this.#why ??= why;
     this.#stream.close();
   }
 
@@ -191,6 +192,8 @@ export class PieceChannel {
   }
 
   #consumed = 0;
+  /** Why we closed it. */
+  #why: LabError | undefined;
   /** Bytes per millisecond that came lately; none until the first have come. */
   #pace = 0;
   #readAt = 0;
@@ -241,9 +244,9 @@ export class PieceChannel {
     try {
       n = await this.#stream.read(into);
     } catch (cause) {
-      throw new LabError("unreachable", `the connection broke: ${messageOf(cause)}`, { cause });
+      throw this.#why ?? new LabError("unreachable", `the connection broke: ${messageOf(cause)}`, { cause });
     }
-    if (n === null) throw new LabError("unreachable", "the connection was closed");
+    if (n === null) throw this.#why ?? new LabError("unreachable", "the connection was closed");
     return n;
   }
 

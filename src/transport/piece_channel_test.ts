@@ -135,6 +135,13 @@ Deno.test("a holder that goes, between pieces and in the middle of one, and a ch
   assertEquals(codeOf(await failed), "unreachable");
 });
 
+Deno.test("why a channel was closed is what whoever receives from it learns", async () => {
+  const { channel } = await channelTo();
+  const failed = assertRejects(() => channel.receive(), LabError, "it sent nothing for 15 s");
+  channel.close(new LabError("timeout", "it sent nothing for 15 s"));
+  assertEquals(codeOf(await failed), "timeout");
+});
+
 Deno.test("a holder that refuses the greeting", async () => {
   const [near, holder] = memoryPipe();
   await writeAll(holder, errorFrame(1, "unsupported", "old"));

@@ -14,6 +14,9 @@ import type { NamedManifest } from "./holders.ts";
 /** Holders asked at once for one content; the others are kept for when one fails. */
 const HOLDERS_AT_ONCE = 8;
 
+/** Faults of holders that may be back later. */
+const AWAY: ReadonlySet<ErrorCode> = new Set(["unreachable", "timeout"]);
+
 /** A file that has been fetched, or was there. */
 export interface FetchedFile {
   name: string;
@@ -225,9 +228,10 @@ export class ContentRun {
       );
     }
     const codes = [...this.banned.values()].map((error) => error.code);
-    const code = codes.every((each) => each === "unreachable" || each === "timeout")
-      ? "unreachable"
-      : codes.at(-1) ?? "not_found";
+    // Whoever had given it up, or had no time, may have lost the same source: it is still worth a later try.
+    const faults = codes.filter((code) => code !== "not_found" && code !== "busy");
+    const isAway = codes.length === 0 || faults.length > 0 && faults.every((each) => AWAY.has(each));
+    const code = isAway ? "unreachable" : codes.at(-1)!;
     const hint = code === "unreachable" ? "; see who is there with peer peers" : "";
     return new Undelivered(
       code === "protocol" ? "integrity" : code,
