@@ -90,14 +90,20 @@ async function dial({ source, host, port, id }: Extract<ReceiveOrder, { kind: "d
 async function openInTime(
   { stream, proving }: Awaited<ReturnType<typeof dialSource>>,
 ): Promise<PieceChannel> {
-  const cancel = systemClock.after(TIMEOUTS.handshake, () => stream.close());
+  let isLate = false;
+  const cancel = systemClock.after(TIMEOUTS.handshake, () => {
+    isLate = true;
+    stream.close();
+  });
   try {
     // TLS hands out one record of 16 KiB at a time, however many have come: to wait before each would be all loss.
     const gathering = proving ? undefined : { clock: systemClock, pause: standStill };
     return await PieceChannel.open(stream, identity, gathering, proving);
   } catch (cause) {
     stream.close();
-    throw cause;
+    if (!isLate) throw cause;
+    const message = `it did not answer within ${TIMEOUTS.handshake / 1000} s`;
+    throw new LabError("timeout", message, { cause });
   } finally {
     cancel();
   }
