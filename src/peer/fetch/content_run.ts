@@ -228,8 +228,9 @@ export class ContentRun {
       );
     }
     const codes = [...this.banned.values()].map((error) => error.code);
-    // Whoever had given it up, or had no time, may have lost the same source: it is still worth a later try.
-    const faults = codes.filter((code) => code !== "not_found" && code !== "busy");
+    // In a broadcast whoever had given it up, or had no time, may have lost the same source: it is worth a later try.
+    const isPlanned = this.stripes !== undefined;
+    const faults = codes.filter((code) => !isPlanned || code !== "not_found" && code !== "busy");
     const isAway = codes.length === 0 || faults.length > 0 && faults.every((each) => AWAY.has(each));
     const code = isAway ? "unreachable" : codes.at(-1)!;
     const hint = code === "unreachable" ? "; see who is there with peer peers" : "";
