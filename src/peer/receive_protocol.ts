@@ -37,7 +37,8 @@ export type ReceiveOrder =
   | { kind: "revoke"; ids: readonly string[] }
   /** Tells the holder at the other end of a connection instead of whom it is asked. */
   | { kind: "claim"; source: number; content: string; instead: string[]; demoted: boolean }
-  | { kind: "ask"; orders: PieceOrderWire[] }
+  /** `paced`: the holder sends no more than a window ahead of what has come. */
+  | { kind: "ask"; orders: PieceOrderWire[]; paced: boolean }
   | { kind: "hang-up"; source: number }
   | { kind: "finish"; content: string; checkWhole: CheckWhole }
   | { kind: "close"; content: string; discard: boolean }

@@ -138,12 +138,12 @@ async function receiveAll(source: number, channel: PieceChannel): Promise<never>
   }
 }
 
-function ask({ orders }: Extract<ReceiveOrder, { kind: "ask" }>): void {
+function ask({ orders, paced }: Extract<ReceiveOrder, { kind: "ask" }>): void {
   for (const { source, content, piece } of orders) {
     const part = parts.get(content);
     const channel = channels.get(source);
     if (part && channel) {
-      channel.ask({ content, piece, length: part.layout.pieceLength(part.layout.piece(piece)) });
+      channel.ask({ content, piece, length: part.layout.pieceLength(part.layout.piece(piece)), paced });
     }
   }
 }

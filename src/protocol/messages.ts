@@ -303,7 +303,17 @@ export const CONTROL = {
     cap: LIST,
     schema: v.object({ files: v.pipe(list(file, LIMITS.filesPerContent), v.minLength(1)) }),
   },
-  PieceRequest: { type: 0x32, cap: SMALL, schema: v.object({ content: sha256, piece: count }) },
+  PieceRequest: {
+    type: 0x32,
+    cap: SMALL,
+    schema: v.object({
+      content: sha256,
+      piece: count,
+      /** The asker will say what has come of it, by Credit. */
+      paced: v.optional(v.boolean()),
+    }),
+  },
+  Credit: { type: 0x36, cap: SMALL, schema: v.object({ bytes: count }) },
   Have: {
     type: 0x34,
     cap: SMALL,
@@ -469,7 +479,7 @@ export const DATA = {
 
 /** Numbers kept for messages that are designed but not built; PROTOCOL.md says what for. */
 export const RESERVED = {
-  Unchoke: 0x36,
+  Unchoke: 0x38,
 } as const;
 
 /** Name of a control message. */

@@ -38,6 +38,12 @@ const WINDOW = 1.5;
 /** How much further a stripe may be behind before its first piece has come. */
 const FIRST_PIECE = 2;
 
+/**
+ * And only while nothing comes of it for so many times as long as the others take for a piece: who has caught its breath is
+ * as good as any other, however far it has fallen behind.
+ */
+const SILENT = 3;
+
 /** From saying that we are behind to leaving: so many pieces more. */
 const SURE = 2;
 
@@ -143,7 +149,7 @@ export class Lag {
       return { kind: "fine" };
     }
     gauge.behindSince = Math.min(gauge.behindSince, now);
-    const isSure = lost >= limit + SURE && now - gauge.behindSince >= pause;
+    const isSure = lost >= limit + SURE && now - gauge.behindSince >= pause && this.#isSilent(gauge, now);
     return isSure ? { kind: "leave" } : { kind: "behind", hops: 0 };
   }
 
@@ -156,6 +162,11 @@ export class Lag {
     if (last?.behind !== behind || last.front !== front) recent.push({ front, behind });
     while (recent[0]!.front < front - pieces) recent.shift();
     return behind - Math.min(...recent.map((each) => each.behind));
+  }
+
+  #isSilent(gauge: Gauge, now: number): boolean {
+    const each = (now - this.began) / Math.max(1, this.#front(gauge, now));
+    return now - gauge.gainedAt >= SILENT * each;
   }
 
   /** Where the others are. */

@@ -92,3 +92,15 @@ Deno.test("a stripe that is whole stays a measure for the others", () => {
   for (let i = 50; i < 80 && left === 0; i++) if (lag.look(0, i * PACE).kind === "leave") left = i - 50;
   assertEquals(left > 4 && left < 15, true, `${left}`);
 });
+
+Deno.test("a parent that stood still for long and goes on at the pace of the others is kept", () => {
+  const lag = new Lag([1, 1], 0, LIMITS);
+  for (let i = 0; i < 100; i++) {
+    const now = i * PACE;
+    const stoodStill = i >= 40 && i < 44;
+    if (!stoodStill) lag.gained(0, now);
+    lag.gained(1, now);
+    if (i === 43) { for (let extra = 0; extra < 4; extra++) lag.gained(1, now); }
+    assertEquals(lag.look(0, now).kind === "leave", false, `piece ${i}`);
+  }
+});

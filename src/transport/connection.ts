@@ -14,6 +14,7 @@ import { dataName, decodeMessage, encodeMessage, frameRule } from "../protocol/c
 import { type Frame, FrameDecoder } from "../protocol/frame.ts";
 import type { ControlName, Message, MessageOf } from "../protocol/messages.ts";
 import type { Budget } from "./budget.ts";
+import { CREDIT_BYTES } from "./credit.ts";
 import { Exchange, remoteError } from "./exchange.ts";
 import { Exchanges } from "./exchanges.ts";
 import { type DataFrame, Outbox, rejected } from "./outbox.ts";
@@ -318,6 +319,11 @@ export class Connection {
       throw new RemoteProtocolError("Too many messages before the handshake is over");
     }
     const message = decodeMessage(frame.type, frame.payload);
+    if (message.kind === "Credit") {
+      // Fast receivers send thousands a second; those that say nothing count as questions.
+      if (this.#outbox.came(message.bytes) < CREDIT_BYTES) this.budget?.take(this.#lastRead);
+      return;
+    }
     this.budget?.take(this.#lastRead);
     if (exchange) {
       // At once, not when somebody reads it: what follows the Welcome in the same bytes must get through.

@@ -436,3 +436,50 @@ Deno.test("everything counts as unanswered when the other side says Error on str
   assert(p.dialer.isClosed);
   p.end();
 });
+
+Deno.test("a paced piece goes out no further than the receiver says it has come, and is whole in the end", async () => {
+  const b = bare((_, e) => {
+    const fill = (into: Uint8Array, offset: number) => into.forEach((_, i) => into[i] = (offset + i) % 251);
+    return e.connection.sendData({
+      kind: "PieceData",
+      stream: e.stream,
+      length: 600_000,
+      fill,
+      isAhead: () => false,
+    });
+  }, 1_000_000);
+  await writeAll(b.wire, encodeMessage(HELLO, 1));
+  await reader(b.wire)();
+  await writeAll(b.wire, encodeMessage({ kind: "PQuery" }, 3));
+  const got: number[] = [];
+  const buffer = new Uint8Array(1_000_000);
+  const waves: number[] = [];
+  while (got.length < 600_012) {
+    await settle();
+    const n = await b.wire.read(buffer);
+    got.push(...buffer.subarray(0, n ?? 0));
+    waves.push(n ?? 0);
+    await writeAll(b.wire, encodeMessage({ kind: "Credit", bytes: n ?? 0 }, 5));
+  }
+  assert(waves.length > 2 && Math.max(...waves) <= 200_000, `${waves}`);
+  assert(got.slice(12).every((byte, i) => byte === i % 251));
+  b.acceptor.close();
+});
+
+Deno.test("a receiver that says no more what has come is given up like one that takes no byte", async () => {
+  const b = bare((_, e) =>
+    e.connection.sendData({
+      kind: "PieceData",
+      stream: e.stream,
+      length: 600_000,
+      fill() {},
+      isAhead: () => false,
+    }), 1_000_000);
+  await writeAll(b.wire, encodeMessage(HELLO, 1));
+  await reader(b.wire)();
+  await writeAll(b.wire, encodeMessage({ kind: "PQuery" }, 3));
+  await pass(b.clock, TIMEOUTS.writeStall - 1000);
+  assert(!b.acceptor.isClosed);
+  await pass(b.clock, 3000);
+  assert(b.acceptor.isClosed);
+});

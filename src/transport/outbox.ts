@@ -10,6 +10,7 @@ import { LIMITS } from "../base/limits.ts";
 import { encodeInto, encodeMessage } from "../protocol/codec.ts";
 import { HEADER_BYTES, TYPE_AT, writeHeader } from "../protocol/frame.ts";
 import { DATA, type DataName, type Message } from "../protocol/messages.ts";
+import { CreditWindow, PACED_BYTES } from "./credit.ts";
 import type { Throttle } from "./rate.ts";
 import { type ByteStream, writeAll } from "./stream.ts";
 import type { Tally } from "./tally.ts";
@@ -31,6 +32,11 @@ export interface DataFrame {
    */
   fill: (into: Uint8Array, offset: number) => void;
   rate?: Throttle;
+  /**
+   * Given where the receiver says what has come: no more than a window goes ahead of that. True while another receiver is to
+   * come first.
+   */
+  isAhead?: () => boolean;
   /** Bytes read and written at a time; tests take fewer, to break off in the middle. */
   partBytes?: number;
   /** Aborted before the first byte has gone: nothing is sent. After it, the frame is completed. */
@@ -53,6 +59,8 @@ export class Outbox {
   #movedAt: number | undefined;
   #ended: unknown;
   #pausing: AbortController | undefined;
+  #window: CreditWindow | undefined;
+  #opened = () => {};
   /** Kept from one data frame to the next, until {@linkcode trim}: a new one for each would cost a fifth of the time. */
   #buffer: Uint8Array = NO_BYTES;
 
@@ -122,7 +130,9 @@ export class Outbox {
   }
 
   /** Sends a data frame, read bit by bit, so that a piece never lies whole in memory. */
-  sendData({ kind, stream, length, fill, rate, partBytes = SEND_BYTES, signal }: DataFrame): Promise<void> {
+  sendData(
+    { kind, stream, length, fill, rate, isAhead, partBytes = SEND_BYTES, signal }: DataFrame,
+  ): Promise<void> {
     if (length > DATA[kind].cap) {
       return rejected(
         new RangeError(`Cannot send a ${kind} of ${length} bytes: the limit is ${DATA[kind].cap}`),
@@ -144,7 +154,7 @@ export class Outbox {
         await this.#pause(rate?.take(part.length) ?? 0);
         if (signal?.aborted && head > 0) return;
         const began = this.#clock.monotonic();
-        await this.#write(part);
+        await (isAhead ? this.#writePaced(part, isAhead) : this.#write(part));
         rate?.wrote?.(this.#clock.monotonic() - began);
         offset += take;
         head = 0;
@@ -167,12 +177,47 @@ export class Outbox {
   end(reason: unknown): void {
     this.#ended ??= reason;
     this.#pausing?.abort(reason);
+    this.#opened();
   }
 
   async #write(bytes: Uint8Array): Promise<void> {
     this.#movedAt = this.#clock.monotonic();
     await writeAll(this.#stream, bytes, () => this.#movedAt = this.#clock.monotonic());
     this.#movedAt = undefined;
+  }
+
+  /** Writes in parts that each go in one packet of the system's, none before the window is open. */
+  async #writePaced(bytes: Uint8Array, isAhead: () => boolean): Promise<void> {
+    this.#window ??= new CreditWindow();
+    const step = Math.ceil(bytes.length / Math.ceil(bytes.length / PACED_BYTES));
+    for (let at = 0; at < bytes.length; at += step) {
+      const part = bytes.subarray(at, at + step);
+      if (!this.#window.isOpen(isAhead())) await this.#whenOpen(this.#window, isAhead);
+      this.#window.sent(part.length);
+      await this.#write(part);
+    }
+  }
+
+  /** A receiver that says nothing more is stuck: the watchdog sees it. */
+  async #whenOpen(window: CreditWindow, isAhead: () => boolean): Promise<void> {
+    this.#movedAt = this.#clock.monotonic();
+    while (!window.isOpen(isAhead())) {
+      if (this.#ended !== undefined) throw this.#ended;
+      await new Promise<void>((resolve) => this.#opened = resolve);
+    }
+  }
+
+  /**
+   * So many bytes of what was sent have come, the other side says.
+   *
+   * @returns how many of them were on the way.
+   */
+  came(bytes: number): number {
+    const now = this.#clock.monotonic();
+    const credited = this.#window?.came(bytes, now) ?? 0;
+    if (credited > 0 && this.#movedAt !== undefined) this.#movedAt = now;
+    this.#opened();
+    return credited;
   }
 
   async #pause(ms: number): Promise<void> {

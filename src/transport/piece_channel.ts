@@ -13,6 +13,7 @@ import { formatHostPort } from "../base/units.ts";
 import { decodeMessage, encodeMessage, frameRule } from "../protocol/codec.ts";
 import { HEADER_BYTES, readHeader } from "../protocol/frame.ts";
 import { DATA, type Message, type MessageOf } from "../protocol/messages.ts";
+import { CREDIT_BYTES } from "./credit.ts";
 import { remoteError } from "./exchange.ts";
 import { checkWelcome, helloOf, type Identity, type Proving } from "./handshake.ts";
 import { type ByteStream, writeAll } from "./stream.ts";
@@ -40,6 +41,8 @@ export interface PieceTicket {
   piece: number;
   /** Bytes that it must have. */
   length: number;
+  /** In a broadcast: the holder is told what has come of it, and sends no more than a window ahead of that. */
+  paced?: boolean;
 }
 
 /** News of a holder that takes part in the same broadcast. */
@@ -112,7 +115,9 @@ export class PieceChannel {
   ask(ticket: PieceTicket): void {
     const stream = this.#take();
     this.#tickets.set(stream, ticket);
-    this.#send({ kind: "PieceRequest", content: ticket.content, piece: ticket.piece }, stream);
+    const { content, piece, paced = false } = ticket;
+    this.#isPaced ||= paced;
+    this.#send({ kind: "PieceRequest", content, piece, ...paced && { paced } }, stream);
   }
 
   /** Tells the holder for which pieces it is going to be asked, and instead of whom. */
@@ -191,6 +196,10 @@ export class PieceChannel {
     return message;
   }
 
+  /** Some of what is asked for is paced. */
+  #isPaced = false;
+  /** Bytes that have come since the holder was last told. */
+  #uncredited = 0;
   #consumed = 0;
   /** Why we closed it. */
   #why: LabError | undefined;
@@ -236,7 +245,16 @@ export class PieceChannel {
       if (this.gathering) this.#measure(this.gathering.clock.monotonic(), n, need >= GATHER.from);
       this.#filled += n;
       this.#moved += n;
+      if (this.#isPaced) this.#credit(n);
     }
+  }
+
+  /** Tells the holder what has come, where it waits for that. */
+  #credit(bytes: number): void {
+    this.#uncredited += bytes;
+    if (this.#uncredited < CREDIT_BYTES) return;
+    this.#send({ kind: "Credit", bytes: this.#uncredited }, this.#take());
+    this.#uncredited = 0;
   }
 
   async #read(into: Bytes): Promise<number> {

@@ -4,8 +4,8 @@ import { assertEquals, assertGreater, assertLess, assertRejects } from "@std/ass
 import { concat } from "../base/bytes.ts";
 import { FakeClock } from "../base/clock.ts";
 import { codeOf, LabError } from "../base/errors.ts";
-import { encodeMessage } from "../protocol/codec.ts";
-import { encodeFrame } from "../protocol/frame.ts";
+import { decodeMessage, encodeMessage, frameRule } from "../protocol/codec.ts";
+import { encodeFrame, FrameDecoder } from "../protocol/frame.ts";
 import { CONTROL, DATA } from "../protocol/messages.ts";
 import type { Handler } from "./connection.ts";
 import { welcome } from "./handshake.ts";
@@ -217,4 +217,26 @@ Deno.test("where bytes trickle, they gather: a tenth of the reads, in the same t
 
 Deno.test("where a read finds plenty, nothing waits", async () => {
   assertEquals((await receiveAt(100_000)).slept, []);
+});
+
+Deno.test("what comes of paced pieces is told every 48 KiB; of others nothing is", async () => {
+  for (const paced of [true, false]) {
+    const { channel, holder } = await channelTo(encodeFrame(DATA.PieceData.type, 3, new Uint8Array(150_000)));
+    channel.ask({ ...ticket(0, 150_000), paced });
+    assertEquals((await channel.receive()).kind, "piece");
+    for (let i = 0; i < 10; i++) await Promise.resolve();
+    channel.close();
+    const decoder = new FrameDecoder((type) => frameRule(type, true));
+    const told: number[] = [];
+    const buffer = new Uint8Array(64 * 1024);
+    for (let n; (n = await holder.read(buffer).catch(() => null)) !== null;) {
+      for (const frame of decoder.push(buffer.subarray(0, n))) {
+        if (frame.kind !== "control" || frame.type !== CONTROL.Credit.type) continue;
+        const message = decodeMessage(frame.type, frame.payload);
+        if (message.kind === "Credit") told.push(message.bytes);
+      }
+    }
+    assertEquals(told.every((bytes) => bytes >= 48 * 1024), true);
+    assertEquals(told.length > 0 && told.reduce((a, b) => a + b) > 100_000, paced, `${told}`);
+  }
 });

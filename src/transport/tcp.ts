@@ -9,6 +9,7 @@ import { TIMEOUTS } from "../base/limits.ts";
 import { Lingering } from "../base/lingering.ts";
 import { formatHostPort, type HostPort } from "../base/units.ts";
 import { ZONE } from "../protocol/secured.ts";
+import { hedged } from "./hedged.ts";
 import { acceptAll, openListener, type TcpServer, type TlsIdentity } from "./accept.ts";
 import { listenSecured, type SecuredListenerOptions } from "./secured_listener.ts";
 import type { ByteStream } from "./stream.ts";
@@ -24,6 +25,12 @@ export function tcpStream(conn: Deno.TcpConn): ByteStream {
     close: () => closeQuietly(conn),
   };
 }
+
+/**
+ * The first packet of a connection that gets lost is sent again by the system after a second, an age in a LAN where a
+ * broadcast fills the queues. So there's a second connection after so many milliseconds, and the first that answers is taken.
+ */
+const SECOND_SYN = 200;
 
 /** Whom TLS must find at the other end. */
 export interface TlsTarget {
@@ -58,7 +65,7 @@ export async function dialTcp(
   const { signal } = options;
   if (signal?.aborted) throw interrupted(signal.reason);
   const giveUp = new AbortController();
-  const attempt = establish(to, giveUp.signal, options.tls);
+  const attempt = establish(to, { ...options, signal: giveUp.signal });
   const { promise: deadline, reject } = Promise.withResolvers<never>();
   const cancel = options.clock.after(
     timeout,
@@ -86,10 +93,10 @@ export async function dialTcp(
 
 async function establish(
   to: HostPort,
-  signal: AbortSignal,
-  tls: TlsTarget | undefined,
+  { clock, signal, tls }: { clock: Clock; signal: AbortSignal; tls?: TlsTarget },
 ): Promise<Deno.TcpConn | Deno.TlsConn> {
-  const conn = await Deno.connect({ hostname: to.host, port: to.port, signal });
+  const open = (signal: AbortSignal) => Deno.connect({ hostname: to.host, port: to.port, signal });
+  const conn = await hedged(open, { clock, signal, after: SECOND_SYN });
   conn.setNoDelay(true);
   if (!tls) return conn;
   const secured = await Deno.startTls(conn, { hostname: `${tls.name}.${ZONE}`, caCerts: [tls.authority] });

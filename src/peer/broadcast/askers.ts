@@ -17,6 +17,8 @@ const LEFT_OVER = 250;
 const TRICKLE = 4_000;
 /** How often it is looked whether something is left over, milliseconds. */
 const LOOK = 50;
+/** Who is so many pieces ahead of another goes slower: both are needed by all who hang below. */
+const AHEAD = 2;
 /** A content that nobody has asked for in so long is forgotten, milliseconds. */
 const FORGET = 60_000;
 
@@ -26,6 +28,10 @@ interface Asker {
   open: Set<Exchange>;
   /** The newest question: news go the way back that it came. */
   latest: Exchange;
+  /** Its questions that are not answered yet, those in the hands of the system too. */
+  pending: number;
+  /** The piece that was last sent to it; none yet when negative. */
+  at: number;
   /** When it last got a piece out of turn, monotonic milliseconds. */
   trickledAt: number;
 }
@@ -68,7 +74,28 @@ export class Askers {
     const asker = this.#asker(asked, exchange);
     if (isNew) asked.precedence.joins(asker.name, { instead: [] });
     asker.open.add(exchange);
-    return () => asker.open.delete(exchange);
+    asker.pending++;
+    return () => {
+      asker.open.delete(exchange);
+      asker.pending--;
+    };
+  }
+
+  /**
+   * A piece is being sent.
+   *
+   * @returns true when another who comes first, and waits for pieces too, is further behind: where both share our uplink
+   *   it is to get more of it. What it isn't able to take is for all others as before.
+   */
+  isAhead(content: string, exchange: Exchange, piece: number): boolean {
+    const asked = this.#of(content);
+    const asker = this.#asker(asked, exchange);
+    asker.at = piece;
+    for (const other of asked.askers.values()) {
+      if (other === asker || other.pending === 0 || !asked.precedence.isFirst(other.name)) continue;
+      if (piece - other.at > AHEAD) return true;
+    }
+    return false;
   }
 
   /**
@@ -144,7 +171,14 @@ export class Askers {
     let asker = asked.askers.get(connection);
     if (!asker) {
       const name = connection.member?.name ?? connection.peerName ?? connection.title;
-      asker = { name, open: new Set(), latest: exchange, trickledAt: this.clock.monotonic() };
+      asker = {
+        name,
+        open: new Set(),
+        pending: 0,
+        at: -1,
+        latest: exchange,
+        trickledAt: this.clock.monotonic(),
+      };
       asked.askers.set(connection, asker);
       connection.closed.then(() => this.#left(asked, connection));
     }

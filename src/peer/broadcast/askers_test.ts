@@ -123,3 +123,25 @@ Deno.test("what was answered is answered once; who has gone is told nothing", as
   askers.behind(CONTENT, [{ stripe: 0, hops: 0 }]);
   assertEquals(child.heard, []);
 });
+
+Deno.test("who is some pieces ahead of another that waits for pieces too is told apart, and nobody else", async () => {
+  const { askers } = stage();
+  const [fast, slow] = [new Asker("fast"), new Asker("slow")];
+  const asks = (asker: Asker) => {
+    const question = asker.question();
+    const answered = askers.asks(CONTENT, question);
+    return { question, answered };
+  };
+  const [one, other] = [asks(fast), asks(slow)];
+  assertEquals(askers.isAhead(CONTENT, one.question, 0), false);
+  assertEquals(askers.isAhead(CONTENT, other.question, 1), false);
+  assertEquals(askers.isAhead(CONTENT, one.question, 2), false);
+  assertEquals(askers.isAhead(CONTENT, one.question, 4), true);
+  assertEquals(askers.isAhead(CONTENT, other.question, 3), false);
+  assertEquals(askers.isAhead(CONTENT, one.question, 4), false);
+  assertEquals(askers.isAhead(CONTENT, one.question, 8), true);
+  other.answered();
+  assertEquals(askers.isAhead(CONTENT, one.question, 8), false, "who asks for nothing isn't behind");
+  await slow.hangUp();
+  assertEquals(askers.isAhead(CONTENT, one.question, 9), false);
+});

@@ -244,7 +244,8 @@ export class FetchEngine {
       list.push(order);
       byWorker.set(worker, list);
     }
-    for (const [worker, list] of byWorker) this.#o.pool.tell(worker, { kind: "ask", orders: list });
+    const paced = this.#o.relay !== undefined;
+    for (const [worker, list] of byWorker) this.#o.pool.tell(worker, { kind: "ask", orders: list, paced });
   }
 
   #hear(news: ReceiveNews): void {

@@ -107,7 +107,7 @@ async function sendPiece(
   request: MessageOf<"PieceRequest">,
   exchange: Exchange,
 ): Promise<void> {
-  const { content, piece } = request;
+  const { content, piece, paced = false } = request;
   const { relay, contents } = answers;
   const answered = answers.askers?.asks(content, exchange);
   try {
@@ -121,6 +121,7 @@ async function sendPiece(
       stream: exchange.stream,
       length,
       fill,
+      ...paced && { isAhead: () => answers.askers?.isAhead(content, exchange, piece) ?? false },
       ...answers.giveWay?.(relayed !== undefined) ?? { rate: answers.rate },
       signal: exchange.signal,
     });

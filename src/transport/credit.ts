@@ -1,0 +1,76 @@
+/**
+ * How much of a broadcast's pieces may be on the way to one receiver: it says what has come, and the sender keeps no more
+ * than a window of bytes ahead of that. Pure but for the times it is handed.
+ *
+ * TCP alone fills whatever buffers it finds, in the system and in switches: then one of two receivers that share an uplink
+ * falls behind for a second when a queue overflows, whoever wants to work on the same network waits behind the queue, and
+ * the system puts what waits into the largest packets there are. With a window nothing but the link is waited for.
+ */
+
+/** Bytes handed to the system at a time: what goes in one packet of the system's, headers included, within 64 KiB. */
+export const PACED_BYTES = 60_000;
+
+/** Bytes that have come, after which the receiver says so. */
+export const CREDIT_BYTES = 48 * 1024;
+
+/**
+ * Bytes ahead of what has come. `first` until a rate is known: less than half of what a cheap switch's queue holds, for a
+ * receiver's own parents and children all begin at once. Then `time` milliseconds of what the receiver takes, for it may
+ * gather bytes for 8 ms before it says so; but at least so many, 50 ms of half a link of 100 Mbit/s, for programs wait for
+ * a core; and never more than `most`.
+ */
+const WINDOW = { first: 130_000, least: 300_000, time: 25, most: 16 * 1024 * 1024 };
+
+/** Of two that share an uplink one gets this many times what the other gets, while the other has a narrow window. */
+const NARROW = 3;
+
+/** A rate is measured over so many milliseconds. */
+const MEASURED = 100;
+
+/** The window of one connection. */
+export class CreditWindow {
+  #ahead = 0;
+  #size = WINDOW.first;
+  #came = 0;
+  #since: number | undefined;
+
+  /**
+   * Tells whether more may be sent.
+   *
+   * @param isNarrow another receiver is to come first.
+   */
+  isOpen(isNarrow = false): boolean {
+    return this.#ahead < (isNarrow ? this.#size / NARROW : this.#size);
+  }
+
+  /** Bytes that may be ahead now; the last part may go beyond. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** So many bytes are being sent. */
+  sent(bytes: number): void {
+    this.#ahead += bytes;
+  }
+
+  /**
+   * So many bytes have come, the receiver says.
+   *
+   * @param now milliseconds.
+   * @returns how many of them were ahead.
+   */
+  came(bytes: number, now: number): number {
+    // One who claims more than it was sent gains nothing by it.
+    const credited = Math.min(bytes, this.#ahead);
+    this.#ahead -= credited;
+    this.#came += credited;
+    this.#since ??= now;
+    const elapsed = now - this.#since;
+    if (elapsed < MEASURED) return credited;
+    const wanted = this.#came / elapsed * WINDOW.time;
+    this.#size = Math.min(WINDOW.most, Math.max(WINDOW.least, wanted));
+    this.#came = 0;
+    this.#since = now;
+    return credited;
+  }
+}
