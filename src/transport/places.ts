@@ -18,13 +18,16 @@ export interface PlaceLimits {
   perMember: number;
 }
 
+/** What a place is taken by: a connection; in a simulation, something that is like one. */
+export type Placed = Pick<Connection, "remote" | "member" | "lastRead" | "isClosed" | "close">;
+
 /** The places of a server. */
-export class Places {
-  readonly all = new Set<Connection>();
-  #waiting = new Set<Connection>();
-  #greeted = new Set<Connection>();
-  #byAddress = new Groups();
-  #byMember = new Groups();
+export class Places<C extends Placed = Connection> {
+  readonly all = new Set<C>();
+  #waiting = new Set<C>();
+  #greeted = new Set<C>();
+  #byAddress = new Groups<C>();
+  #byMember = new Groups<C>();
 
   constructor(private limits: PlaceLimits) {}
 
@@ -38,14 +41,14 @@ export class Places {
   }
 
   /** It has come, and must greet. */
-  add(connection: Connection): void {
+  add(connection: C): void {
     this.all.add(connection);
     this.#waiting.add(connection);
     this.#byAddress.add(connection.remote.host, connection);
   }
 
   /** It has greeted: its address no longer counts, but who it has proved to be. */
-  greeted(connection: Connection): void {
+  greeted(connection: C): void {
     this.#waiting.delete(connection);
     this.#byAddress.remove(connection.remote.host, connection);
     if (!this.all.has(connection)) return;
@@ -59,7 +62,7 @@ export class Places {
   }
 
   /** It has gone. */
-  remove(connection: Connection): void {
+  remove(connection: C): void {
     this.all.delete(connection);
     this.#waiting.delete(connection);
     this.#greeted.delete(connection);
@@ -68,8 +71,8 @@ export class Places {
   }
 
   /** Sets keep insertion order, so among those that never spoke the first is the oldest. */
-  #evict(connections: ReadonlySet<Connection>): void {
-    let silent: Connection | undefined;
+  #evict(connections: ReadonlySet<C>): void {
+    let silent: C | undefined;
     for (const each of connections) {
       if (!each.isClosed && (!silent || each.lastRead < silent.lastRead)) silent = each;
     }
@@ -79,23 +82,23 @@ export class Places {
   }
 }
 
-const NOBODY: ReadonlySet<Connection> = new Set();
+const NOBODY: ReadonlySet<never> = new Set();
 
 /** Connections by what they have in common. */
-class Groups {
-  #groups = new Map<string, Set<Connection>>();
+class Groups<C> {
+  #groups = new Map<string, Set<C>>();
 
-  of(key: string): ReadonlySet<Connection> {
+  of(key: string): ReadonlySet<C> {
     return this.#groups.get(key) ?? NOBODY;
   }
 
-  add(key: string, connection: Connection): void {
+  add(key: string, connection: C): void {
     const group = this.#groups.get(key);
     if (group) group.add(connection);
     else this.#groups.set(key, new Set([connection]));
   }
 
-  remove(key: string, connection: Connection): void {
+  remove(key: string, connection: C): void {
     const group = this.#groups.get(key);
     if (group?.delete(connection) && group.size === 0) this.#groups.delete(key);
   }
