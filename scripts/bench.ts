@@ -6,6 +6,7 @@
 
 import type { Bench } from "./bench/bench.ts";
 import { UsageError } from "./bench/bench.ts";
+import { BENCH as CAMPUS } from "./bench/campus.ts";
 import { BENCH as INDEX } from "./bench/index.ts";
 import { BENCH as MEMORY } from "./bench/memory.ts";
 import { BENCH as JOINS } from "./bench/joins.ts";
@@ -14,6 +15,7 @@ import { BENCH as REGISTRY } from "./bench/registry.ts";
 import { BENCH as SWARM } from "./bench/swarm.ts";
 import { BENCH as SECURE } from "./bench/secure.ts";
 import { BENCH as SIMULATION } from "./bench/simulation.ts";
+import { BENCH as SOAK } from "./bench/soak.ts";
 import { BENCH as TRANSFER } from "./bench/transfer.ts";
 import { CannotRun } from "./bench/tools.ts";
 
@@ -26,7 +28,9 @@ const BENCHES: readonly Bench[] = [
   REGISTRY,
   INDEX,
   SIMULATION,
+  CAMPUS,
   KILLS,
+  SOAK,
 ];
 
 function overview(): string {

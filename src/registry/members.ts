@@ -284,7 +284,9 @@ export class Members implements MembersView {
   #makeRoom(): string | undefined {
     if (this.#records.size < this.max) return undefined;
     let oldest: PeerRecord | undefined;
-    for (const record of this.#records.values()) {
+    // Where all are active, those who are turned away come again and again: nothing is gone through for them.
+    const isAnyOff = this.active < this.#records.size;
+    for (const record of isAnyOff ? this.#records.values() : []) {
       if (!record.active && (!oldest || record.lastRegistered < oldest.lastRegistered)) oldest = record;
     }
     if (!oldest) {
