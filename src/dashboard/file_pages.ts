@@ -2,7 +2,8 @@
  * The files of the lab by page: sorted, searched, and cut into what a window shows, so that neither the page nor the wire
  * ever carries 20,000 rows. Pure: the time is handed in.
  *
- * Rules: the list is made anew only when something has changed, and not more than once in a while; what was sorted and
+ * Rules: the list is made anew only when something has changed, and not more than once in a while, however large it is: at
+ * most a twentieth of the time goes into it, for the server answers nobody meanwhile; what was sorted and
  * searched is kept until then.
  */
 
@@ -19,8 +20,9 @@ export const FILES_MAX = 100_000;
 export const PAGE_ROWS = 200;
 /** Searches kept: a few windows with a few searches each. */
 const KEPT = 12;
-/** Between two looks at a list that changes all the time, milliseconds. */
+/** Between two looks at a list that changes all the time, milliseconds; and at least so many times what a look takes. */
 const PAUSE = 1_000;
+const SHARE = 20;
 
 /** A page that is wanted. */
 export interface PageQuery {
@@ -62,7 +64,8 @@ export class FilePages {
   #rows: Found[] = [];
   #summary: FilesSummary = { version: -1, total: 0, last: 0, away: 0, cut: false };
   #lists = new Map<string, Found[]>();
-  #looked = -Infinity;
+  /** When it may be looked at again. */
+  #next = -Infinity;
 
   /** @param now milliseconds on a clock that never jumps. */
   constructor(private view: Pick<LabView, "files" | "filesVersion">, private now: () => number) {}
@@ -81,7 +84,8 @@ export class FilePages {
 
   #refresh(): void {
     const version = this.view.filesVersion();
-    if (version === this.#summary.version || this.now() - this.#looked < PAUSE) return;
+    if (version === this.#summary.version || this.now() < this.#next) return;
+    const began = this.now();
     const rows: Found[] = [];
     const summary = { version, total: 0, last: 0, away: 0, cut: false };
     for (const row of this.view.files()) {
@@ -94,7 +98,8 @@ export class FilePages {
     this.#rows = rows.sort((a, b) => compare(a.text, b.text));
     this.#summary = summary;
     this.#lists.clear();
-    this.#looked = this.now();
+    const now = this.now();
+    this.#next = now + Math.max(PAUSE, SHARE * (now - began));
   }
 
   #list(query: string, sort: PageQuery["sort"], only: PageQuery["only"]): Found[] {
