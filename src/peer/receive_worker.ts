@@ -96,8 +96,7 @@ async function openInTime(
     stream.close();
   });
   try {
-    // TLS hands out one record of 16 KiB at a time, however many have come: to wait before each would be all loss.
-    const gathering = proving ? undefined : { clock: systemClock, pause: standStill };
+    const gathering = { clock: systemClock, pause: standStill };
     return await PieceChannel.open(stream, identity, gathering, proving);
   } catch (cause) {
     stream.close();

@@ -72,7 +72,8 @@ export class PieceChannel {
    * Greets on a fresh connection.
    *
    * @param gathering lets bytes gather between two reads where they come slowly; without it nothing waits.
-   * @param proving in a secured lab; the stream must be TLS.
+   * @param proving in a secured lab; the stream must be TLS, and nothing gathers: TLS hands out one record of 16 KiB at a time,
+   *   however many have come, so to wait before each would be all loss.
    * @throws {LabError} when the other side isn't one of ours or refuses.
    */
   static async open(
@@ -81,7 +82,7 @@ export class PieceChannel {
     gathering?: Gathering,
     proving?: Proving,
   ): Promise<PieceChannel> {
-    const channel = new PieceChannel(stream, gathering);
+    const channel = new PieceChannel(stream, proving ? undefined : gathering);
     const hello = helloOf(identity);
     const id = channel.#take();
     channel.#send(hello, id);
