@@ -239,7 +239,7 @@ export const CONTROL = {
       paced: v.optional(v.boolean()),
     }),
   },
-  Credit: { type: 0x36, cap: SMALL, schema: v.object({ bytes: count }) },
+  Credit: { type: 0x38, cap: SMALL, schema: v.object({ bytes: count }) },
   Have: {
     type: 0x34,
     cap: SMALL,
@@ -405,7 +405,7 @@ export const DATA = {
 
 /** Numbers kept for messages that are designed but not built; PROTOCOL.md says what for. */
 export const RESERVED = {
-  Unchoke: 0x38,
+  Unchoke: 0x36,
 } as const;
 
 /** Name of a control message. */

@@ -42,6 +42,7 @@ function waysToArrive(bytes: Uint8Array): Uint8Array[][] {
 
 /** Messages of which one example doesn't show all. */
 const MORE = [
+  "PieceRequest-paced",
   "Offer-background",
   "Reach-to",
   "Reached-not",
