@@ -221,7 +221,9 @@ Deno.test("where a read finds plenty, nothing waits", async () => {
 
 Deno.test("what comes of paced pieces is told every 48 KiB; of others nothing is", async () => {
   for (const paced of [true, false]) {
-    const { channel, holder } = await channelTo(encodeFrame(DATA.PieceData.type, 3, new Uint8Array(150_000)));
+    const [near, holder] = memoryPipe({ capacity: 400_000 });
+    await writeAll(holder, concat([WELCOME, encodeFrame(DATA.PieceData.type, 3, new Uint8Array(150_000))]));
+    const channel = await PieceChannel.open(near, TOOL);
     channel.ask({ ...ticket(0, 150_000), paced });
     assertEquals((await channel.receive()).kind, "piece");
     for (let i = 0; i < 10; i++) await Promise.resolve();
