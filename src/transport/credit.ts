@@ -40,7 +40,8 @@ export class CreditWindow {
    * @param isNarrow another receiver is to come first.
    */
   isOpen(isNarrow = false): boolean {
-    return this.#ahead < (isNarrow ? this.#size / NARROW : this.#size);
+    // Less than a credit may have come without a word: to wait for that would be to wait for ever.
+    return this.#ahead < (isNarrow ? Math.max(CREDIT_BYTES, this.#size / NARROW) : this.#size);
   }
 
   /** Bytes that may be ahead now; the last part may go beyond. */

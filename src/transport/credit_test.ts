@@ -52,3 +52,9 @@ Deno.test("who claims more than it was sent gains nothing", () => {
   assertEquals(fill(window), honest);
   assertEquals(new CreditWindow().came(5, 0), 0);
 });
+
+Deno.test("a receiver that hasn't enough to tell of is never waited for, however narrow the window", () => {
+  const window = new CreditWindow();
+  window.sent(CREDIT_BYTES - 1);
+  assert(window.isOpen(true));
+});
