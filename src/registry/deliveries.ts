@@ -124,6 +124,11 @@ export class Deliveries implements AtWork {
     this.#pump();
   }
 
+  /** Another server tells of it. Its command may be over already, and whoever wants it registered: claims come another way. */
+  heard(id: string): void {
+    this.#addAll(id, ({ state }) => state === "waiting");
+  }
+
   /** A command sends this broadcast, and says so on this connection. */
   claimed(id: string, connection: Connection): void {
     if (this.#claims.get(id) === connection) return;

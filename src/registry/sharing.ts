@@ -60,6 +60,9 @@ export interface SharingSetting {
 /** One of several servers. */
 export class Sharing implements SharedNews, SharingView {
   #claimed = new Set<string>();
+  /** Broadcasts of which we heard since the last tick, and those of the one before. */
+  #heard = new Set<string>();
+  #heardBefore = new Set<string>();
   #wasAway = false;
   #stop: () => void;
 
@@ -149,6 +152,7 @@ export class Sharing implements SharedNews, SharingView {
     const { broadcasts, deliveries, forgetFiles } = this.o;
     const before = broadcasts.get(head.id);
     broadcasts.put(head);
+    if (!head.withdrawn && head.whole && !before?.whole) this.#heard.add(head.id);
     if (!head.withdrawn || before?.withdrawn) return;
     forgetFiles(head.id);
     deliveries().withdrawn(head.id);
@@ -189,12 +193,16 @@ export class Sharing implements SharedNews, SharingView {
   }
 
   #tick(): void {
-    const { members, shared, log, letGo } = this.o;
+    const { members, shared, deliveries, log, letGo } = this.o;
     const renewed = [...members.renewed ?? []];
     members.renewed?.clear();
     for (let at = 0; at < renewed.length; at += RENEWED_AT_ONCE) {
       shared.tellRenewed(renewed.slice(at, at + RENEWED_AT_ONCE));
     }
+    // Word of the command, and of whom it has at work, has come by now if there is any.
+    for (const id of this.#heardBefore) deliveries().heard(id);
+    this.#heardBefore = this.#heard;
+    this.#heard = new Set();
     const { isAway } = this;
     if (isAway === this.#wasAway) return;
     this.#wasAway = isAway;

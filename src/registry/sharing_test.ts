@@ -143,28 +143,63 @@ shared("broadcasts, receipts and withdrawal are the same at each", async (a, b) 
   await comesTo(async () => (await broadcast(sender, id)).withdrawn, true);
 });
 
-shared(
-  "who comes late to one server gets what was broadcast at the other, once its command has ended",
-  async (a, b) => {
-    const id = "6".repeat(32);
-    const { promise: offered, resolve } = Promise.withResolvers<MessageOf<"Offer">>();
-    await a.join("holder");
-    const sender = await a.dial("tool");
-    await broadcast(sender, id);
-    await sender.request({ kind: "Receipts", id, peers: [{ name: "holder", state: "done" }] }, "Noted");
-    await b.join("late", undefined, 23477, async (message, exchange) => {
+/** Somebody comes late to one server, and gets what was broadcast at the other. */
+async function late(a: Lab, b: Lab, order: "before" | "after"): Promise<void> {
+  const id = "6".repeat(32);
+  const { promise: offered, resolve } = Promise.withResolvers<MessageOf<"Offer">>();
+  const join = () =>
+    b.join("late", undefined, 23477, async (message, exchange) => {
       if (message.kind !== "Offer") return;
       resolve(message);
       await exchange.send({ kind: "Receipt", files: [] });
     });
-    await sender.request({ kind: "Receipts", id, peers: [], over: true }, "Noted");
+  await a.join("holder");
+  if (order === "before") await join();
+  const sender = await a.dial("tool");
+  // Not waited for: the other server hears of it when its command has ended.
+  const told = [
+    broadcast(sender, id),
+    sender.request({ kind: "Receipts", id, peers: [{ name: "holder", state: "done" }], over: true }, "Noted"),
+  ];
+  if (order === "after") await join();
+  await Promise.all(told);
+  assertEquals((await offered).holders?.map(({ name }) => name), ["holder"]);
+  const done = async () =>
+    (await sender.request({ kind: "BQuery", id }, "Broadcasts")).peers
+      .map(({ name, state }) => `${name} ${state}`);
+  await comesTo(done, ["holder done", "late done"]);
+}
+
+shared("who came to one server before it heard of the other's broadcast gets it", (a, b) => late(a, b, "before"));
+
+shared("a server that hears of a broadcast only when its command is long over delivers it", async (a, b) => {
+  const id = "8".repeat(32);
+  const { promise: offered, resolve } = Promise.withResolvers<MessageOf<"Offer">>();
+  await a.join("holder");
+  await b.join("late", undefined, 23477, async (message, exchange) => {
+    if (message.kind !== "Offer") return;
+    await exchange.send({ kind: "Receipt", files: [] });
+    resolve(message);
+  });
+  // Written by nobody whose claim is ever heard: that comes another way, and may come first.
+  const place = parsePlace(`${cluster.url}/sharing${registries - 1}`);
+  const options = { clock: systemClock, random: systemRandom };
+  const store = await openNatsStore({ place, log: silentLogger, folderId: "folder", ...options });
+  const head = {
+    ...{ id, name: "a.iso", peer: "rs", cookie: undefined, bytes: 5, files: 1, to: undefined },
+    ...{ began: Date.now(), expires: Date.now() + 3_600_000, whole: true, withdrawn: false },
+  };
+  try {
+    await store.broadcasts.saveFiles(id, 0, [{ name: "a.iso", size: 5, sha256: "a".repeat(64) }]);
+    await store.broadcasts.save(head);
+    await store.broadcasts.saveReceipts([{ id, peer: "holder", state: "done", at: Date.now() }]);
     assertEquals((await offered).holders?.map(({ name }) => name), ["holder"]);
-    const done = async () =>
-      (await sender.request({ kind: "BQuery", id }, "Broadcasts")).peers
-        .map(({ name, state }) => `${name} ${state}`);
-    await comesTo(done, ["holder done", "late done"]);
-  },
-);
+  } finally {
+    await store.close();
+  }
+});
+
+shared("who comes to one server late gets what was broadcast at the other", (a, b) => late(a, b, "after"));
 
 Deno.test({
   name: "servers that share a registry: all are stopped, one comes back and knows everything",
