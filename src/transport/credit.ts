@@ -19,7 +19,7 @@ export const CREDIT_BYTES = 48 * 1024;
  * gather bytes for 8 ms before it says so; but at least so many, 50 ms of half a link of 100 Mbit/s, for programs wait for
  * a core; and never more than `most`.
  */
-const WINDOW = { first: 130_000, least: 300_000, time: 25, most: 16 * 1024 * 1024 };
+const WINDOW = { first: 220_000, least: 400_000, time: 25, most: 16 * 1024 * 1024 };
 
 /** Of two that share an uplink one gets this many times what the other gets, while the other has a narrow window. */
 const NARROW = 3;
