@@ -170,7 +170,10 @@ async function late(a: Lab, b: Lab, order: "before" | "after"): Promise<void> {
   await comesTo(done, ["holder done", "late done"]);
 }
 
-shared("who came to one server before it heard of the other's broadcast gets it", (a, b) => late(a, b, "before"));
+shared(
+  "who came to one server before it heard of the other's broadcast gets it",
+  (a, b) => late(a, b, "before"),
+);
 
 shared("a server that hears of a broadcast only when its command is long over delivers it", async (a, b) => {
   const id = "8".repeat(32);
