@@ -136,10 +136,17 @@ export class Relay {
   /**
    * Waits for a piece, if its content is being received here or is about to be.
    *
+   * @param isPlanned it is asked for in a broadcast whose plan names us: we may just not have heard of it yet, since PCs
+   * hear of it one after another.
    * @returns undefined when it isn't ours to pass on.
    */
-  async piece(id: string, index: number, signal: AbortSignal): Promise<PieceReader | undefined> {
-    const content = this.#contents.get(id) ?? await this.#begun(id, signal);
+  async piece(
+    id: string,
+    index: number,
+    signal: AbortSignal,
+    isPlanned = false,
+  ): Promise<PieceReader | undefined> {
+    const content = this.#contents.get(id) ?? await this.#begun(id, signal, isPlanned);
     if (!content) return undefined;
     if (content.endsAt !== Infinity) content.endsAt = this.clock.monotonic() + KEEP;
     if (index >= content.layout.pieceCount) throw new LabError("not_found", "There is no such piece");
@@ -182,9 +189,9 @@ export class Relay {
     wakeAll(content);
   }
 
-  async #begun(id: string, signal: AbortSignal): Promise<Relayed | undefined> {
+  async #begun(id: string, signal: AbortSignal, isPlanned: boolean): Promise<Relayed | undefined> {
     const deadline = this.clock.monotonic() + BEGIN_WAIT;
-    while (this.#expected > 0 && !signal.aborted && this.clock.monotonic() < deadline) {
+    while ((isPlanned || this.#expected > 0) && !signal.aborted && this.clock.monotonic() < deadline) {
       await this.#pause(this.#beginning, signal, deadline - this.clock.monotonic());
       const content = this.#contents.get(id);
       if (content) return content;

@@ -95,6 +95,18 @@ Deno.test("an unknown content is not ours, unless a broadcast is expected: then 
   assertEquals(await last, undefined);
 });
 
+Deno.test("who is asked by the plan of a broadcast before it has heard of it: the question waits for that", async () => {
+  using stage = new Stage();
+  const waiting = stage.relay.piece(ID, 1, stage.signal.signal, true);
+  assertEquals(await settled(waiting), false);
+  stage.begin();
+  stage.relay.hold(ID, [1]);
+  assertEquals(read(await waiting), PIECES[1]);
+  const vain = stage.relay.piece("cd".repeat(32), 0, stage.signal.signal, true);
+  stage.clock.advance(10_000);
+  assertEquals(await vain, undefined);
+});
+
 Deno.test("who no longer wants a piece doesn't wait for it", async () => {
   using stage = new Stage();
   stage.begin();

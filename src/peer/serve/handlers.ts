@@ -113,7 +113,7 @@ async function sendPiece(
   try {
     // What is held anyway need not wait for a broadcast that may begin.
     const isHeld = contents.has(content) && !relay?.has(content);
-    const relayed = isHeld ? undefined : await relay?.piece(content, piece, exchange.signal);
+    const relayed = isHeld ? undefined : await relay?.piece(content, piece, exchange.signal, paced);
     const { length, fill } = relayed ?? contents.piece(content, piece);
     if (answers.askers && !await answers.askers.turn(content, exchange)) return;
     await exchange.connection.sendData({
