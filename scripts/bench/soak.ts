@@ -14,7 +14,7 @@ import { type Cleanup, withCleanup } from "./cleanup.ts";
 import { describe, thisMachine } from "./machine.ts";
 import { rssOf } from "./procfs.ts";
 import { record } from "./results.ts";
-import { flatness, type Sample } from "./soak/verdict.ts";
+import { byMinute, flatness, type Sample, slope } from "./soak/verdict.ts";
 
 const HELP = `deno task bench soak [flags]
   --minutes N   (default: 60)
@@ -56,7 +56,8 @@ const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
 
 /** The lab, and what is done to it. */
 class Soak {
-  readonly samples: Record<"rs" | "steady", Sample[]> = { rs: [], steady: [] };
+  /** Of each program; those that are killed begin anew. */
+  readonly samples: Record<string, Sample[]> = {};
   readonly faults: string[] = [];
   readonly count = { broadcasts: 0, fetches: 0, files: 0, kills: 0, stops: 0, serverKills: 0 };
   #rs!: { running: Running; address: string; port: number };
@@ -74,13 +75,17 @@ class Soak {
 
   /** Resident memory now. */
   get memory(): string {
-    const [rs, steady] = [this.samples.rs.at(-1), this.samples.steady.at(-1)];
-    return rs && steady ? `rs ${Math.round(rs.mb)} MB, steady ${Math.round(steady.mb)} MB` : "";
+    return Object.entries(this.samples).map(([who, of]) => `${who} ${Math.round(of.at(-1)!.mb)} MB`).join(
+      ", ",
+    );
   }
 
   sample(seconds: number): void {
-    this.samples.rs.push({ seconds, mb: rssOf(this.#rs.running.pid) / 1e6 });
-    this.samples.steady.push({ seconds, mb: rssOf(this.#peers.get("steady")!.pid) / 1e6 });
+    for (const [who, { pid }] of [["rs", this.#rs.running] as const, ...this.#peers]) {
+      const mb = rssOf(pid) / 1e6;
+      // Nothing is seen of one that is gone, or just beginning.
+      if (mb > 0) (this.samples[who] ??= []).push({ seconds, mb });
+    }
   }
 
   /** A file to everybody while one of them is killed or stopped; then another has it fetched from there. */
@@ -196,17 +201,24 @@ async function bench(options: Options, cleanup: Cleanup): Promise<number> {
   clearInterval(sampling);
   await soak.end();
   console.log(`\n${describe(machine)}`);
-  const memory = { rs: flatness(soak.samples.rs, all / 2), steady: flatness(soak.samples.steady, all / 2) };
-  for (const [who, { least, median, most, isFlat }] of Object.entries(memory)) {
+  const about = (who: string) => {
+    const samples = soak.samples[who] ?? [];
+    return { ...flatness(samples, all / 2), mbPerMinute: slope(samples, all / 2) };
+  };
+  const memory = { rs: about("rs"), steady: about("steady") };
+  const minutes = Object.fromEntries(Object.entries(soak.samples).map(([who, of]) => [who, byMinute(of)]));
+  for (const [who, mb] of Object.entries(minutes)) console.log(`${who}, MB by minute: ${mb.join(" ")}`);
+  for (const [who, { least, median, most, isFlat, mbPerMinute }] of Object.entries(memory)) {
     console.log(
-      `${who}, second half: ${least} to ${most} MB, median ${median}: ${isFlat ? "flat" : "NOT flat"}`,
+      `${who}, second half: ${least} to ${most} MB, median ${median}, ${mbPerMinute} MB a minute: ` +
+        (isFlat ? "flat" : "NOT flat"),
     );
   }
   console.log(`${JSON.stringify(soak.count)}, seed ${options.seed}; ${soak.faults.length} faults`);
   for (const fault of soak.faults.slice(0, 20)) console.log(fault);
   const pass = soak.faults.length === 0 && memory.rs.isFlat && memory.steady.isFlat;
-  const { count, faults, samples } = soak;
-  if (options.record) await record("soak", machine, { options, count, memory, faults, samples, pass });
+  const { count, faults } = soak;
+  if (options.record) await record("soak", machine, { options, count, memory, minutes, faults, pass });
   return pass ? 0 : 1;
 }
 
