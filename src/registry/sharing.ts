@@ -19,7 +19,7 @@ import type { BroadcastHead, Receipt } from "./broadcast_store.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { Holdings } from "./holdings.ts";
 import type { Members } from "./members.ts";
-import type { KeptRecord, Moment, PeerRecord } from "./rules.ts";
+import { isAwaited, type KeptRecord, type Moment, type PeerRecord } from "./rules.ts";
 import { verb } from "./session.ts";
 import type { Caller, SharingView } from "./state.ts";
 import type { Fellow, HoldingsChange, SharedNews, SharedStore } from "./store.ts";
@@ -60,6 +60,8 @@ export interface SharingSetting {
 /** One of several servers. */
 export class Sharing implements SharedNews, SharingView {
   #claimed = new Set<string>();
+  /** Ids of the other servers that were there when we looked last. */
+  #known = new Set<string>();
   /** Broadcasts of which we heard since the last tick, and those of the one before. */
   #heard = new Set<string>();
   #heardBefore = new Set<string>();
@@ -184,12 +186,27 @@ export class Sharing implements SharedNews, SharingView {
         if (shared.ownerOf(cookie) === id) members.abandoned(cookie, now());
       }
     }
+    this.#lookAfter();
     const self = { host: hosts[0] ?? "127.0.0.1", port: 0 };
     const caller = { remote: self, local: self };
     told(this.servers(caller).servers ?? []);
     const before = this.#claimed;
     this.#claimed = new Set([...shared.fellows.values()].flatMap(({ claims }) => claims));
     for (const id of before) if (!this.#claimed.has(id)) deliveries().over(id);
+  }
+
+  /** Peers and servers are told of in two ways: a peer may be known before its server, and counts as awaited until then. */
+  #lookAfter(): void {
+    const { shared, members, deliveries } = this.o;
+    const before = this.#known;
+    this.#known = new Set(shared.fellows.keys());
+    const fresh = this.#known.difference(before);
+    if (fresh.size === 0) return;
+    for (const record of [...members.list({ classic: true })]) {
+      if (!isAwaited(record) || !fresh.has(shared.ownerOf(record.cookie) ?? "")) continue;
+      members.connectedElsewhere(record.cookie);
+      deliveries().came(record);
+    }
   }
 
   #tick(): void {
