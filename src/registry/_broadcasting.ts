@@ -1,6 +1,7 @@
 /** For tests only: a broadcaster that tells of its broadcast, and peers that answer offers as they are told. */
 
 import { assert } from "@std/assert";
+import { until } from "../base/_patience.ts";
 import type { MessageOf, WireBroadcastPeer, WireFile } from "../protocol/messages.ts";
 import type { Connection, Handler } from "../transport/connection.ts";
 import type { Lab } from "./_testing.ts";
@@ -60,7 +61,7 @@ export class Ear {
 
   /** Waits until something is so that becomes so when something is heard. */
   async until(isSo: () => boolean): Promise<void> {
-    while (!isSo()) await new Promise<void>((resolve) => this.#heard = resolve);
+    await until("what an ear waits for", isSo, () => new Promise<void>((resolve) => this.#heard = resolve));
   }
 }
 

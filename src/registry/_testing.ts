@@ -1,6 +1,7 @@
 /** For tests only: a whole registration server over TCP on loopback, with a clock that is told the time. */
 
-import { FakeClock } from "../base/clock.ts";
+import { PATIENCE, within } from "../base/_patience.ts";
+import { FakeClock, systemClock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import { seededRandom } from "../base/random.ts";
 import type { Message, MessageOf, WireRow } from "../protocol/messages.ts";
@@ -21,9 +22,10 @@ export class ListLog implements Logger {
   warn = (line: string) => this.#add(`warn ${line}`);
   error = (line: string) => this.#add(`error ${line}`);
 
-  /** The next line from now on that matches. */
+  /** The next line from now on that matches; within a minute, or it's a failure. */
   next(pattern: RegExp): Promise<string> {
-    return new Promise((resolve) => this.#waiting.push({ pattern, resolve }));
+    const line = new Promise<string>((resolve) => this.#waiting.push({ pattern, resolve }));
+    return within(`a line of the log like ${pattern}`, line);
   }
 
   #add(line: string): void {
@@ -34,15 +36,22 @@ export class ListLog implements Logger {
   }
 }
 
-/** A registration server with its surroundings. */
+/** A test that isn't over by then hangs, milliseconds. */
+const LASTS = 2 * PATIENCE;
+
+/** A registration server with its surroundings. When a test takes too long all its connections end, and say why. */
 export class Lab implements AsyncDisposable {
+  #spare: () => void;
+
   private constructor(
     readonly server: RegistryServer,
     readonly clock: FakeClock,
     readonly log: ListLog,
     private watchdog: Watchdog,
     readonly clients: Set<Connection>,
-  ) {}
+  ) {
+    this.#spare = systemClock.after(LASTS, () => this.#end());
+  }
 
   static async start(options: Partial<RegistryOptions> = {}): Promise<Lab> {
     const clock = (options.clock ?? new FakeClock()) as FakeClock;
@@ -81,7 +90,13 @@ export class Lab implements AsyncDisposable {
     return { link, ...await register(link, name, cookie, port) };
   }
 
+  #end(): void {
+    const reason = new Error(`The test isn't over after ${LASTS / 1000} s: what it waits for doesn't come`);
+    for (const client of this.clients) client.close(reason);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#spare();
     for (const client of this.clients) client.close();
     await this.server.close();
   }

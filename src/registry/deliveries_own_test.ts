@@ -1,6 +1,7 @@
 /** Late deliveries out of the server's own share, whole and in part. */
 
 import { assertEquals } from "@std/assert";
+import { until } from "../base/_patience.ts";
 import { join } from "../deps/std_path.ts";
 import type { MessageOf, WireFile } from "../protocol/messages.ts";
 import { wholeSha256 } from "../storage/hashing.ts";
@@ -37,7 +38,7 @@ Deno.test("a file of a set was changed, and nobody else is there: the rest is de
     return peers.map(({ name, state }) => `${name} ${state}`);
   };
   await changed;
-  while (offered.length === 0) await new Promise<void>((resolve) => heard = resolve);
+  await until("an offer", () => offered.length > 0, () => new Promise<void>((resolve) => heard = resolve));
   for (let i = 0; i < 5; i++) await pc1.link.request({ kind: "KeepAlive", cookie: pc1.cookie }, "Alive");
   assertEquals([offered, await states()], [[["set/a.txt"]], ["pc1 waiting"]]);
 

@@ -1,6 +1,7 @@
 /** Broadcasts that the registration server remembers, and delivers to those who come late; peers answer as they are told. */
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { until, within } from "../base/_patience.ts";
 import { codeOf, LabError } from "../base/errors.ts";
 import { TIMEOUTS } from "../base/limits.ts";
 import type { MessageOf } from "../protocol/messages.ts";
@@ -68,10 +69,10 @@ Deno.test("a command that died has ended, unless it comes back in time", async (
   again.close();
   const arrived = lab.log.next(/Offer +pc2: a\.iso has arrived/);
   // The server sees the end of a connection when the system tells it.
-  while (ear.offers.length === 0) {
+  await until("an offer", () => ear.offers.length > 0, async () => {
     await lab.dial("tool");
     lab.clock.advance(TIMEOUTS.grace + 1);
-  }
+  });
   await arrived;
   assertEquals(await state(), "done");
 });
@@ -119,10 +120,10 @@ Deno.test("a fault that may pass is tried again, another one waits for the PC or
   });
   const failed = lab.log.next(/Offer +pc2: a\.iso failed: no room\\u/);
   const pc2 = await lab.join("pc2", undefined, 1002, ear.handler);
-  while (ear.offers.length < 2) {
+  await until("a second offer", () => ear.offers.length >= 2, async () => {
     await lab.dial("tool");
     lab.clock.advance(1_001);
-  }
+  });
   await failed;
   lab.clock.advance(50_000);
   assertEquals(ear.offers.length, 2);
@@ -179,10 +180,10 @@ Deno.test("withdrawn: who is at it is told to stop, who comes late gets nothing,
   const ear = new Ear(hangs);
   await lab.join("pc2", undefined, 1002, ear.handler);
   const tool = await lab.dial("tool");
-  while (ear.offers.length === 0) await lab.dial("tool");
+  await until("an offer", () => ear.offers.length > 0, () => lab.dial("tool"));
   assertEquals((await pcs(lab))[1]!.state, "receiving");
   assertEquals((await tool.request({ kind: "Withdraw", id: ID }, "Noted")).withdrawn, true);
-  assertEquals(await told, ID);
+  assertEquals(await within("word of the withdrawal", told), ID);
   await ear.until(() => ear.withdrawn.length > 0);
   assertEquals((await link.request(page(), "Noted")).withdrawn, true);
   const late = new Ear();

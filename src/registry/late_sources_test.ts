@@ -1,6 +1,7 @@
 /** Who is named to those who come late, and who isn't any more. */
 
 import { assert, assertEquals } from "@std/assert";
+import { until } from "../base/_patience.ts";
 import { LabError } from "../base/errors.ts";
 import { done, Ear, receipts, tell } from "./_broadcasting.ts";
 import { Lab } from "./_testing.ts";
@@ -19,10 +20,10 @@ Deno.test("who said that it isn't there is not named again, until it registers a
     await exchange.send({ kind: "OfferProgress", bytes: 0, total: 1000, without: absent.splice(0, 2) });
     throw new LabError("not_found", "nobody has it");
   });
-  while (named.length < 2) {
+  await until("a second offer", () => named.length >= 2, async () => {
     await lab.dial("tool");
     lab.clock.advance(250);
-  }
+  });
   assertEquals(named, [["pc1", "pc2"], ["pc1"]]);
   for (let i = 0; i < 30; i++) {
     await lab.dial("tool");
@@ -32,7 +33,7 @@ Deno.test("who said that it isn't there is not named again, until it registers a
   pc1.link.close();
   await lab.log.next(/Lost/);
   await lab.join("pc1", pc1.cookie, 1001);
-  while (named.length < 3) await lab.dial("tool");
+  await until("a third offer", () => named.length >= 3, () => lab.dial("tool"));
   assertEquals(named[2], ["pc1"]);
 });
 
@@ -83,10 +84,10 @@ Deno.test("late offers that fail are made ever more rarely, and one at a time", 
     throw new LabError("unreachable", "nobody answers");
   });
   await lab.join("pc2", undefined, 1002, ear.handler);
-  while (times.length < 4) {
+  await until("a fourth offer", () => times.length >= 4, async () => {
     await lab.dial("tool");
     lab.clock.advance(250);
-  }
+  });
   const gaps = times.slice(1).map((at, i) => at - times[i]!);
   assert(gaps.every((gap, i) => gap >= 1_000 * 3 ** i), `${gaps}`);
 });

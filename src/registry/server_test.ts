@@ -1,6 +1,7 @@
 /** The whole server: registration, cookies, leases, connections. */
 
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { within } from "../base/_patience.ts";
 import { codeOf } from "../base/errors.ts";
 import { LIMITS, TIMEOUTS } from "../base/limits.ts";
 import type { Message, MessageOf } from "../protocol/messages.ts";
@@ -103,7 +104,7 @@ Deno.test("only the cookie of its own connection counts, except to leave after a
   assertEquals(codeOf(await assertRejects(() => announce({ link: tool, cookie }, []))), "unknown_cookie");
   assertEquals(codeOf(await assertRejects(() => register(pc1.link, "pc1"))), "failed");
   await tool.request({ kind: "Leave", cookie }, "Left");
-  await pc1.link.closed;
+  await within("the end of its connection", pc1.link.closed);
   await tool.request({ kind: "Leave", cookie }, "Left");
   assertEquals(await peers(tool), ["pc2"]);
 });
@@ -144,7 +145,7 @@ Deno.test("a TTL that runs out ends the connection too", async () => {
   await using lab = await Lab.start({ ttlSeconds: 5 });
   const { link } = await lab.join("pc1");
   lab.clock.advance(5_000);
-  await link.closed;
+  await within("the end of its connection", link.closed);
   assertEquals(lab.server.stats().active, 0);
   await assertRejects(() => link.request({ kind: "PQuery" }, "Peers"), Error, "TTL ran out");
 });
@@ -161,7 +162,7 @@ Deno.test("a cookie shown on a second connection: the newer wins, the older is t
   await using lab = await Lab.start();
   const first = await lab.join("pc1");
   const second = await lab.join("clone", first.cookie, 5000);
-  await first.link.closed;
+  await within("the end of the older connection", first.link.closed);
   const told = await assertRejects(() => peers(first.link), Error, "Another connection registered");
   assertEquals(codeOf(told), "not_permitted");
   assertEquals([second.peer, second.cookie], ["pc1", first.cookie]);

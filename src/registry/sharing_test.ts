@@ -1,6 +1,7 @@
 /** Registration servers that share one registry in a real NATS: what one is told, the others know. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { comesTo, until, within } from "../base/_patience.ts";
 import { systemClock } from "../base/clock.ts";
 import { RemoteError } from "../base/errors.ts";
 import { silentLogger } from "../base/log.ts";
@@ -41,14 +42,6 @@ function shared(name: string, work: (a: Lab, b: Lab) => Promise<void>): void {
   });
 }
 
-/** Asks until the answer is right: news takes some milliseconds from server to server. */
-async function comesTo<T>(ask: () => Promise<T>, expected: T): Promise<void> {
-  for (const over = performance.now() + 60_000; performance.now() < over;) {
-    if (JSON.stringify(await ask()) === JSON.stringify(expected)) return;
-  }
-  assertEquals(await ask(), expected);
-}
-
 shared("peers, files and names are the same at each", async (a, b) => {
   const pc1 = await a.join("pc1");
   const other = await b.join("PC1");
@@ -79,7 +72,7 @@ shared("a cookie holds at the other server at once, and the first one hears of i
   const closed = first.link.closed;
   const second = await b.join("pc1", first.cookie);
   assertEquals([second.peer, second.cookie], [first.peer, first.cookie]);
-  await closed;
+  await within("the end of the first connection", closed);
   assert(first.link.reason instanceof RemoteError);
   const asker = await a.dial("tool");
   const known = async () => (await asker.request({ kind: "PQuery", all: true }, "Peers")).peers;
@@ -92,12 +85,13 @@ shared("a cookie holds at the other server at once, and the first one hears of i
 
 shared("each tells the address of the other, and peers keep alive more often", async (a, b) => {
   const at = ({ server: { address } }: Lab) => `127.0.0.1:${address.port}`;
-  let told: MessageOf<"Registered">;
-  do told = await register(await a.dial(), "pc1"); while (!told.servers);
+  let told = await register(await a.dial(), "pc1");
+  const again = async () => void (told = await register(await a.dial(), "pc1"));
+  await until("the other's address is told", () => told.servers !== undefined, again);
   assertEquals(told.servers, [at(b)]);
   assertEquals(told.keepAlive, 2);
   await b[Symbol.asyncDispose]();
-  do told = await register(await a.dial(), "pc2"); while (told.servers);
+  await until("the other is gone", () => told.servers === undefined, again);
   assertEquals(told.keepAlive, 30);
 });
 
@@ -106,9 +100,9 @@ shared("a KeepAlive at one is a longer TTL at the other", async (a, b) => {
   const asker = await b.dial("tool");
   await comesTo(() => peers(asker), ["pc1"]);
   const ttl = async () => (await asker.request({ kind: "PQuery" }, "Peers")).peers[0]!.ttl;
-  while (await ttl() === 7200);
+  await until("its TTL is shorter", async () => await ttl() < 7200);
   await pc1.link.request({ kind: "KeepAlive", cookie: pc1.cookie }, "Alive");
-  while (await ttl() < 7200);
+  await until("its TTL is whole again", async () => await ttl() === 7200);
 });
 
 /** A broadcast of one file, as its command tells it. */
@@ -163,7 +157,7 @@ async function late(a: Lab, b: Lab, order: "before" | "after"): Promise<void> {
   ];
   if (order === "after") await join();
   await Promise.all(told);
-  assertEquals((await offered).holders?.map(({ name }) => name), ["holder"]);
+  assertEquals((await within("an offer", offered)).holders?.map(({ name }) => name), ["holder"]);
   const done = async () =>
     (await sender.request({ kind: "BQuery", id }, "Broadcasts")).peers
       .map(({ name, state }) => `${name} ${state}`);
@@ -196,7 +190,7 @@ shared("a server that hears of a broadcast only when its command is long over de
     await store.broadcasts.saveFiles(id, 0, [{ name: "a.iso", size: 5, sha256: "a".repeat(64) }]);
     await store.broadcasts.save(head);
     await store.broadcasts.saveReceipts([{ id, peer: "holder", state: "done", at: Date.now() }]);
-    assertEquals((await offered).holders?.map(({ name }) => name), ["holder"]);
+    assertEquals((await within("an offer", offered)).holders?.map(({ name }) => name), ["holder"]);
   } finally {
     await store.close();
   }
@@ -240,7 +234,7 @@ Deno.test({
     const pc1 = await lab.join("pc1");
     const asker = await lab.dial("tool");
     own.pause(0, true);
-    await Promise.all([pc1.link.closed, asker.closed]);
+    await within("the end of all connections", Promise.all([pc1.link.closed, asker.closed]));
     assertEquals((pc1.link.reason as RemoteError).code, "unreachable");
     assertEquals(lab.server.isReady, false);
     const thrown = await assertRejects(() => lab.dial("tool"), RemoteError, "NATS");

@@ -2,6 +2,7 @@
 
 import { DatabaseSync } from "node:sqlite";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { within } from "../base/_patience.ts";
 import { FakeClock } from "../base/clock.ts";
 import { LabError } from "../base/errors.ts";
 import { type Logger, silentLogger } from "../base/log.ts";
@@ -142,14 +143,20 @@ Deno.test("SQLite store: what was promised survives a kill", () =>
       stderr: "inherit",
     }).spawn();
     let said = "";
-    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
-      said += text;
-      if (said.length > 2000) {
-        child.kill("SIGKILL");
-        break;
+    const listen = async () => {
+      for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+        said += text;
+        if (said.length > 2000) break;
       }
+    };
+    try {
+      await within("five hundred promises", listen());
+    } finally {
+      try {
+        child.kill("SIGKILL");
+      } catch { /* it has ended by itself, which what it promised shows */ }
+      await child.status;
     }
-    await child.status;
     const promised = Number(said.slice(0, said.lastIndexOf("\n")).split("\n").at(-1));
     const store = await openSqliteStore(options(dataDir));
     assert(promised > 100);

@@ -5,9 +5,9 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { JsonLine, Lab, Running } from "../../scripts/programs.ts";
+import { comesTo } from "../../src/base/_patience.ts";
 import { NatsCluster, natsServer } from "../../src/registry/nats/_cluster.ts";
 import { assertCode, eventsOf, labTest } from "./lab.ts";
-import { comesTo } from "./patience.ts";
 import { noSegments, type Pc, Segments } from "./segments.ts";
 
 const skip = await noSegments() ?? (natsServer() === undefined ? "nats-server is not installed" : undefined);

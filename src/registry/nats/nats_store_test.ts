@@ -1,6 +1,7 @@
 /** The suite of all stores against a real cluster of three; then what several servers at once make of one registry. */
 
 import { assert, assertEquals } from "@std/assert";
+import { within } from "../../base/_patience.ts";
 import { systemClock } from "../../base/clock.ts";
 import { silentLogger } from "../../base/log.ts";
 import { systemRandom } from "../../base/random.ts";
@@ -57,7 +58,8 @@ class News implements SharedNews {
   /** Resolves when it has heard this. */
   async heard(line: string): Promise<void> {
     if (!this.lines.includes(line)) {
-      await new Promise<void>((resolve) => this.#waiting.push({ line, resolve }));
+      const told = new Promise<void>((resolve) => this.#waiting.push({ line, resolve }));
+      await within(`news of ${line}`, told);
     }
   }
 
