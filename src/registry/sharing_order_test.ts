@@ -40,7 +40,16 @@ class Stage {
       ...{ follow() {}, catchUp: () => Promise.resolve(), present() {}, tellRenewed() {} },
     };
     this.sharing = new Sharing({
-      ...{ shared, members, holdings, broadcasts, deliveries: () => deliveries, clock, log: silentLogger, now },
+      ...{
+        shared,
+        members,
+        holdings,
+        broadcasts,
+        deliveries: () => deliveries,
+        clock,
+        log: silentLogger,
+        now,
+      },
       ...{ hosts: ["10.0.0.1"], port: () => 1, isHere: () => false, release() {}, letGo() {}, changed() {} },
       ...{ forgetFiles() {}, told() {} },
     });

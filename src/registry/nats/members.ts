@@ -4,6 +4,7 @@
  * Rules: a use of an invitation is taken before somebody is let in, one at a time, so that it's never used too often; a
  * server that is killed just then has wasted it. A name is claimed before the member is written, and a claim that came to
  * nothing may be taken over after a while. Who is revoked stays so. The secrets of invitations are sealed.
+ * What we write is known here at once, what others write comes later: what has a lower number than what is known is old.
  */
 
 import { fromHex, toHex } from "../../base/bytes.ts";
@@ -27,6 +28,8 @@ export class NatsMembers implements MembershipKeeper {
   readonly membership = new Membership();
   /** Keys of invitations, by secret. */
   #keys = new Map<string, string>();
+  /** The latest number that is known of each invitation, by key. */
+  #latest = new Map<string, number>();
   #heard: ((id: string) => void) | undefined;
   /** Invitations are opened one after the other, in their order. */
   #opening: Promise<void> = Promise.resolve();
@@ -127,7 +130,8 @@ export class NatsMembers implements MembershipKeeper {
       if (!entry || !sealed || sealed.expires <= this.o.clock.now() || !sealed.uses) throw usedUp();
       const left = { ...sealed, uses: sealed.uses - 1 };
       try {
-        await this.#write(entry.key, left.uses === 0 ? undefined : left, entry.seq);
+        const seq = await this.#write(entry.key, left.uses === 0 ? undefined : left, entry.seq);
+        if (!this.#isNews(entry.key, seq)) return;
         const { expires, role } = left;
         if (left.uses === 0) this.membership.dropInvite(secret);
         else this.membership.putInvite({ secret, role, expires, uses: left.uses });
@@ -175,6 +179,13 @@ export class NatsMembers implements MembershipKeeper {
     if (entry.key.startsWith("i.")) this.#opening = this.#opening.then(() => this.#takeInvite(entry));
   }
 
+  /** Nothing later is known of this invitation; from now on nothing earlier counts. */
+  #isNews(key: string, seq: number): boolean {
+    if (seq < (this.#latest.get(key) ?? 0)) return false;
+    this.#latest.set(key, seq);
+    return true;
+  }
+
   #takeMember(entry: Entry): void {
     const member = readMember(entry) as MemberRecord | undefined;
     if (!member || entry.key !== `m.${member.id}`) return;
@@ -185,6 +196,7 @@ export class NatsMembers implements MembershipKeeper {
   async #takeInvite(entry: Entry): Promise<void> {
     const read = readInvite(entry);
     const secret = read && await this.seal.open(read.sealed);
+    if (!this.#isNews(entry.key, entry.seq)) return;
     if (!read || !secret) {
       for (const [known, key] of this.#keys) if (key === entry.key) this.membership.dropInvite(known);
       return;

@@ -11,8 +11,9 @@ import { exportPrivate, generateKeys } from "../../join/keys.ts";
 import { Seal } from "../../join/seal.ts";
 import { clusterOfFile } from "./_cluster.ts";
 import { NatsMembers } from "./members.ts";
-import { type NatsStore, openNatsStore } from "./nats_store.ts";
+import { type NatsStore, openNatsStore, type OtherNews } from "./nats_store.ts";
 import { parsePlace } from "./place.ts";
+import type { Entry } from "./reading.ts";
 
 const cluster = clusterOfFile({ count: 1 });
 const { ignore } = cluster;
@@ -22,6 +23,20 @@ let registries = 0;
 interface Server {
   store: NatsStore;
   members: NatsMembers;
+  /** What others wrote is kept back here, while it's there. */
+  late: Entry[] | undefined;
+  /** Takes over what others wrote. */
+  hear: OtherNews;
+}
+
+function serverOf(store: NatsStore): Omit<Server, "members"> {
+  const server: Omit<Server, "members"> = { store, late: undefined, hear: () => {} };
+  const follow = store.followOthers.bind(store);
+  store.followOthers = (news) => {
+    server.hear = news;
+    follow((entry) => server.late ? void server.late.push(entry) : news(entry));
+  };
+  return server;
 }
 
 /** A test with two servers of one lab. */
@@ -40,10 +55,9 @@ function shared(name: string, work: (a: Server, b: Server, clock: FakeClock) => 
           ...{ clock: systemClock, random: systemRandom },
         });
         const seal = await Seal.from(key, "invitations");
-        servers.push({
-          store,
-          members: await NatsMembers.open(store, seal, { clock, random: systemRandom }),
-        });
+        const server = serverOf(store);
+        const members = await NatsMembers.open(store, seal, { clock, random: systemRandom });
+        servers.push(Object.assign(server, { members }));
       }
       try {
         await work(servers[0]!, servers[1]!, clock);
@@ -89,6 +103,24 @@ shared(
       server.members.membership.members.toSorted((x, y) => x.id < y.id ? -1 : 1);
     assertEquals(byId(a), byId(b));
     assertEquals(b.members.membership.open(clock.now()), []);
+  },
+);
+
+shared(
+  "a use that another server took before our last one, and of which we hear later, is old news",
+  async (a, b, clock) => {
+    await a.members.invite(invited({ uses: 2 }));
+    const invite = await inviteOf(b, clock);
+    b.late = [];
+    await a.members.join(invite, who(1));
+    await b.members.join(invite, who(2));
+    assertEquals(b.late.filter(({ key }) => key.startsWith("i.")).length, 1);
+    assertEquals(b.members.membership.open(clock.now()), []);
+    for (const each of b.late) b.hear(each);
+    b.late = undefined;
+    await assertRejects(() => b.members.join(invite, who(3)), LabError, "used");
+    assertEquals(b.members.membership.open(clock.now()), []);
+    assertEquals(b.members.membership.members.length, 2);
   },
 );
 
