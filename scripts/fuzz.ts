@@ -20,11 +20,15 @@ interface Total extends Omit<Tried, "crashers"> {
 }
 
 async function main(): Promise<number> {
-  const args = parseArgs(Deno.args, { string: ["minutes", "seed", "target"] });
+  const wrong: string[] = [];
+  const args = parseArgs(Deno.args, {
+    string: ["minutes", "seed", "target"],
+    unknown: (arg) => wrong.push(arg) < 0,
+  });
   const minutes = Number(args.minutes ?? 5);
   const seed = Number(args.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]);
   const targets = (await allTargets()).filter(({ name }) => name.includes(String(args.target ?? "")));
-  if (!(minutes > 0) || !Number.isInteger(seed) || targets.length === 0) {
+  if (wrong.length > 0 || !(minutes > 0) || !Number.isInteger(seed) || targets.length === 0) {
     console.error("Usage: deno task fuzz [--minutes 5] [--seed NUMBER] [--target WORD OF A TARGET'S NAME]");
     return 2;
   }

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import type { Lab, Running } from "../../scripts/programs.ts";
 import { assertFile, bytesOf, MB, put, shared } from "./files.ts";
-import { assertCode, eventsOf, labTest, sentence } from "./lab.ts";
+import { assertCode, eventsOf, labTest, PROGRAMS, sentence } from "./lab.ts";
 
 /** A secured lab with two members who have joined. */
 async function stage(lab: Lab) {
@@ -175,6 +175,35 @@ labTest("no way from secured to open, nor back", async (lab) => {
   );
   await rs.kill();
   assertMatch(sentence(assertCode(await lab.run("rs", "rs", ["serve", "--open"]), 4)), /it is secured/);
+});
+
+labTest("a peer trusts its lab's authority and no other, whatever the environment names", async (lab) => {
+  const { a } = await stage(lab);
+  await a.kill();
+  const { address } = await lab.securedRs("other");
+  // The other lab's server shows a certificate for the same name, under an authority that this PC is told to trust.
+  const other = JSON.parse(await Deno.readTextFile(join(lab.pc("other"), "rs-data/membership.json")));
+  const authority = join(lab.pc("other"), "authority.pem");
+  await Deno.writeTextFile(authority, other.authority);
+  for (
+    const env of [{ DENO_TLS_CA_STORE: "system", SSL_CERT_FILE: authority }, { DENO_CERT: authority }]
+  ) {
+    const asking = lab.start("peer", "a", ["peers", "--rs", address], PROGRAMS.peer, { env });
+    assertMatch(sentence(assertCode(await asking.ended, 4)), /its certificate is not of the lab/);
+  }
+});
+
+labTest("a fetch under way when its PC is put out says so, and not to run it again", async (lab) => {
+  const { address, code } = await lab.securedRs();
+  const slow = await lab.peer("a", address, "--join", code, "--rate", "1MB/s");
+  put(lab.pc("a"), "share/big.bin", bytesOf(60 * MB, 1));
+  await slow.said(/Shared: big.bin/, { timeout: 40_000 });
+  await lab.peer("b", address, "--join", code);
+  const fetching = lab.start("peer", "b", ["fetch", "big.bin", "--json"]);
+  await fetching.event("progress");
+  assertCode(await lab.run("rs", "rs", ["revoke", "b"]), 0);
+  const ended = assertCode(await fetching.ended, 4);
+  assertMatch(String(eventsOf(ended, "error")[0]?.message), /revoked/);
 });
 
 labTest("a copied data folder is noticed; the PC that was there first stays", async (lab) => {

@@ -4,7 +4,7 @@ import { LabError } from "../../base/errors.ts";
 import { formatCount, formatRate } from "../../base/units.ts";
 import { printable } from "../../catalog/names.ts";
 import { connectControl } from "../../peer/control.ts";
-import { PEER_PORT } from "../../peer/serve/serve.ts";
+import { PEER_PORT } from "../../peer/serve/ports.ts";
 import type { CommandContext } from "../context.ts";
 import { firewallAdvice } from "../doctor/findings.ts";
 import { judge, type Measured, median, type Verdict } from "../doctor/matrix.ts";

@@ -10,7 +10,7 @@ import { Checks } from "../../peer/doctor/checks.ts";
 import { probe } from "../../peer/doctor/probe.ts";
 import type { PeerState } from "../../peer/peer_state.ts";
 import { connectRs, queryPeers } from "../../peer/rs_client.ts";
-import { PEER_PORT } from "../../peer/serve/serve.ts";
+import { PEER_PORT } from "../../peer/serve/ports.ts";
 import type { WirePeer } from "../../protocol/messages.ts";
 import { fileError, Root } from "../../storage/root.ts";
 import { freeSpace } from "../../storage/space.ts";

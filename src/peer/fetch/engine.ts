@@ -57,7 +57,8 @@ export class FetchEngine {
   /**
    * Fetches all contents; what can't be had is told to the listener and doesn't keep the others.
    *
-   * @throws {LabError} "interrupted", or a fault of our own such as "disk_full", which ends everything.
+   * @throws {LabError} "interrupted", or what else the signal gives as its reason; a fault of our own such as "disk_full",
+   * which ends everything.
    */
   async run(plans: readonly ContentPlan[]): Promise<void> {
     if (plans.length === 0) return;
@@ -67,8 +68,7 @@ export class FetchEngine {
       this.#finish = resolve;
       this.#abort = reject;
     });
-    const onAbort = () =>
-      this.#abort(new LabError("interrupted", "Interrupted: run it again and it goes on where it was"));
+    const onAbort = () => this.#abort(whyEnded(this.#o.signal));
     this.#o.signal.addEventListener("abort", onAbort, { once: true });
     if (this.#o.signal.aborted) onAbort();
     this.#o.pool.listen((news) => this.#hear(news));
@@ -462,4 +462,10 @@ export class FetchEngine {
     if (!ours && this.#parts.answered(news, "finished")) return;
     this.#abort(new LabError(news.code, news.message));
   }
+}
+
+/** A reason of its own, such as a membership that was revoked, isn't mended by running it again. */
+function whyEnded({ reason }: AbortSignal): LabError {
+  if (reason instanceof LabError && reason.code !== "interrupted") return reason;
+  return new LabError("interrupted", "Interrupted: run it again and it goes on where it was");
 }

@@ -314,6 +314,21 @@ Deno.test("a fetch whose signal was aborted before does nothing", async () => {
   assertEquals([holder.asked, swarm.list().filter((name) => name.endsWith(".lock"))], [0, []]);
 });
 
+Deno.test("a fetch that is ended for a reason says that reason, and not to run it again", async () => {
+  await using swarm = new Swarm();
+  const stop = new AbortController();
+  swarm.holder(
+    { "big.bin": BIG },
+    () => new Promise(() => stop.abort(new LabError("not_permitted", "revoked"))),
+  );
+  const thrown = await assertRejects(
+    () => swarm.fetch(swarm.wanted({ "big.bin": BIG }), { signal: stop.signal }),
+    LabError,
+    "revoked",
+  );
+  assertEquals(codeOf(thrown), "not_permitted");
+});
+
 Deno.test("two fetches of one file into one folder: one fetches, the other is told so", async () => {
   await using swarm = new Swarm({ clock: fastClock(1) });
   const { promise: asked, resolve: wasAsked } = Promise.withResolvers<void>();

@@ -4,12 +4,12 @@
  */
 
 import { LabError, messageOf } from "../../base/errors.ts";
-import { formatHostPort } from "../../base/units.ts";
+import { formatHostPort, type HostPort } from "../../base/units.ts";
 import { cleanPeerName, printable } from "../../catalog/names.ts";
 import { Root } from "../../storage/root.ts";
 import { RateLimiter } from "../../transport/rate.ts";
 import type { Handler } from "../../transport/connection.ts";
-import { serve as listen, type Server } from "../../transport/server.ts";
+import type { Server } from "../../transport/server.ts";
 import { type ControlServer, lockDataFolder, openControl, type Tell } from "../control.ts";
 import type { PeerContext } from "../context.ts";
 import { Background } from "../broadcast/background.ts";
@@ -24,13 +24,14 @@ import { saveMembership } from "../membership_file.ts";
 import { loadPeerState, otherName, type PeerState, savePeerState, stateLost } from "../peer_state.ts";
 import { type IndexNews, ShareIndex } from "../share_index.ts";
 import { removeOldParts } from "../../storage/old_parts.ts";
-import { type ClassicServer, serveClassic } from "../../transport/classic.ts";
-import { answerClassic } from "./classic.ts";
+import type { ClassicServer } from "../../transport/classic.ts";
+import { Claims } from "./claims.ts";
 import { ContentStore } from "./content_store.ts";
 import { peerHandler } from "./handlers.ts";
 import { offerHandler } from "./offers.ts";
 import { Checks } from "../doctor/checks.ts";
 import { type RsAddress, textsOf } from "../rs_address.ts";
+import { openClassicPort, openPort } from "./ports.ts";
 import { type Registration, RegistrationKeeper } from "./registration.ts";
 import { Transfers } from "./transfers.ts";
 
@@ -57,9 +58,6 @@ export interface ServeOptions {
   /** Hears what happens, as JSON lines of the contract. */
   event: Tell;
 }
-
-/** The port of a peer unless told otherwise. */
-export const PEER_PORT = 23476;
 
 /** The first scan may take this long, milliseconds, before the peer registers without having finished it. */
 const FIRST_SCAN = 5_000;
@@ -92,7 +90,7 @@ export class PeerServe {
   #ending = new AbortController();
   #markDone = () => {};
   #fail: (why: LabError) => void = () => {};
-  #claims = new Map<string, FetchedFile>();
+  #claims = new Claims();
   #transfers: Transfers;
   #sent = 0;
   #received = 0;
@@ -174,9 +172,7 @@ export class PeerServe {
     this.#handler = this.#answers();
     const { security } = context;
     this.#stopHearing = security?.onRevoked(() => void this.#keepRevoked(security));
-    this.#server = this.#listen();
-    const { host, port } = this.#server.address;
-    this.#classic = this.#openClassic();
+    const { host, port } = this.#open();
     const classicPort = this.#classic?.address.port;
     event({
       event: "listening",
@@ -218,6 +214,8 @@ export class PeerServe {
       cookieTaken: () => this.#cookieTaken(),
       refused: (why) => {
         this.#fail(why);
+        // What is under way ends with the same word.
+        this.#ending.abort(why);
         this.close();
       },
       serversChanged: (rs) => this.#remember({ ...this.#state, ...this.#serversOf(rs) }),
@@ -272,45 +270,19 @@ export class PeerServe {
     this.#relay.tidy();
   }
 
-  #listen(): Server {
-    const { context, host, port } = this.#o;
-    const open = (wanted: number) =>
-      listen({ host, port: wanted }, {
-        identity: { role: "peer", name: this.#name, agent: context.agent },
-        security: context.security,
-        handlerFor: () => this.#handler,
-      }, context);
-    if (port !== undefined) return open(port);
-    try {
-      return open(PEER_PORT);
-    } catch {
-      return open(0);
+  /** Opens the ports. */
+  #open(): HostPort {
+    const { context, host, port, classic } = this.#o;
+    const at = { context, host, name: this.#name };
+    this.#server = openPort({ ...at, port, handler: this.#handler });
+    if (classic !== undefined) {
+      this.#classic = openClassicPort({
+        ...{ ...at, port: classic, rate: this.#rate, root: this.#root },
+        rows: () => this.#index.present(),
+        sent: (bytes) => this.#sent += bytes,
+      });
     }
-  }
-
-  /** The course's own programs are answered on a port of their own: they know no handshake. */
-  #openClassic(): ClassicServer | undefined {
-    const { classic, context, host } = this.#o;
-    if (classic === undefined) return undefined;
-    if (context.security) {
-      throw new LabError(
-        "usage",
-        "Cannot serve --classic in a lab that one joins with a code: the course's own programs can't join",
-      );
-    }
-    const { clock, log } = context;
-    const share = {
-      root: this.#root,
-      rows: () => this.#index.present(),
-      port: () => this.#classic!.address.port,
-    };
-    const server = serveClassic({ host, port: classic }, {
-      ...{ clock, log, name: this.#name, rate: this.#rate },
-      answer: (ask, ends) => answerClassic(share, ask, ends),
-      sent: (bytes) => this.#sent += bytes,
-    });
-    log.info(`Answers the course's own programs on port ${server.address.port}`);
-    return server;
+    return this.#server.address;
   }
 
   #answers(): Handler {
@@ -401,24 +373,15 @@ export class PeerServe {
 
   /** The scan has read the whole file: is it what its manifest claimed? */
   #checkClaim(row: { name: string; sha256: string }): void {
-    const claim = this.#claims.get(this.#root.pathOf(row.name));
-    if (!claim) return;
-    this.#claims.delete(claim.path);
-    if (claim.sha256 === row.sha256) return;
-    this.#index.pieces.remove(claim.sha256);
-    this.#o.context.log.error(
-      `${printable(row.name)} is not what ${
-        claim.from.map((p) => printable(p)).join(", ")
-      } claimed: its SHA-256 is ` +
-        `${row.sha256.slice(0, 12)}..., not ${
-          claim.sha256.slice(0, 12)
-        }...; do not trust it, and fetch it from another peer`,
-    );
+    const lie = this.#claims.check(this.#root.pathOf(row.name), row.sha256);
+    if (!lie) return;
+    this.#index.pieces.remove(lie.claimed);
+    this.#o.context.log.error(lie.sentence);
   }
 
   #noteFetched(file: FetchedFile): void {
     this.#received += file.bytes;
-    if (!file.present) this.#claims.set(file.path, file);
+    this.#claims.note(file);
     // The change notice may be missed.
     this.#index.scanSoon();
   }

@@ -1,0 +1,28 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { Claims } from "./claims.ts";
+
+const FILE = {
+  ...{ name: "d/a.iso", path: "/share/d/a.iso", sha256: "aa".repeat(32), from: ["liar", "c\u001bd"] },
+  ...{ bytes: 5, size: 5, seconds: 1, sources: 2, present: false },
+};
+
+Deno.test("a claim that turns out false is told once, with who made it and nothing that a terminal obeys", () => {
+  const claims = new Claims();
+  claims.note(FILE);
+  const told = claims.check(FILE.path, "bb".repeat(32));
+  assertEquals(told?.claimed, FILE.sha256);
+  assertMatch(
+    told!.sentence,
+    /^d\/a\.iso is not what liar, c[^\u001b]+d claimed: .*bbbbbbbbbbbb\.\.\., not aaaaaaaaaaaa\.\.\./,
+  );
+  assertEquals(claims.check(FILE.path, "bb".repeat(32)), undefined);
+});
+
+Deno.test("nothing is told of a true claim, of a file that was there, of one that nobody claimed", () => {
+  const claims = new Claims();
+  claims.note(FILE);
+  assertEquals(claims.check(FILE.path, FILE.sha256), undefined);
+  claims.note({ ...FILE, present: true });
+  assertEquals(claims.check(FILE.path, "bb".repeat(32)), undefined);
+  assertEquals(claims.check("/share/other", "bb".repeat(32)), undefined);
+});
