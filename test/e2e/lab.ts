@@ -23,7 +23,7 @@ function executables(launcher: (name: string) => Launcher): { rs: Launcher; peer
 /** What a test may ask for. */
 export interface LabTestOptions {
   programs?: { rs: Launcher; peer: Launcher };
-  /** Inherits this process's environment: Wine's launcher needs a PATH. */
+  /** Inherits this process's environment but for what Deno's runtime reads: Wine's launcher needs a PATH. */
   inheritEnv?: boolean;
   /** Why it can't be run here; said aloud. */
   skip?: string | undefined;
@@ -53,7 +53,7 @@ async function stage(
   options: LabTestOptions,
   t: Deno.TestContext,
 ): Promise<void> {
-  const env = options.inheritEnv ? {} : { clearEnv: true, env: {} };
+  const env = { clearEnv: true, env: options.inheritEnv ? inherited() : {} };
   const lab = new Lab(options.programs ?? PROGRAMS, env);
   try {
     await test(lab, t);
@@ -65,6 +65,11 @@ async function stage(
   } finally {
     await lab.close();
   }
+}
+
+/** Without the settings that this process was given for its own downloads: a PC in a lab has none of them. */
+function inherited(): Record<string, string> {
+  return Object.fromEntries(Object.entries(Deno.env.toObject()).filter(([name]) => !name.startsWith("DENO")));
 }
 
 function tell({ title, stdout, stderr }: Running): void {

@@ -13,13 +13,16 @@ labTest("Wine, secured: join, fetch, broadcast, a wrong code, revoke", async (la
   const serve = ["serve", "--json", "--rs", address, "--port", "0"];
   const joining = (pc: string) => [...serve, "--name", pc, "--join", code];
   const linux = lab.start("peer", "linux", joining("linux"), PROGRAMS.peer);
+  put(lab.pc("w2"), "peer-data/code.txt", new TextEncoder().encode(`${code}\r\n`));
   const windows = [
-    await lab.peer("w1", address, "--join", code),
-    await lab.peer("w2", address, "--join", code),
+    lab.start("peer", "w1", [...serve, "--name", "w1", "--join", "-"], undefined, { stdin: "piped" }),
+    lab.start("peer", "w2", [...serve, "--name", "w2", "--join-file", "peer-data\\code.txt"]),
   ];
-  await linux.event("registered");
+  await windows[0]!.type(`${code}\r\n`);
+  for (const running of [linux, ...windows]) await running.event("registered");
 
-  const wrong = assertCode(await lab.run("peer", "w3", [...serve, "--join", "nonsense"]), 4);
+  const quiet = ["serve", "--rs", address, "--port", "0", "--quiet", "--log-level", "error"];
+  const wrong = assertCode(await lab.run("peer", "w3", [...quiet, "--join", "nonsense"]), 4);
   assertMatch(sentence(wrong), /25 symbols/);
   // Nobody needs a code a second time.
   await windows[0]!.kill();
