@@ -156,7 +156,7 @@ export class Output {
       ...(width === undefined ? {} : { width }),
       ...(this.#outColoured ? { colour: this.colour } : {}),
     });
-    this.#out([this.colour.bold(heading ?? ""), ...lines].join("\n") + "\n");
+    this.#out([...heading ? [this.colour.bold(heading)] : [], ...lines, ""].join("\n"));
   }
 
   /** Rows as CSV, as a result. */

@@ -120,7 +120,31 @@ Deno.test("a table fits a terminal by shortening its widest text", () => {
   const { output, stdout } = fakeOutput({ terminal: true, width: 40 });
   output.table(ROWS, COLUMNS);
   assert(stdout.text.split("\n").every((line) => line.length <= 40));
-  assertEquals(layOut(ROWS, COLUMNS, { width: 5 })[1]?.startsWith("notes"), true);
+});
+
+Deno.test("too narrow for all columns: minor ones are left out, the last first; else each cell has a line", () => {
+  const columns: Column<(typeof ROWS)[number]>[] = COLUMNS.map((column) =>
+    column.key === "name" ? column : { ...column, minor: true }
+  );
+  assertEquals(layOut(ROWS, columns, { width: 17 }), [
+    "NAME         SIZE",
+    "notes-…txt      5",
+    "日本語.iso  12345",
+  ]);
+  const narrow = layOut(ROWS, COLUMNS, { width: 18 });
+  assertEquals(narrow, [
+    "",
+    "NAME  notes-of…txt",
+    "SIZE  5",
+    "FROM  192.168.1.10",
+    "",
+    "NAME  日本語.iso",
+    "SIZE  12345",
+    "FROM  pc2",
+  ]);
+  const { output, stdout } = fakeOutput({ terminal: true, width: 18 });
+  output.table(ROWS, COLUMNS);
+  assertEquals(stdout.text, narrow.slice(1).join("\n") + "\n");
 });
 
 Deno.test("cells are harmless, formats and titles are used, no rows give a heading", () => {

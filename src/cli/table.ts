@@ -15,6 +15,8 @@ export interface Column<R> {
   format?: (value: R[keyof R & string], row: R) => string;
   /** Never shortened: for what is useless in part, such as an address. */
   fixed?: true;
+  /** Left out where a terminal is too narrow for all columns; the last such column first. */
+  minor?: true;
   /** How a terminal with colours shows this cell; as it is when undefined. */
   colour?: (value: R[keyof R & string], row: R) => keyof Colour | undefined;
 }
@@ -23,12 +25,22 @@ export interface Column<R> {
 const NARROWEST = 8;
 const GAP = "  ";
 
+/** How to lay out. */
+export interface LayOutOptions {
+  /**
+   * Columns of the terminal to fit into: by shortening the widest text column, then by leaving minor ones out, and where that
+   * isn't enough by a line for each cell. As wide as need be when left out.
+   */
+  width?: number;
+  /** Paints the cells of columns that have a colour. */
+  colour?: Colour;
+}
+
 /**
  * Lays a table out.
  *
- * @param options.width columns to fit into, by shortening the widest text column; as wide as need be when left out.
- * @param options.colour paints the cells of columns that have a colour.
- * @returns the heading and a line per row, without line ends; cells are harmless to a terminal.
+ * @returns the heading and a line per row, without line ends; where it has a line for each cell the heading is empty. Cells are
+ *   harmless to a terminal.
  * @example
  * ```ts
  * import { layOut } from "./table.ts";
@@ -39,14 +51,68 @@ const GAP = "  ";
 export function layOut<R>(
   rows: readonly R[],
   columns: readonly Column<R>[],
-  options: { width?: number; colour?: Colour } = {},
+  options: LayOutOptions = {},
+): string[] {
+  const kept = [...columns];
+  while (options.width !== undefined && leastWidth(rows, kept) > options.width) {
+    const minor = kept.findLastIndex((column) => column.minor);
+    if (minor < 0) return cellByCell(rows, columns, { ...options, width: options.width });
+    kept.splice(minor, 1);
+  }
+  return asTable(rows, kept, options);
+}
+
+function titleOf<R>({ title, key }: Column<R>): string {
+  return (title ?? key).toUpperCase();
+}
+
+function standsRight<R>({ align, key }: Column<R>, rows: readonly R[]): boolean {
+  if (align) return align === "right";
+  return rows.length > 0 && rows.every((row) => typeof row[key] === "number");
+}
+
+/** How wide a table is when all is shortened that may be. */
+function leastWidth<R>(rows: readonly R[], columns: readonly Column<R>[]): number {
+  const widths = columns.map((column) => {
+    const whole = rows.reduce(
+      (widest, row) => Math.max(widest, unicodeWidth(cell(row, column))),
+      unicodeWidth(titleOf(column)),
+    );
+    return column.fixed || standsRight(column, rows) ? whole : Math.min(whole, NARROWEST);
+  });
+  return widths.reduce((sum, width) => sum + width, 0) + GAP.length * (columns.length - 1);
+}
+
+/** For a terminal in which no table fits: a line for each cell that says something, an empty one after each row. */
+function cellByCell<R>(
+  rows: readonly R[],
+  columns: readonly Column<R>[],
+  { width, colour }: LayOutOptions & { width: number },
+): string[] {
+  const titles = columns.map(titleOf);
+  const titleWidth = Math.max(...titles.map((title) => unicodeWidth(title)));
+  const room = Math.max(1, width - titleWidth - GAP.length);
+  const lines = rows.map((row) =>
+    columns.flatMap((column, i) => {
+      const text = cell(row, column);
+      if (text === "") return [];
+      const shown = column.fixed ? text : shorten(text, room);
+      return [
+        pad(titles[i]!, titleWidth, false) + GAP + (colour ? painted(shown, column, row, colour) : shown),
+      ];
+    })
+  );
+  return ["", ...lines.flatMap((each, i) => i === 0 ? each : ["", ...each])];
+}
+
+function asTable<R>(
+  rows: readonly R[],
+  columns: readonly Column<R>[],
+  options: LayOutOptions,
 ): string[] {
   const cells = rows.map((row) => columns.map((column) => cell(row, column)));
-  const titles = columns.map((column) => (column.title ?? column.key).toUpperCase());
-  const right = columns.map((column) => {
-    if (column.align) return column.align === "right";
-    return rows.length > 0 && rows.every((row) => typeof row[column.key] === "number");
-  });
+  const titles = columns.map(titleOf);
+  const right = columns.map((column) => standsRight(column, rows));
   const widths = titles.map((title, i) =>
     cells.reduce((w, row) => Math.max(w, unicodeWidth(row[i]!)), unicodeWidth(title))
   );

@@ -48,7 +48,7 @@ export function metricsOf(stats: RegistryStats, process: ProcessStats): Metric[]
     ]),
     own("connections", "Connections that are open.", one(stats.connections)),
     own("index_rows", "Rows of all peers' indexes.", one(stats.rows)),
-    own("broadcasts", "Broadcasts under way or waiting for PCs.", one(stats.broadcasts)),
+    own("broadcasts", "Broadcasts under way, or kept for PCs that come.", one(stats.broadcasts)),
     {
       ...own(
         "store_size",

@@ -77,6 +77,30 @@ labTest("a file to four peers: all have it, the line tells; a second time nothin
   assertMatch(third.stdout, /4 of 4 PCs done in [^,]*; they had it already/);
 });
 
+labTest("fetch of a file that is being broadcast to this PC waits for it", async (lab) => {
+  const bytes = bytesOf(12 * MB, 3);
+  const { rs } = await stage(lab, bytes, ["alice"]);
+  put(lab.pc("bob"), PATH, bytes);
+  await lab.peer("bob", rs);
+  const run = broadcasting(lab, rs, "--rate", "4MB/s", "--to", "alice");
+  await arrived(run, 2 * MB);
+  const fetch = lab.start("peer", "alice", ["fetch", NAME]);
+  await fetch.said(/image\.bin is on its way here already.*: waiting for it/);
+  const ended = assertCode(await fetch.ended, 0);
+  assertMatch(ended.stdout, /^image\.bin is here already: /);
+  assertCode(await run.ended, 0);
+  // Of this one nobody has the whole yet.
+  put(lab.pc("rs"), "share/other.bin", bytesOf(12 * MB, 4));
+  const args = ["broadcast", "share/other.bin", "--json", "--rs", rs, "--rate", "4MB/s", "--to", "alice"];
+  const other = lab.start("rs", "rs", args);
+  await arrived(other, 2 * MB);
+  const early = assertCode(await lab.run("peer", "alice", ["fetch", "other.bin"]), 1);
+  assertMatch(early.stderr, /^other\.bin is on its way here already; peer status tells how far it is\n$/);
+  assertCode(await other.ended, 0);
+  assertFile(join(lab.pc("alice"), PATH), bytes);
+  assertEquals(await shared(lab.pc("alice")), [NAME, "other.bin"]);
+});
+
 labTest(
   "a folder with small, nested and empty files; what one PC has already isn't sent to it",
   async (lab) => {

@@ -176,6 +176,11 @@ labTest("--retry-failed: those who failed get it from the others, exit 0 when al
   const then = result(assertCode(await retry("--retry-failed", String(first.id)), 0));
   assertEquals([then.id, then.name, then.peers, then.done, then.failed], [first.id, NAME, 1, 1, 0]);
   assertFile(join(lab.pc("b"), PATH), bytes);
+  const all = assertCode(
+    await lab.run("rs", "lead", ["broadcast", "--retry-failed", String(first.id), "--rs", address]),
+    0,
+  );
+  assertMatch(all.stdout, /3\.00 MB: every PC has it\n$/);
   assertCode(await retry("--retry-failed", "zzz"), 1);
 });
 

@@ -44,6 +44,10 @@ labTest("a share that can't be written: fetch, send and broadcast say so in a se
   const flags = ["--json", "--rs", address, "--name", "dvd", "--port", "0", "--accept-open-broadcasts"];
   const serve = lab.start("peer", "dvd", ["serve", ...flags], dvd);
   await serve.event("registered");
+  assertMatch(
+    serve.stderr,
+    /Nothing can be received here, .*; what is there is shared\. Cannot write to .*read-only/,
+  );
 
   await t.step("it is served all the same", async () => {
     assertCode(await lab.run("peer", "tool", ["fetch", "lesson.txt", "--rs", address]), 0);

@@ -62,6 +62,11 @@ labTest("join, fetch, broadcast; revoked, a peer can neither fetch nor be fetche
   ]);
   assertEquals(rs.lines.filter(({ event }) => event === "invite").length, 1);
   assertMatch(await refused(lab, "b", "--rs", address), /revoked/);
+  // With a new code it comes back.
+  const invited = eventsOf(assertCode(await lab.run("rs", "rs", ["invite", "--json"]), 0), "invite");
+  const back = await lab.peer("b", address, "--join", String(invited[0]!.code));
+  assertMatch(back.stderr, /joining anew/);
+  assertCode(await lab.run("peer", "a", ["fetch", "report.bin", "--out", "share/again"]), 0);
 });
 
 labTest(

@@ -43,26 +43,31 @@ export interface Efficiency {
 /** Less than this part of the bytes leaving the source means that most was there before: no speed to speak of. */
 const LEAST_SENT = 0.9;
 
-/** Seconds below which nothing is divided by. */
-const MOMENT = 0.001;
+/**
+ * Seconds below which nothing is said: a rate is looked at over a second, and what a limit lets through at once in the
+ * beginning is more than it allows in that time.
+ */
+const SHORTEST = 1;
 
 /**
  * Estimates how near it came.
  *
  * A PC's downlink is the best rate of verified bytes over a second. A PC is taken to send as fast as it receives, as on a
  * switch, or as it was told to at most. The source's uplink is its own best second, or what it was told to send at most.
- * No link is slower than what it carried on the whole: a broadcast that was over at once had no second to look at.
+ * No link is slower than what it carried on the whole, so nothing is better than its links.
  *
- * @returns undefined where there is nothing to estimate from: nobody was done, or much of it was there before.
+ * @returns undefined where there is nothing to estimate from: nobody was done, much of it was there before, or it was over
+ *   within a second.
  */
 export function efficiency({ bytes, pcs, sent, rate }: Observed): Efficiency | undefined {
   const done = pcs.filter((pc) => pc.state === "done" && pc.seconds !== undefined && pc.best !== undefined)
-    .map((pc) => ({ ...pc, best: Math.max(pc.best!, bytes / Math.max(pc.seconds!, MOMENT)) }));
+    .map((pc) => ({ ...pc, best: Math.max(pc.best!, bytes / pc.seconds!) }));
   const [first] = done;
   if (!first || sent.best === undefined && rate === undefined || sent.bytes < LEAST_SENT * bytes) {
     return undefined;
   }
-  const seconds = Math.max(MOMENT, ...done.map((pc) => pc.seconds!));
+  const seconds = Math.max(...done.map((pc) => pc.seconds!));
+  if (seconds < SHORTEST) return undefined;
   const sourceUp = Math.min(rate ?? Infinity, Math.max(sent.best ?? rate ?? 0, sent.bytes / seconds));
   const receivers = done.map((pc) => ({ down: pc.best, up: Math.min(pc.best, pc.limit ?? Infinity) }));
   const bound = broadcastBound({ bytes, sourceUp, receivers });
@@ -70,7 +75,7 @@ export function efficiency({ bytes, pcs, sent, rate }: Observed): Efficiency | u
   return {
     seconds,
     bound: bound.seconds,
-    eta: bound.seconds / seconds,
+    eta: Math.min(1, bound.seconds / seconds),
     term: bound.term,
     sourceUp,
     slowest: { name: slowest.name, down: slowest.best },

@@ -27,11 +27,17 @@ Deno.test("what the source was told to send at most is its uplink", () => {
   assertEquals([near.term, near.sourceUp, near.bound], ["source uplink", 50, 20]);
 });
 
-Deno.test("what was over before a second could be looked at isn't better than the links", () => {
-  const pcs = [done("a", 20, 0.3), done("b", 30, 0.25)];
+Deno.test("nothing is better than the links: a rate that was seen for a moment only isn't the link's", () => {
+  const pcs = [done("a", 20, 3), done("b", 30, 2.5)];
   const near = efficiency(observed({ pcs, sent: { bytes: 1000, best: 390 } }))!;
   assertAlmostEquals(near.eta, 1, 1e-9);
-  assertAlmostEquals(near.slowest.down, 1000 / 0.3, 1e-9);
+  assertAlmostEquals(near.slowest.down, 1000 / 3, 1e-9);
+});
+
+Deno.test("a limit lets a little through at once: that makes no efficiency above 1, and none at all of a moment", () => {
+  const limited = (seconds: number) => efficiency(observed({ pcs: [done("a", 1000, seconds)], rate: 200 }));
+  assertEquals(limited(0.2), undefined, "5 s by the limit, over in 0.2");
+  assertEquals(limited(4.5)?.eta, 1);
 });
 
 Deno.test("PCs that send little make the sum of uplinks the bound", () => {

@@ -124,7 +124,9 @@ function tellEnd(ctx: Ctx, run: Broadcast, name: string, watch: BroadcastWatch, 
   );
   if (run.away > 0) {
     output.line(
-      `${formatCount(run.away, "PC")} off now: the registration server sees to it when they register`,
+      `${formatCount(run.away, "PC")} off now: the registration server sees to it when ${
+        run.away === 1 ? "it registers" : "they register"
+      }`,
     );
   }
   watch.tellEnd(run.id);

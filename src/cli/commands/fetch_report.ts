@@ -66,6 +66,15 @@ export class FetchReport implements FetchListener {
     this.#failures.push(error);
   }
 
+  waiting(name: string): void {
+    this.#ctx.output.note(
+      `${
+        printable(name)
+      } is on its way here already, by a broadcast or another fetch: waiting for it (peer status ` +
+        "tells how far it is)",
+    );
+  }
+
   /** Tells the sum, and the failures if there are several; a single one is told by the error that ends the command. */
   end(): void {
     const { output, clock } = this.#ctx;

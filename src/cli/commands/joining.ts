@@ -1,18 +1,20 @@
 /** `--join`: where the code comes from, and joining before the serve begins. */
 
-import { LabError, messageOf } from "../../base/errors.ts";
+import { codeOf, LabError, messageOf, RemoteError } from "../../base/errors.ts";
 import { formatHostPort, type HostPort } from "../../base/units.ts";
 import { cleanPeerName, printable } from "../../catalog/names.ts";
 import { parseCode } from "../../join/code.ts";
 import { fromPem } from "../../join/keys.ts";
 import { isAuthority } from "../../join/request.ts";
+import { toolIdentity } from "../../peer/context.ts";
 import { joinLab } from "../../peer/join.ts";
 import { loadMembership, saveMembership } from "../../peer/membership_file.ts";
 import { loadPeerState } from "../../peer/peer_state.ts";
+import { connectRs } from "../../peer/rs_client.ts";
 import { Root } from "../../storage/root.ts";
 import type { CommandContext } from "../context.ts";
 import type { SERVE_FLAGS } from "./peer_flags.ts";
-import { hostName, peerContext } from "./setting.ts";
+import { hostName, memberContext, peerContext } from "./setting.ts";
 
 type Ctx = CommandContext<typeof SERVE_FLAGS>;
 
@@ -20,7 +22,7 @@ type Ctx = CommandContext<typeof SERVE_FLAGS>;
 const CODE_BYTES = 256;
 
 /**
- * Joins a lab if a code was given; once a PC has joined that lab, the code says nothing new.
+ * Joins a lab if a code was given; while a PC is a member of that lab, the code says nothing new.
  *
  * @throws {LabError} "not_permitted" when the code isn't good.
  */
@@ -34,8 +36,11 @@ export async function joinFirst(
   const { fingerprint } = parseCode(code);
   const before = await loadMembership(data);
   if (before && await isAuthority(fromPem(before.credentials.authority), fingerprint)) {
-    ctx.log.info("This PC has joined that lab already; the code isn't needed");
-    return;
+    if (await isMember(ctx, rs, data)) {
+      ctx.log.info("This PC has joined that lab already; the code isn't needed");
+      return;
+    }
+    ctx.log.info("This PC's membership doesn't hold any more: joining anew");
   }
   const name = ctx.flags.name ?? (await loadPeerState(data)).name ?? cleanPeerName(hostName());
   const credentials = await joinLab({ rs, code, name, signal: ctx.signal }, peerContext(ctx));
@@ -43,6 +48,18 @@ export async function joinFirst(
   await saveMembership(data, credentials, ctx.clock);
   const { card } = credentials;
   ctx.log.info(`Joined the lab of ${formatHostPort(rs)} as ${printable(card.name)}, ${card.role}`);
+}
+
+/** Whether the server lets this PC in as the member it was; where it can't be asked, that is to be taken for granted. */
+async function isMember(ctx: Ctx, rs: HostPort, data: string): Promise<boolean> {
+  const context = await memberContext(ctx, data);
+  try {
+    (await connectRs(rs, toolIdentity(context), context, { signal: ctx.signal })).close();
+    return true;
+  } catch (cause) {
+    ctx.signal.throwIfAborted();
+    return !(cause instanceof RemoteError && codeOf(cause) === "not_permitted");
+  }
 }
 
 /** The join code that was given, wherever it comes from. */

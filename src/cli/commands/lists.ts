@@ -18,16 +18,17 @@ export function minuteText(time: unknown): string {
 
 const PEER_COLUMNS: Column<WirePeer>[] = [
   { key: "name", fixed: true },
-  { key: "host" },
+  { key: "host", minor: true },
   { key: "address", fixed: true },
   { key: "port" },
   { key: "active", format: (active) => active ? "yes" : "no" },
   { key: "ttl", format: (ttl) => Number(ttl) === 0 ? "-" : `${ttl} s`, align: "right" },
-  { key: "registrations30d", title: "reg. 30 d" },
+  { key: "registrations30d", title: "reg. 30 d", minor: true },
   {
     key: "lastRegistered",
     title: "registered",
     format: minuteText,
+    minor: true,
   },
 ];
 
@@ -73,11 +74,13 @@ const shortHash: Column<FileLine> = {
   key: "sha256",
   format: (hash) => String(hash).slice(0, 12),
   fixed: true,
+  minor: true,
 };
 const modified: Column<FileLine> = {
   key: "modified",
   format: minuteText,
   fixed: true,
+  minor: true,
 };
 
 /** Lists the files of a network: a JSON line or CSV row for each holder, a line of the table for each content. */
@@ -101,7 +104,7 @@ export function listNetwork(
     flag: 1,
     peer: holders.map((h) => h.peer).join(", "),
   }));
-  output.table(shown, [{ key: "name" }, size, { key: "title" }, modified, shortHash, {
+  output.table(shown, [{ key: "name" }, size, { key: "title", minor: true }, modified, shortHash, {
     key: "peer",
     title: "held by",
   }]);
@@ -133,5 +136,5 @@ export function listLocal(
     format: (f) => Number(f) === 1 ? "1" : "0 gone",
     align: "left",
   };
-  output.table(lines, [{ key: "name" }, size, { key: "title" }, modified, shortHash, flag]);
+  output.table(lines, [{ key: "name" }, size, { key: "title", minor: true }, modified, shortHash, flag]);
 }

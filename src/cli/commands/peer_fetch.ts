@@ -4,7 +4,7 @@ import { LabError } from "../../base/errors.ts";
 import { isErrorCode } from "../../base/errors.ts";
 import { connectControl, type ControlClient } from "../../peer/control.ts";
 import { toolIdentity } from "../../peer/context.ts";
-import { fetchCommand, knownFrom } from "../../peer/fetch/command.ts";
+import { fetchCommand, knownFrom, OTHER_FOLDER } from "../../peer/fetch/command.ts";
 import type { FetchedFile } from "../../peer/fetch/content_run.ts";
 import { IndexFile } from "../../storage/index_file.ts";
 import type { CommandContext } from "../context.ts";
@@ -40,7 +40,8 @@ async function byServe(ctx: Ctx, control: ControlClient, report: FetchReport): P
     if (line.event === "planned") report.planned({ files: Number(line.files), bytes: Number(line.bytes) });
     else if (line.event === "progress") {
       report.progress(line as unknown as Parameters<FetchReport["progress"]>[0]);
-    } else if (line.event === "fetched") report.fetched(line as unknown as FetchedFile);
+    } else if (line.event === "waiting") report.waiting(String(line.name));
+    else if (line.event === "fetched") report.fetched(line as unknown as FetchedFile);
     else if (line.event === "failed") {
       const code = String(line.code);
       report.failed([], new LabError(isErrorCode(code) ? code : "failed", String(line.message)));
@@ -78,6 +79,7 @@ async function alone(ctx: Ctx, data: string, report: FetchReport): Promise<void>
     data,
     listener: report,
     known: flags.out === undefined ? await knownFrom(index) : () => undefined,
+    choice: OTHER_FOLDER,
     signal: ctx.signal,
   });
 }

@@ -84,11 +84,13 @@ function tell(ctx: Ctx, { broadcast, peers, tried }: End, seconds: number): numb
       title: "why",
     }]);
   }
-  const off = waiting > 0 ? `; ${formatCount(waiting, "PC")} off now, to get it when they register` : "";
-  output.line(
-    `${printable(broadcast.name)}, ${formatBytes(broadcast.bytes)}: ${done} of ${
-      formatCount(shown.length, "PC")
-    } done in ${formatSeconds(seconds)}${off}`,
-  );
+  const how = shown.length > 0
+    ? `${done} of ${formatCount(shown.length, "PC")} done in ${formatSeconds(seconds)}`
+    : waiting > 0
+    ? "every PC that is on has it"
+    : "every PC has it";
+  const when = waiting === 1 ? "it registers" : "they register";
+  const off = waiting > 0 ? `; ${formatCount(waiting, "PC")} off now, to get it when ${when}` : "";
+  output.line(`${printable(broadcast.name)}, ${formatBytes(broadcast.bytes)}: ${how}${off}`);
   return done === shown.length ? EXIT.done : EXIT.failed;
 }

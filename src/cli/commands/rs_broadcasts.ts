@@ -10,19 +10,23 @@ import type { CommandContext } from "../context.ts";
 import type { Column } from "../table.ts";
 import type { ASK_FLAGS } from "./common_flags.ts";
 import type { RS_BROADCASTS_FLAGS } from "./rs_flags.ts";
+import { minuteText } from "./lists.ts";
 import { askRs } from "./rs_setting.ts";
 
 type Ctx = CommandContext<typeof RS_BROADCASTS_FLAGS>;
 
-const shortTime = (time: unknown) => time === undefined ? "-" : String(time).replace("T", " ").slice(0, 16);
+const shortTime = (time: unknown) => time === undefined ? "-" : minuteText(time);
+
+/** Digits of an id that are shown: enough to tell it by, and --id takes them. */
+const ID_DIGITS = 8;
 
 const COLUMNS: Column<WireBroadcast>[] = [
-  { key: "id", fixed: true },
+  { key: "id", fixed: true, format: (id) => String(id).slice(0, ID_DIGITS) },
   { key: "name" },
-  { key: "peer", title: "from" },
+  { key: "peer", title: "from", minor: true },
   { key: "bytes", title: "size", format: (bytes) => formatBytes(Number(bytes)), align: "right" },
   { key: "began", format: shortTime, fixed: true },
-  { key: "expires", format: shortTime, fixed: true },
+  { key: "expires", format: shortTime, fixed: true, minor: true },
   { key: "state" },
   { key: "done" },
   { key: "waiting" },

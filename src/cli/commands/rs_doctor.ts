@@ -2,12 +2,10 @@
 
 import { LabError } from "../../base/errors.ts";
 import { formatCount, formatRate } from "../../base/units.ts";
-import { printable } from "../../catalog/names.ts";
 import { connectControl } from "../../peer/control.ts";
-import { PEER_PORT } from "../../peer/serve/ports.ts";
 import type { CommandContext } from "../context.ts";
-import { firewallAdvice } from "../doctor/findings.ts";
-import { judge, type Measured, median, type Verdict } from "../doctor/matrix.ts";
+import { judge, type Measured, median } from "../doctor/matrix.ts";
+import { textOf } from "../doctor/verdict_text.ts";
 import { LiveBlock } from "../live.ts";
 import { type Column, shorten } from "../table.ts";
 import type { RS_DOCTOR_FLAGS } from "./rs_flags.ts";
@@ -123,39 +121,4 @@ function showPeers({ output }: Ctx, names: readonly string[], ways: readonly Mea
     ...["sends", "receives", "slowest"].map((key) => ({ key: key as "sends", align: "right" as const })),
     { key: "no way" },
   ]);
-}
-
-/** A verdict in words. */
-function textOf({ kind, peer, to, rate, usual, reason }: Verdict): string[] {
-  const name = printable(peer);
-  const slow = `${formatRate(rate ?? 0)} where ${formatRate(usual ?? 0)} is usual`;
-  const other = to === undefined ? "" : printable(to);
-  switch (kind) {
-    case "unreachable": {
-      const why = reason === undefined ? "" : ` (${printable(reason, 200)})`;
-      const rule = { name: "LabSwarm peer", protocol: "TCP", port: PEER_PORT } as const;
-      return [
-        `Nobody can fetch from ${name}${why}. Its firewall is the likely reason; on ${name}:`,
-        ...firewallAdvice("windows", rule).map((line) => `  ${line}`),
-      ];
-    }
-    case "both":
-      return [
-        `${name} is slow: ${slow}. Look at its cable, its socket in the wall and its port on the switch`,
-      ];
-    case "sends":
-      return [
-        `${name} sends slowly: ${slow}. A bad pair of wires in its cable, or a duplex setting, does that`,
-      ];
-    case "receives":
-      return [
-        `${name} receives slowly: ${slow}. A bad pair of wires in its cable, a duplex setting or a full disk does that`,
-      ];
-    case "pair":
-      return [
-        `From ${name} to ${other} it is slow: ${slow}. Both are well with others: look at what is between them`,
-      ];
-    case "pair unreachable":
-      return [`${other} can't fetch from ${name}: ${printable(reason ?? "nothing came", 200)}`];
-  }
 }

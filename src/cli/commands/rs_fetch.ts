@@ -1,7 +1,7 @@
 /** `rs fetch`: from peers into the share of the registration server's PC, or from all of them into a folder each. */
 
 import { toolIdentity } from "../../peer/context.ts";
-import { fetchCommand } from "../../peer/fetch/command.ts";
+import { fetchCommand, OTHER_FOLDER } from "../../peer/fetch/command.ts";
 import type { CommandContext } from "../context.ts";
 import { collectAll, EVERYBODY } from "./collect.ts";
 import type { ASK_FLAGS } from "./common_flags.ts";
@@ -26,6 +26,7 @@ export async function run(ctx: CommandContext<typeof RS_FETCH_FLAGS>): Promise<n
       listener: report,
       // What is there is read: this PC keeps no index.
       known: () => undefined,
+      choice: OTHER_FOLDER,
       signal: ctx.signal,
     });
   } finally {

@@ -38,7 +38,7 @@ function* rows(status: Record<string, unknown>, now: number): Generator<[title: 
   if (status.secured) yield ["Members", `${number("members")}, ${number("revoked")} revoked`];
   yield ["Connections", String(number("connections"))];
   yield ["Index", formatCount(number("rows"), "row")];
-  yield ["Broadcasts", `${number("broadcasts")} under way or waiting for PCs`];
+  yield ["Broadcasts", `${number("broadcasts")} that hold: PCs that come get them; see rs broadcasts`];
   yield [
     "Messages",
     `${number("messages")}; ${number("messagesPerSecond")} per second in the last minute, ` +

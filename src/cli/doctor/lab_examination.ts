@@ -36,9 +36,9 @@ async function measure(
   way: Way,
 ): Promise<Measured & { ms?: number }> {
   const connection = server.connectionOf(to.cookie);
-  if (!connection) return { ...way, reason: `${to.name} is not connected any more` };
-  const ends = { remote: connection.remote.host, local: connection.local.host };
   const { name, port } = from;
+  if (!connection) return { ...way, port, reason: `${to.name} is not connected any more` };
+  const ends = { remote: connection.remote.host, local: connection.local.host };
   // In a secured lab whoever is dialled has to be known.
   const id = server.connectionOf(from.cookie)?.member?.id;
   const holder = { name, address: addressFor(from.address, ends), port, ...(id === undefined ? {} : { id }) };
@@ -46,12 +46,13 @@ async function measure(
     const found = await connection.request({ kind: "Reach", to: holder, bytes: BYTES }, "Reached", PATIENCE);
     const { ms, bytes, seconds, reason, code } = found;
     if (code !== undefined || bytes === undefined || !seconds) {
-      return { ...way, reason: reason ?? "nothing came" };
+      return { ...way, port, reason: reason ?? "nothing came" };
     }
     return { ...way, rate: Math.round(bytes / seconds), ...(ms === undefined ? {} : { ms }) };
   } catch (cause) {
     return {
       ...way,
+      port,
       reason: codeOf(cause) === "unsupported" ? `${to.name} is too old for this` : messageOf(cause),
     };
   }

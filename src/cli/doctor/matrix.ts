@@ -18,6 +18,8 @@ export interface Measured extends Way {
   rate?: number | undefined;
   /** Why nothing came. */
   reason?: string | undefined;
+  /** The port on which `from` should have answered, where nothing came. */
+  port?: number | undefined;
 }
 
 /**
@@ -56,6 +58,8 @@ export interface Verdict {
   rate?: number;
   usual?: number;
   reason?: string | undefined;
+  /** Of one that is unreachable: the port on which it should answer. */
+  port?: number | undefined;
 }
 
 /** Slower than this share of what is usual counts as slow: cables that fell back are slower by a factor of 10. */
@@ -80,11 +84,10 @@ export function judge(ways: readonly Measured[]): Verdict[] {
   const silent = names.filter((name) => isSilent(ways, name));
   const known = ways.filter(({ from, to }) => !silent.includes(from) && !silent.includes(to));
   const usual = median(known.flatMap(({ rate }) => rate === undefined ? [] : [rate])) ?? 0;
-  const verdicts: Verdict[] = silent.map((peer) => ({
-    kind: "unreachable",
-    peer,
-    reason: ways.find(({ from, rate }) => from === peer && rate === undefined)?.reason,
-  }));
+  const verdicts: Verdict[] = silent.map((peer) => {
+    const { reason, port } = ways.find(({ from }) => from === peer)!;
+    return { kind: "unreachable", peer, reason, ...(port === undefined ? {} : { port }) };
+  });
   const slow = new Set<string>();
   for (const peer of names.filter((name) => !silent.includes(name))) {
     const verdict = judgePeer(known, peer, usual);

@@ -7,7 +7,7 @@ import { Root } from "../../storage/root.ts";
 import type { IndexFile } from "../../storage/index_file.ts";
 import { findFiles, type NetworkAccess } from "../network.ts";
 import type { FetchListener } from "./engine_options.ts";
-import { fetchFiles } from "./fetch.ts";
+import { fetchOrWait } from "./fetch_or_wait.ts";
 import { select } from "./select.ts";
 import { WorkerPool } from "./worker_pool.ts";
 
@@ -25,7 +25,12 @@ export interface FetchSetting extends NetworkAccess {
   listener: FetchListener;
   /** The hash of a file that is there, if an index knows it. */
   known: (name: string, size: number, modified: number) => string | undefined;
+  /** What else the person can do where there is no room. */
+  choice?: string;
 }
+
+/** Where a command says where files go. */
+export const OTHER_FOLDER = "choose another folder with --out";
 
 /**
  * Fetches what was asked for.
@@ -59,7 +64,7 @@ export async function fetchCommand(request: FetchRequest, setting: FetchSetting)
       setting.listener.failed([], fault);
       faults.push(fault);
     }
-    const { failed } = await fetchFiles({
+    const { failed } = await fetchOrWait({
       files,
       root,
       pool: () => pool,
@@ -70,6 +75,7 @@ export async function fetchCommand(request: FetchRequest, setting: FetchSetting)
         return known ? Promise.resolve(known) : pool.hash(name);
       },
       listener: setting.listener,
+      choice: setting.choice,
       signal: setting.signal,
     });
     const first = failed[0]?.error ?? faults[0];

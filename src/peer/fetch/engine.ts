@@ -20,6 +20,7 @@ import { Holders, type NamedManifest } from "./holders.ts";
 import { isPlanned, ParentDesk } from "./parent_desk.ts";
 import { PartDesk } from "./part_desk.ts";
 import { withRoom } from "./room.ts";
+import { UnderWay } from "./under_way.ts";
 import { Sources } from "./sources.ts";
 
 /** Milliseconds' worth of pieces asked of one source of a broadcast: nobody else is asked for them, so nothing is hoarded. */
@@ -62,7 +63,12 @@ export class FetchEngine {
    */
   async run(plans: readonly ContentPlan[]): Promise<void> {
     if (plans.length === 0) return;
-    this.#queue = withRoom(plans, this.#o.root, (plan, error) => this.#tellFailed(plan, error));
+    this.#queue = withRoom(
+      plans,
+      this.#o.root,
+      (plan, error) => this.#tellFailed(plan, error),
+      this.#o.choice,
+    );
     if (this.#queue.length === 0) return;
     const done = new Promise<void>((resolve, reject) => {
       this.#finish = resolve;
@@ -111,10 +117,7 @@ export class FetchEngine {
   async #open(run: ContentRun): Promise<void> {
     const lock = tryLock(this.#o.root.ownPath(`${run.plan.key}.lock`));
     if (!lock) {
-      return this.#drop(
-        run,
-        new LabError("busy", `Cannot fetch ${printable(run.title)}: another fetch of it is under way here`),
-      );
+      return this.#drop(run, new UnderWay(run.title, this.#o.root.ownPath(`${run.plan.key}.lock`)));
     }
     this.#locks.set(run, lock);
     await this.#follow(run);

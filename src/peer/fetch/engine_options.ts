@@ -20,6 +20,8 @@ export interface FetchListener {
   progress(progress: { name: string; bytes: number; total: number; rate: number; sources: number }): void;
   fetched(file: FetchedFile): void;
   failed(names: string[], error: LabError): void;
+  /** It comes already, by a broadcast or another fetch on this PC: that is waited for. */
+  waiting?(name: string): void;
 }
 
 /** What a fetch works with. */
@@ -33,6 +35,8 @@ export interface EngineOptions {
   security?: Security | undefined;
   listener: FetchListener;
   signal: AbortSignal;
+  /** What the person who asked for it can do where there is no room: "choose another folder with --out". */
+  choice?: string | undefined;
   /** Passes pieces on while they are coming in. */
   relay?: Relay;
   /** Makes room for files whose names are taken, where that is wanted; what it returns undoes that. */

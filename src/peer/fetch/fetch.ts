@@ -30,6 +30,8 @@ export interface FetchJob {
   localHash: LocalHash;
   listener: FetchListener;
   signal: AbortSignal;
+  /** What the person who asked for it can do where there is no room. */
+  choice?: string | undefined;
   /** In a broadcast the plan says who delivers, contents are the same everywhere, and are passed on. */
   broadcast?: BroadcastJob;
 }

@@ -10,6 +10,7 @@ import type { ContentPlan } from "./contents.ts";
  * Leaves out contents that could never fit, such as one of an absurd size in somebody's index: it doesn't keep the others.
  *
  * @param refused is told of each that is left out.
+ * @param choice what else a person who asked for it could do about it.
  * @returns those that fit.
  * @throws {LabError} "disk_full" when each would fit, but not all of them.
  */
@@ -17,6 +18,7 @@ export function withRoom(
   plans: readonly ContentPlan[],
   root: Root,
   refused: (plan: ContentPlan, error: LabError) => void,
+  choice?: string,
 ): ContentPlan[] {
   const free = freeSpace(root.path);
   if (free === undefined) return [...plans];
@@ -25,10 +27,10 @@ export function withRoom(
   const missing = new Map(plans.map((plan) => [plan, space(plan) - partBytes(root, plan.key)]));
   const fitting = plans.filter((plan) => missing.get(plan)! <= free);
   for (const plan of plans) {
-    if (!fitting.includes(plan)) refused(plan, noRoom(missing.get(plan)!, free, root));
+    if (!fitting.includes(plan)) refused(plan, noRoom(missing.get(plan)!, free, root, choice));
   }
   const left = fitting.reduce((sum, plan) => sum + missing.get(plan)!, 0);
-  if (left > free) throw noRoom(left, free, root);
+  if (left > free) throw noRoom(left, free, root, choice);
   return fitting;
 }
 
@@ -37,11 +39,11 @@ function space(plan: ContentPlan): number {
   return plan.files.length > 1 ? 2 * plan.bytes : plan.bytes;
 }
 
-function noRoom(bytes: number, free: number, root: Root): LabError {
+function noRoom(bytes: number, free: number, root: Root, choice: string | undefined): LabError {
   return new LabError(
     "disk_full",
     `Cannot fetch ${formatBytes(bytes)} to ${root.path}: only ${formatBytes(free)} are free there; ` +
-      "free some space or choose another folder with --out",
+      `free some space there${choice === undefined ? "" : ` or ${choice}`}`,
   );
 }
 

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import type { LabError } from "../../base/errors.ts";
 import { Root } from "../../storage/root.ts";
 import { freeSpace } from "../../storage/space.ts";
@@ -29,11 +29,18 @@ Deno.test("a pack needs its space twice, a single file once; what can't fit is l
   try {
     const free = freeSpace(folder)!;
     const refused: [string, string][] = [];
-    const refuse = ({ key }: ContentPlan, { code }: LabError) => void refused.push([key, code]);
+    const said: string[] = [];
+    const refuse = ({ key }: ContentPlan, { code, message }: LabError) => {
+      refused.push([key, code]);
+      said.push(message);
+    };
     const plans = [plan("pack", free * 0.7, 2), plan("file", free * 0.7, 1), plan("absurd", 2 ** 52, 1)];
     const fitting = withRoom(plans, Root.open(folder, "write"), refuse);
     assertEquals(fitting.map(({ key }) => key), ["file"]);
     assertEquals(refused, [["pack", "disk_full"], ["absurd", "disk_full"]]);
+    assertMatch(said[0]!, /; free some space there$/, "who is sent something has no other folder");
+    withRoom(plans, Root.open(folder, "write"), refuse, "choose another folder with --out");
+    assertMatch(said.at(-1)!, /; free some space there or choose another folder with --out$/);
   } finally {
     await Deno.remove(folder);
   }

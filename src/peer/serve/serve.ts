@@ -17,18 +17,18 @@ import { Aside } from "../broadcast/aside.ts";
 import { Relay } from "../broadcast/relay.ts";
 import { WARM_AFTER, WarmPool } from "../fetch/warm_pool.ts";
 import type { FetchedFile } from "../fetch/content_run.ts";
-import { fetchCommand } from "../fetch/command.ts";
-import type { FetchListener } from "../fetch/engine_options.ts";
+import { fetchCommand, OTHER_FOLDER } from "../fetch/command.ts";
 import type { LabSecurity } from "../../join/lab_security.ts";
 import { saveMembership } from "../membership_file.ts";
 import { loadPeerState, otherName, type PeerState, savePeerState, stateLost } from "../peer_state.ts";
 import { type IndexNews, ShareIndex } from "../share_index.ts";
-import { removeOldParts } from "../../storage/old_parts.ts";
 import type { ClassicServer } from "../../transport/classic.ts";
 import { Claims } from "./claims.ts";
 import { ContentStore } from "./content_store.ts";
 import { peerHandler } from "./handlers.ts";
+import { orComing, orderListener } from "./fetch_order.ts";
 import { offerHandler } from "./offers.ts";
+import { tidyShare } from "./tidy_share.ts";
 import { Checks } from "../doctor/checks.ts";
 import { type RsAddress, textsOf } from "../rs_address.ts";
 import { openClassicPort, openPort } from "./ports.ts";
@@ -182,7 +182,7 @@ export class PeerServe {
       ...(classicPort === undefined ? {} : { classicPort }),
     });
     context.log.info(`Listening on ${formatHostPort({ host, port })}, sharing ${this.#root.path}`);
-    removeOldParts(this.#root, context.clock.now());
+    tidyShare(this.#root, context);
     this.#control = await openControl({
       data: this.#o.data,
       role: "peer",
@@ -430,19 +430,7 @@ export class PeerServe {
   async #fetch(args: Record<string, unknown>, tell: Tell, signal: AbortSignal): Promise<void> {
     const { context, rs, data } = this.#o;
     const receiving = this.#transfers.receiving();
-    const listener: FetchListener = {
-      planned: (all) => tell({ event: "planned", ...all }),
-      progress: (progress) => {
-        receiving.progress(progress);
-        tell({ event: "progress", ...progress });
-      },
-      fetched: (file) => {
-        this.#noteFetched(file);
-        tell({ event: "fetched", ...file });
-      },
-      failed: (names, error) =>
-        tell({ event: "failed", names: names.slice(0, 100), code: error.code, message: error.message }),
-    };
+    const listener = orderListener(tell, receiving, (file) => this.#noteFetched(file));
     const patterns = Array.isArray(args.patterns)
       ? args.patterns.filter((p): p is string => typeof p === "string")
       : [];
@@ -456,7 +444,10 @@ export class PeerServe {
       data,
       listener,
       known: (name, size, modified) => this.#index.known(name, size, modified),
+      choice: OTHER_FOLDER,
       signal: AbortSignal.any([signal, this.#ending.signal]),
+    }).catch((cause) => {
+      throw orComing(this.#transfers.list(), patterns, cause);
     }).finally(receiving.end);
     if (folder === this.#root.path) await this.#index.scan().catch(() => {});
   }

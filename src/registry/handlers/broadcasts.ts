@@ -58,11 +58,14 @@ export const broadcast: Handle<"Broadcast"> = async (registry, message, caller) 
   await store.broadcasts.saveFiles(head.id, message.at, files);
   await store.broadcasts.save(head);
   broadcasts.put(head);
-  const line = `${printable(head.name, 80)} from ${printable(head.peer)}: ${counted(head.files, "file")}, ${
-    formatBytes(head.bytes)
-  }${head.whole ? "" : ", more to come"}`;
+  const line = `${printable(head.name, 80)} from ${printable(head.peer)}: ${filesText(head)}`;
   return { reply: noted(head), line, effect };
 };
+
+function filesText({ files, bytes, whole }: BroadcastHead): string {
+  if (files === 0) return "begins, and is being hashed meanwhile";
+  return `${counted(files, "file")}, ${formatBytes(bytes)}${whole ? "" : ", more to come"}`;
+}
 
 function headOf(registry: Registry, message: MessageOf<"Broadcast">): BroadcastHead {
   const { wall } = registry.now();
@@ -120,14 +123,19 @@ export const receipts: Handle<"Receipts"> = async (registry, message, caller) =>
     .map((told) => receiptOf(registry, head, told, wall));
   await registry.store.broadcasts.saveReceipts(news);
   registry.broadcasts.note(news);
-  const done = news.filter(({ state }) => state === "done").length;
-  const failed = news.filter(({ state }) => state === "failed").length;
-  const line = `${printable(head.name, 80)}: ${done} done, ${failed} failed${
-    message.over ? "; the command has ended" : ""
-  }`;
+  const line = `${printable(head.name, 80)}: ${newsText(news, message.over === true)}`;
   const what = message.over ? "over" as const : "news" as const;
   return { reply: noted(head), line, effect: { kind: "broadcast", id: head.id, what } };
 };
+
+function newsText(news: readonly Receipt[], isOver: boolean): string {
+  const said = (["done", "failed", "waiting"] as const)
+    .map((state) => ({ state, count: news.filter((each) => each.state === state).length }))
+    .filter(({ count }) => count > 0)
+    .map(({ state, count }) => `${count} ${state}`).join(", ");
+  return [said, isOver ? "the command has ended" : ""].filter((part) => part !== "").join("; ") ||
+    "nothing new";
+}
 
 /** Names that nobody ever had are not kept: they would be without number. */
 function isItsPc({ members }: Registry, { to }: BroadcastHead, name: string): boolean {
