@@ -9,6 +9,8 @@ import type { Launcher } from "../programs.ts";
 /** The last packet of a recording: when it's in the file, everything before it is, too. */
 const LAST_WORD = "labswarm-end-of-recording";
 const LAST_PORT = 9;
+/** What the programs take for the name of their PC. */
+const HOST = "lab-pc";
 const FILTER = `tcp or udp port ${LAST_PORT}`;
 const POLL_MS = 20;
 const PATIENCE_MS = 10_000;
@@ -61,9 +63,11 @@ export class Recording {
     }
   }
 
-  /** Starts a program inside. */
+  /** Starts a program inside, on a PC whose name says nothing of this machine. */
   inside(executable: string): Launcher {
-    return ["ip", "netns", "exec", this.namespace, executable];
+    const become = `echo ${HOST} > /proc/sys/kernel/hostname && exec "$0" "$@"`;
+    const inside = ["netns", "exec", this.namespace, "/usr/bin/unshare", "--uts", "/bin/sh", "-c", become];
+    return ["ip", ...inside, executable];
   }
 
   /** Ends the recording once all that was sent is in the file. Safe to call twice. */

@@ -22,7 +22,8 @@ export async function play(lab: Lab): Promise<void> {
   put("anna", "notes/monday.txt", 500);
   put("anna", "notes/tuesday.txt", 700);
   put("ben", "report.txt", 3_000);
-  put("cleo", "lesson.txt", 20_000);
+  // Large enough for its receivers to say by Credit what has come.
+  put("cleo", "lesson.txt", 200_000);
 
   const { running: rs, address } = await lab.rs("server", ...DEBUG);
   const [anna, ben, cleo] = [
@@ -39,6 +40,11 @@ export async function play(lab: Lab): Promise<void> {
   await run("ben", "send", "share/report.txt", "--to", "rs");
   await run("ben", "send", "share/report.txt", "--to", "anna");
   await run("cleo", "broadcast", "share/lesson.txt");
+  const runRs = (...args: string[]) => lab.run("rs", "server", [...args, ...DEBUG]).then(need);
+  const { lines } = await runRs("broadcasts", "--all", "--json");
+  const { id } = lines.find(({ event }) => event === "broadcast") as unknown as { id: string };
+  await runRs("broadcast", "--retry-failed", id);
+  await runRs("broadcasts", "--withdraw", id);
   for (const [pc, serve] of [["anna", anna], ["ben", ben], ["cleo", cleo]] as const) {
     await run(pc, "leave");
     await serve.ended;
@@ -103,6 +109,7 @@ export async function playSecured(lab: Lab): Promise<void> {
   await rs.ended;
 }
 
-function need(ended: Ended): void {
+function need(ended: Ended): Ended {
   if (ended.code !== 0) throw new Error(`exit code ${ended.code}: ${ended.stdout}${ended.stderr}`);
+  return ended;
 }

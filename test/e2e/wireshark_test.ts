@@ -190,7 +190,13 @@ testIn("the sample capture is dissected without a fault", noTshark, async (folde
       "GetRFC",
       "PieceData",
       "Offer",
+      "Credit",
       "Receipt",
+      "Broadcast",
+      "Receipts",
+      "Broadcasts",
+      "Retry",
+      "Withdraw",
       "Left",
       "Error",
     ]
