@@ -115,10 +115,9 @@ export class FetchEngine {
 
   /** From a plan to a content with a manifest, an open part file and sources. */
   async #open(run: ContentRun): Promise<void> {
-    const lock = tryLock(this.#o.root.ownPath(`${run.plan.key}.lock`));
-    if (!lock) {
-      return this.#drop(run, new UnderWay(run.title, this.#o.root.ownPath(`${run.plan.key}.lock`)));
-    }
+    const path = this.#o.root.ownPath(`${run.plan.key}.lock`);
+    const lock = tryLock(path);
+    if (!lock) return this.#drop(run, new UnderWay(run.title, path));
     this.#locks.set(run, lock);
     await this.#follow(run);
   }
