@@ -25,6 +25,8 @@ export interface SchedulerLimits {
   depthTime: number;
   /** Requests on one source, whatever their size. */
   depthRequests: number;
+  /** Pieces that are asked of one source together, so that fewer words travel: until there is room for all, none is. */
+  batch: number;
   /** A piece counts as waiting too long when a source has not delivered anything for so many milliseconds. */
   patience: number;
 }
@@ -34,8 +36,16 @@ export const DEFAULT_LIMITS: SchedulerLimits = {
   depthBytes: 8 * 1024 * 1024,
   depthTime: 100,
   depthRequests: 16,
+  batch: 1,
   patience: 2_000,
 };
+
+/**
+ * In a broadcast half a second's worth of pieces is asked of each source: nobody else is asked for them, so nothing is
+ * hoarded. Four at a time: where all PCs receive and send at once, each word between threads and programs costs more than
+ * its bytes.
+ */
+export const BROADCAST_LIMITS: Partial<SchedulerLimits> = { depthTime: 500, batch: 4 };
 
 /** Bytes asked of a source whose rate isn't known yet. */
 const FIRST_DEPTH = 2 * 1024 * 1024;
@@ -128,16 +138,16 @@ export class Scheduler {
   /** What to ask for now. Each order counts as asked from this moment. */
   poll(now: number): PieceOrder[] {
     const orders: PieceOrder[] = [];
-    for (let progress = true; progress;) {
-      progress = false;
-      // One piece per source and round, so that consecutive pieces go to different sources.
-      for (const source of this.#sources.values()) {
+    let able = [...this.#sources.values()].filter((source) => this.#isDue(source));
+    // One piece per source and round, so that consecutive pieces go to different sources.
+    while (able.length > 0) {
+      able = able.filter((source) => {
         const order = this.#choose(source, now);
-        if (!order) continue;
+        if (!order) return false;
         this.#ask(order, source, now);
         orders.push(order);
-        progress = true;
-      }
+        return true;
+      });
     }
     return orders;
   }
@@ -189,6 +199,15 @@ export class Scheduler {
     const content = this.#contents.get(order.content)!;
     content.ask(order.piece, source.id);
     source.ask(order, content.lengths[order.piece]!, now);
+  }
+
+  /** True when a whole batch may be asked for, or half of the depth where that is less. */
+  #isDue(source: SourceState): boolean {
+    const { batch, depthRequests } = this.#limits;
+    if (batch === 1 || source.requests === 0) return true;
+    const depth = this.#depthOf(source);
+    const room = Math.min(depth - source.bytes, (depthRequests - source.requests) * source.largest);
+    return room >= Math.min(batch * source.largest, depth / 2);
   }
 
   #choose(source: SourceState, now: number): PieceOrder | undefined {

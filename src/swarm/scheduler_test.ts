@@ -44,6 +44,28 @@ Deno.test("each piece that arrives makes room for the next, until all are held",
   assertEquals([poll(), scheduler.asked, scheduler.isDone("a")], [[], 0, true]);
 });
 
+Deno.test("pieces are asked for by the batch: when there is room for a whole one, and at the end what is left", () => {
+  const { poll, arrive, scheduler } = world(9, 1, { batch: 2 });
+  assertEquals(poll(), ["1:a0", "1:a1", "1:a2", "1:a3"]);
+  arrive(1, 0);
+  assertEquals(poll(), []);
+  arrive(1, 1);
+  assertEquals(poll(), ["1:a4", "1:a5"]);
+  for (let piece = 2; piece < 4; piece++) arrive(1, piece);
+  assertEquals(poll(), ["1:a6", "1:a7"]);
+  for (let piece = 4; piece < 6; piece++) arrive(1, piece);
+  assertEquals([poll(), poll()], [["1:a8"], []]);
+  for (let piece = 6; piece < 9; piece++) arrive(1, piece);
+  assert(scheduler.isDone("a"));
+});
+
+Deno.test("a batch larger than a source may be asked for waits for half of that at most", () => {
+  const { poll, arrive } = world(9, 1, { batch: 4, depthBytes: 20 });
+  assertEquals(poll(), ["1:a0", "1:a1"]);
+  arrive(1, 0);
+  assertEquals(poll(), ["1:a2"]);
+});
+
 Deno.test("pieces held from the start are not asked for", () => {
   const { scheduler, poll } = world(0, 1);
   scheduler.addContent("b", [10, 10, 10], [0, 2, 2, 7]);

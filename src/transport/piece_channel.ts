@@ -5,7 +5,7 @@
  * It reads at most one header beyond the piece at hand, so a piece always begins at the front of the buffer.
  */
 
-import type { Bytes } from "../base/bytes.ts";
+import { type Bytes, concat } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { LabError, messageOf, RemoteProtocolError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
@@ -62,6 +62,8 @@ export class PieceChannel {
   #tickets = new Map<number, PieceTicket>();
   #nextStream = 1;
   #writing: Promise<void> = Promise.resolve();
+  /** Frames that wait for their turn to be written. */
+  #outgoing: Bytes[] = [];
   #moved = 0;
 
   private constructor(stream: ByteStream, private gathering: Gathering | undefined) {
@@ -175,8 +177,16 @@ export class PieceChannel {
   }
 
   #send(message: Message, stream: number): void {
-    const bytes = encodeMessage(message, stream);
-    this.#writing = this.#writing.then(() => writeAll(this.#stream, bytes)).catch(() => this.#stream.close());
+    this.#outgoing.push(encodeMessage(message, stream));
+    if (this.#outgoing.length > 1) return;
+    // What is said until the turn comes goes in one write.
+    this.#writing = this.#writing.then(() => this.#flush()).catch(() => this.#stream.close());
+  }
+
+  #flush(): Promise<void> {
+    const frames = this.#outgoing;
+    this.#outgoing = [];
+    return writeAll(this.#stream, frames.length === 1 ? frames[0]! : concat(frames));
   }
 
   /** Reads one control frame; nothing comes of a type that isn't known. */

@@ -67,6 +67,22 @@ const servePieces: Handler = async (message, exchange) => {
   });
 };
 
+Deno.test("what is asked for at once goes in one write", async () => {
+  const [near, holder] = memoryPipe();
+  await writeAll(holder, WELCOME);
+  const writes: Uint8Array[] = [];
+  const write = (bytes: Uint8Array) => (writes.push(bytes.slice()), near.write(bytes));
+  const channel = await PieceChannel.open({ ...near, write }, TOOL);
+  writes.length = 0;
+  for (let piece = 0; piece < 4; piece++) channel.ask(ticket(piece, 1));
+  await writeAll(holder, pieceFrame(3, [9]));
+  await channel.receive();
+  const frames = new FrameDecoder((type) => frameRule(type, true)).push(writes[0]!);
+  assertEquals([writes.length, [...frames].map(({ stream }) => stream)], [1, [3, 5, 7, 9]]);
+  channel.close();
+  holder.close();
+});
+
 Deno.test("answers in another order, a refusal between them", async () => {
   const { channel } = await channelTo(
     pieceFrame(7, [7]),

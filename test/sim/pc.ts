@@ -2,7 +2,7 @@
 
 import { assert } from "@std/assert";
 import { type Claim, Precedence } from "../../src/swarm/precedence.ts";
-import { Scheduler } from "../../src/swarm/scheduler.ts";
+import { BROADCAST_LIMITS, Scheduler } from "../../src/swarm/scheduler.ts";
 import type { Simulation } from "./broadcast_sim.ts";
 import type { Flow, Host, Sending } from "./links.ts";
 import type { Behaviour } from "./policy.ts";
@@ -42,7 +42,7 @@ interface Line {
 /** One PC. */
 export class Pc {
   readonly held: Uint8Array;
-  readonly scheduler = new Scheduler();
+  readonly scheduler = new Scheduler(BROADCAST_LIMITS);
   readonly precedence = new Precedence();
   behaviour: Behaviour | undefined;
   isAlive = true;

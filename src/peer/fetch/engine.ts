@@ -8,7 +8,7 @@
 import { codeOf, LabError, messageOf } from "../../base/errors.ts";
 import { printable } from "../../catalog/names.ts";
 import { type FileLock, tryLock } from "../../storage/lock.ts";
-import { Scheduler } from "../../swarm/scheduler.ts";
+import { BROADCAST_LIMITS, Scheduler } from "../../swarm/scheduler.ts";
 import type { ReceiveNews } from "../receive_protocol.ts";
 import { PartFile } from "../../storage/part_file.ts";
 import { ContentRun } from "./content_run.ts";
@@ -22,9 +22,6 @@ import { PartDesk } from "./part_desk.ts";
 import { withRoom } from "./room.ts";
 import { UnderWay } from "./under_way.ts";
 import { Sources } from "./sources.ts";
-
-/** Milliseconds' worth of pieces asked of one source of a broadcast: nobody else is asked for them, so nothing is hoarded. */
-const BROADCAST_DEPTH = 500;
 
 /** Contents open at once: enough to keep the pipe full while small ones begin and end. */
 const WINDOW = { contents: 8, bytes: 256e6 };
@@ -47,7 +44,7 @@ export class FetchEngine {
 
   constructor(options: EngineOptions) {
     this.#o = options;
-    this.#scheduler = new Scheduler(options.relay ? { depthTime: BROADCAST_DEPTH } : {});
+    this.#scheduler = new Scheduler(options.relay ? BROADCAST_LIMITS : {});
     this.#holders = new Holders(options);
     this.#sources = new Sources(options.pool, options.clock);
     this.#parts = new PartDesk(options.pool);
