@@ -90,6 +90,8 @@ export class Connection {
   #resting: AbortController | undefined;
   #reason: unknown;
   #markClosed = () => {};
+  /** Made once: with each piece that is sent it's asked for. */
+  #titled: { peerName: string | undefined; title: string } | undefined;
 
   constructor(stream: ByteStream, options: ConnectionOptions) {
     this.#stream = stream;
@@ -119,7 +121,11 @@ export class Connection {
   }
   /** How to call the other side in a sentence; fit for a terminal, whatever it calls itself. */
   get title(): string {
-    return this.peerName ? printable(this.peerName) : formatHostPort(this.remote);
+    if (this.#titled?.peerName !== this.peerName || !this.#titled) {
+      const title = this.peerName ? printable(this.peerName) : formatHostPort(this.remote);
+      this.#titled = { peerName: this.peerName, title };
+    }
+    return this.#titled.title;
   }
   /** True once the connection has ended. */
   get isClosed(): boolean {

@@ -46,10 +46,16 @@ Deno.test("answers may come out of order", async () => {
 
 Deno.test("a cancelled question aborts the work on it, and nothing else", async () => {
   const signals: AbortSignal[] = [];
+  const ended: string[] = [];
   const p = await pair({
     acceptor: (message, exchange) => {
       if (message.kind === "KeepAlive") return alive(message, exchange);
       signals.push(exchange.signal);
+      exchange.onEnd(() => {
+        ended.push("heard");
+        exchange.onEnd(() => ended.push("too late"));
+      });
+      exchange.onEnd(() => ended.push("taken back"))();
       return new Promise((_, reject) =>
         exchange.signal.addEventListener("abort", () => reject(exchange.signal.reason))
       );
@@ -58,11 +64,11 @@ Deno.test("a cancelled question aborts the work on it, and nothing else", async 
   const asked = p.dialer.open({ kind: "PQuery" });
   const answer = assertRejects(() => asked.next(), LabError, "Cancelled");
   await settle();
-  assertEquals(signals.map((s) => s.aborted), [false]);
+  assertEquals([signals.map((s) => s.aborted), ended], [[false], []]);
   await asked.cancel();
   await answer;
   await settle();
-  assertEquals(signals.map((s) => s.aborted), [true]);
+  assertEquals([signals.map((s) => s.aborted), ended], [[true], ["heard", "too late"]]);
   assertEquals((await p.dialer.request({ kind: "KeepAlive", cookie: "5" }, "Alive")).ttl, 5);
   p.end();
 });

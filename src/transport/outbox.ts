@@ -40,7 +40,7 @@ export interface DataFrame {
   /** Bytes read and written at a time; tests take fewer, to break off in the middle. */
   partBytes?: number;
   /** Aborted before the first byte has gone: nothing is sent. After it, the frame is completed. */
-  signal?: AbortSignal;
+  signal?: { readonly aborted: boolean };
 }
 
 /** Buffers for small messages: most servers' answers fit, and few are being written at one moment. */

@@ -106,7 +106,7 @@ export class Askers {
   async turn(content: string, exchange: Exchange): Promise<boolean> {
     const asked = this.#of(content);
     const asker = this.#asker(asked, exchange);
-    while (!this.#sentAway.has(exchange) && !exchange.signal.aborted) {
+    while (!this.#sentAway.has(exchange) && !exchange.aborted) {
       const now = this.clock.monotonic();
       if (asked.precedence.isFirst(asker.name)) {
         asked.firstAt = now;

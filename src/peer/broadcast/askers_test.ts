@@ -25,6 +25,7 @@ class Asker {
     return {
       connection: this.#connection,
       signal: new AbortController().signal,
+      aborted: false,
       send,
     } as unknown as Exchange;
   }

@@ -12,6 +12,7 @@ import { LabError } from "../../base/errors.ts";
 import { type ContentFile, contentTitle, type Layout } from "../../catalog/layout.ts";
 import { encodeManifest } from "../../catalog/manifest.ts";
 import { readAt } from "../../storage/hashing.ts";
+import type { Exchange } from "../../transport/exchange.ts";
 import type { PieceReader } from "../serve/content_store.ts";
 import { Askers } from "./askers.ts";
 
@@ -19,6 +20,9 @@ import { Askers } from "./askers.ts";
 const KEEP = 60_000;
 /** How long a question about a content that we haven't begun waits for us to begin it, milliseconds. */
 const BEGIN_WAIT = 10_000;
+
+/** Who asks for a piece. */
+export type Asker = Pick<Exchange, "aborted" | "onEnd">;
 
 interface Relayed {
   layout: Layout;
@@ -143,14 +147,14 @@ export class Relay {
   async piece(
     id: string,
     index: number,
-    signal: AbortSignal,
+    asker: Asker,
     isPlanned = false,
   ): Promise<PieceReader | undefined> {
-    const content = this.#contents.get(id) ?? await this.#begun(id, signal, isPlanned);
+    const content = this.#contents.get(id) ?? await this.#begun(id, asker, isPlanned);
     if (!content) return undefined;
     if (content.endsAt !== Infinity) content.endsAt = this.clock.monotonic() + KEEP;
     if (index >= content.layout.pieceCount) throw new LabError("not_found", "There is no such piece");
-    if (!content.held[index]) await this.#whenHeld(content, index, signal);
+    if (!content.held[index]) await this.#whenHeld(content, index, asker);
     const at = index * content.layout.pieceSize;
     return {
       length: content.layout.pieceLength(content.layout.piece(index)),
@@ -189,39 +193,39 @@ export class Relay {
     wakeAll(content);
   }
 
-  async #begun(id: string, signal: AbortSignal, isPlanned: boolean): Promise<Relayed | undefined> {
+  async #begun(id: string, asker: Asker, isPlanned: boolean): Promise<Relayed | undefined> {
     const deadline = this.clock.monotonic() + BEGIN_WAIT;
-    while ((isPlanned || this.#expected > 0) && !signal.aborted && this.clock.monotonic() < deadline) {
-      await this.#pause(this.#beginning, signal, deadline - this.clock.monotonic());
+    while ((isPlanned || this.#expected > 0) && !asker.aborted && this.clock.monotonic() < deadline) {
+      await this.#pause(this.#beginning, asker, deadline - this.clock.monotonic());
       const content = this.#contents.get(id);
       if (content) return content;
     }
     return undefined;
   }
 
-  async #whenHeld(content: Relayed, index: number, signal: AbortSignal): Promise<void> {
+  async #whenHeld(content: Relayed, index: number, asker: Asker): Promise<void> {
     while (!content.held[index]) {
       if (content.endsAt !== Infinity) throw new LabError("not_found", "This content was given up here");
       const waiting = content.waiting.get(index) ?? new Set();
       content.waiting.set(index, waiting);
-      await this.#pause(waiting, signal, Infinity);
-      if (signal.aborted) throw new LabError("interrupted", "No longer wanted");
+      await this.#pause(waiting, asker, Infinity);
+      if (asker.aborted) throw new LabError("interrupted", "No longer wanted");
     }
   }
 
   /** Waits to be woken, at most so long. */
-  async #pause(sleepers: Set<() => void>, signal: AbortSignal, most: number): Promise<void> {
+  async #pause(sleepers: Set<() => void>, asker: Asker, most: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const cancel = Number.isFinite(most) ? this.clock.after(most, () => wake()) : () => {};
       const wake = () => {
         cancel();
         sleepers.delete(wake);
-        signal.removeEventListener("abort", wake);
+        stopHearing();
         resolve();
       };
       sleepers.add(wake);
-      signal.addEventListener("abort", wake, { once: true });
-      if (signal.aborted) wake();
+      let stopHearing = () => {};
+      stopHearing = asker.onEnd(wake);
     });
   }
 

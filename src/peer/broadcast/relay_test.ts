@@ -8,6 +8,8 @@ import { Layout } from "../../catalog/layout.ts";
 import { decodeManifest } from "../../catalog/manifest.ts";
 import { noise, TempFolder } from "../../storage/_testing.ts";
 import { sha256 } from "../../storage/hashing.ts";
+import type { Connection } from "../../transport/connection.ts";
+import { Exchange } from "../../transport/exchange.ts";
 import type { PieceReader } from "../serve/content_store.ts";
 import { Relay } from "./relay.ts";
 
@@ -24,7 +26,7 @@ class Stage implements Disposable {
   readonly temp = new TempFolder();
   readonly clock = new FakeClock();
   readonly relay = new Relay(this.clock);
-  readonly signal = new AbortController();
+  readonly asker = new Exchange({} as Connection, 1);
 
   begin(bytes: Uint8Array = BYTES): string {
     const path = this.temp.file("x.part", bytes);
@@ -33,7 +35,7 @@ class Stage implements Disposable {
   }
 
   piece(index: number): Promise<PieceReader | undefined> {
-    return this.relay.piece(ID, index, this.signal.signal);
+    return this.relay.piece(ID, index, this.asker);
   }
 
   [Symbol.dispose](): void {
@@ -81,7 +83,7 @@ Deno.test("an unknown content is not ours, unless a broadcast is expected: then 
   assertEquals(await stage.piece(0), undefined);
   const over = stage.relay.expect();
   const early = stage.piece(0);
-  const tooLate = stage.relay.piece("ef".repeat(32), 0, stage.signal.signal);
+  const tooLate = stage.relay.piece("ef".repeat(32), 0, stage.asker);
   assertEquals(await settled(early), false);
   stage.clock.advance(5_000);
   stage.begin();
@@ -90,19 +92,19 @@ Deno.test("an unknown content is not ours, unless a broadcast is expected: then 
   assertEquals(await settled(tooLate), false);
   stage.clock.advance(5_000);
   assertEquals(await tooLate, undefined);
-  const last = stage.relay.piece("ef".repeat(32), 0, stage.signal.signal);
+  const last = stage.relay.piece("ef".repeat(32), 0, stage.asker);
   over();
   assertEquals(await last, undefined);
 });
 
 Deno.test("who is asked by the plan of a broadcast before it has heard of it: the question waits for that", async () => {
   using stage = new Stage();
-  const waiting = stage.relay.piece(ID, 1, stage.signal.signal, true);
+  const waiting = stage.relay.piece(ID, 1, stage.asker, true);
   assertEquals(await settled(waiting), false);
   stage.begin();
   stage.relay.hold(ID, [1]);
   assertEquals(read(await waiting), PIECES[1]);
-  const vain = stage.relay.piece("cd".repeat(32), 0, stage.signal.signal, true);
+  const vain = stage.relay.piece("cd".repeat(32), 0, stage.asker, true);
   stage.clock.advance(10_000);
   assertEquals(await vain, undefined);
 });
@@ -112,7 +114,7 @@ Deno.test("who no longer wants a piece doesn't wait for it", async () => {
   stage.begin();
   const waiting = stage.piece(0);
   assertEquals(await settled(waiting), false);
-  stage.signal.abort();
+  stage.asker.end("cancelled");
   assertEquals(codeOf(await assertRejects(() => waiting, LabError)), "interrupted");
 });
 
@@ -175,10 +177,10 @@ Deno.test("at the end all who wait are told", async () => {
   stage.begin();
   stage.relay.expect();
   const held = stage.piece(0);
-  const unknown = stage.relay.piece("ef".repeat(32), 0, stage.signal.signal);
+  const unknown = stage.relay.piece("ef".repeat(32), 0, stage.asker);
   assertEquals(await settled(Promise.race([held, unknown])), false);
   stage.relay.close();
   await assertGivenUp(held);
-  stage.signal.abort();
+  stage.asker.end("cancelled");
   assertEquals(await unknown, undefined);
 });

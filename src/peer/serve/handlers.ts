@@ -98,7 +98,7 @@ async function sendManifest(
     stream: exchange.stream,
     length: bytes.length,
     fill: (into, offset) => into.set(bytes.subarray(offset, offset + into.length)),
-    signal: exchange.signal,
+    signal: exchange,
   });
 }
 
@@ -113,7 +113,7 @@ async function sendPiece(
   try {
     // What is held anyway need not wait for a broadcast that may begin.
     const isHeld = contents.has(content) && !relay?.has(content);
-    const relayed = isHeld ? undefined : await relay?.piece(content, piece, exchange.signal, paced);
+    const relayed = isHeld ? undefined : await relay?.piece(content, piece, exchange, paced);
     const { length, fill } = relayed ?? contents.piece(content, piece);
     if (answers.askers && !await answers.askers.turn(content, exchange)) return;
     await exchange.connection.sendData({
@@ -123,7 +123,7 @@ async function sendPiece(
       fill,
       ...paced && { isAhead: () => answers.askers?.isAhead(content, exchange, piece) ?? false },
       ...answers.giveWay?.(relayed !== undefined) ?? { rate: answers.rate },
-      signal: exchange.signal,
+      signal: exchange,
     });
     answers.sent(length, content, exchange.connection);
   } catch (cause) {
