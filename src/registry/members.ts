@@ -57,7 +57,7 @@ export class Members implements MembersView {
   #all = new SortedNames();
   #actives = new SortedNames();
   #activeCookies = new Set<string>();
-  /** Cookies of those who are active, by where they listen. */
+  /** Cookies of those who are active, by where they listen; in the order in which they registered. */
   #places = new Map<string, Set<string>>();
   #log = new ChangeLog();
   /** Where several servers share the registry: those that were heard of since they were told. */
@@ -134,17 +134,29 @@ export class Members implements MembersView {
     const known = shown === undefined ? undefined : this.#records.get(shown);
     if (known) {
       const record = this.#put(rules.comeBack(known, claim, this.ttl, now));
-      return { record, cameBack: true, forgotten: undefined, displaced: this.#displaced(record) };
+      return { record, cameBack: true, forgotten: undefined, displaced: this.displaced(record) };
     }
     const forgotten = this.#makeRoom();
     const name = this.#freeName(claim.name);
     const record = this.#put(rules.register({ ...claim, name, cookie: freshCookie }, this.ttl, now));
-    return { record, cameBack: false, forgotten, displaced: this.#displaced(record) };
+    return { record, cameBack: false, forgotten, displaced: this.displaced(record) };
   }
 
-  #displaced(by: PeerRecord): PeerRecord[] {
+  /**
+   * Those who are gone, for a peer that has registered listens where they did: makes them inactive.
+   *
+   * @param isOurs tells who may be judged here; everybody unless told.
+   */
+  displaced(by: PeerRecord, isOurs: (cookie: string) => boolean = () => true): PeerRecord[] {
     const there = [...this.#places.get(placeOf(by)) ?? []].map((cookie) => this.#records.get(cookie)!);
-    return there.filter((other) => rules.displaces(by, other)).map((gone) => this.#put(rules.leave(gone)));
+    return there.filter((other) => rules.displaces(by, other) && isOurs(other.cookie))
+      .map((gone) => this.#put(rules.leave(gone)));
+  }
+
+  /** Of the active ones that listen at a peer's place, the one that registered last, as far as was heard here. */
+  latestAt(record: PeerRecord): PeerRecord | undefined {
+    const latest = [...this.#places.get(placeOf(record)) ?? []].at(-1);
+    return latest === undefined ? undefined : this.#records.get(latest);
   }
 
   /** A KeepAlive, or a PQuery, of this peer. */

@@ -150,6 +150,7 @@ class RunningRegistry implements RegistryServer {
         record.active
           ? onEvent?.({ kind: "registered", record, cameBack: true })
           : onEvent?.({ kind: "inactive", record, why: "left" }),
+      displaced: (gone) => this.#over(gone.map((record) => ({ record, why: "displaced" }))),
       forgetFiles: (id) => this.local.forget(id),
       told: (servers) => this.options.onServers?.(servers),
     });
@@ -438,18 +439,21 @@ class RunningRegistry implements RegistryServer {
   }
 
   #expire(): void {
-    const { log } = this.options;
     const sharing = this.#sharing;
     // Who can't reach the registry doesn't know who is still there.
     if (sharing?.isAway) return;
-    const over = this.registry.members.expire(
+    this.#over(this.registry.members.expire(
       this.registry.now(),
       sharing && ((cookie) => sharing.isOurs(cookie)),
-    );
+    ));
+  }
+
+  /** They have become inactive by themselves: that is kept, and said. */
+  #over(over: readonly { record: PeerRecord; why: Departure }[]): void {
     if (over.length === 0) return;
     const stored = over.map(({ record }) => record).filter((record) => !isClassicOnly(record));
     this.registry.store.savePeers(stored).catch((thrown) => {
-      log.error(`Cannot keep that peers became inactive: ${messageOf(thrown)}`);
+      this.options.log.error(`Cannot keep that peers became inactive: ${messageOf(thrown)}`);
     });
     for (const { record, why } of over) this.#gone(record, why);
   }

@@ -3,7 +3,7 @@
  * server that is gone, and steps down while the registry is out of reach.
  *
  * Rules: what is in the registry is true, here it is a copy. A peer belongs to the server at which it registered last; that
- * one alone knows its lease, and ends it. When a server is gone, its peers have as long to come back as after a restart, and
+ * one alone knows its lease, and ends it, and hears at once when somebody else has registered where the peer listened. When a server is gone, its peers have as long to come back as after a restart, and
  * every other server looks to it; whoever is first makes them inactive. A server that is out of reach of the registry for
  * longer than the others wait for it lets all connections go, and takes none, until it is back: nobody is told an old story.
  */
@@ -51,6 +51,8 @@ export interface SharingSetting {
   /** Lets all connections go. */
   letGo: () => void;
   changed: (record: PeerRecord) => void;
+  /** They have become inactive here, since others listen where they did: that is to be kept, and said. */
+  displaced: (gone: readonly PeerRecord[]) => void;
   /** A broadcast is not to be delivered out of our own share any more. */
   forgetFiles: (id: string) => void;
   /** Is told where the other servers are, HOST:PORT, when that has changed. */
@@ -65,6 +67,9 @@ export class Sharing implements SharedNews, SharingView {
   /** Broadcasts of which we heard since the last tick, and those of the one before. */
   #heard = new Set<string>();
   #heardBefore = new Set<string>();
+  /** Cookies of those who have registered elsewhere since the last tick, and in the one before. */
+  #came = new Set<string>();
+  #cameBefore = new Set<string>();
   #wasAway = false;
   #stop: () => void;
 
@@ -134,6 +139,24 @@ export class Sharing implements SharedNews, SharingView {
     }
     changed(record);
     if (isLooked && record.active) this.o.deliveries().came(record);
+    if (isMine || !record.active) return;
+    this.#came.add(cookie);
+    this.#displace(record);
+  }
+
+  /** A peer has registered: those whom we look after, and whose connection isn't there, don't listen at its place. */
+  #displace(by: PeerRecord): void {
+    const gone = this.o.members.displaced(by, (cookie) => this.isOurs(cookie));
+    if (gone.length > 0) this.o.displaced(gone);
+  }
+
+  /** Others may have registered at their places while their server was gone, and nobody looked after them. */
+  #displaceAwaited(): void {
+    const { members } = this.o;
+    for (const record of [...members.list({ classic: true })].filter(isAwaited)) {
+      const by = members.latestAt(record);
+      if (by && !isAwaited(by)) this.#displace(by);
+    }
   }
 
   forgotten(cookie: string): void {
@@ -186,7 +209,7 @@ export class Sharing implements SharedNews, SharingView {
         if (shared.ownerOf(cookie) === id) members.abandoned(cookie, now());
       }
     }
-    this.#lookAfter();
+    if (this.#lookAfter() || gone.length > 0) this.#displaceAwaited();
     const self = { host: hosts[0] ?? "127.0.0.1", port: 0 };
     const caller = { remote: self, local: self };
     told(this.servers(caller).servers ?? []);
@@ -195,18 +218,19 @@ export class Sharing implements SharedNews, SharingView {
     for (const id of before) if (!this.#claimed.has(id)) deliveries().over(id);
   }
 
-  /** Peers and servers are told of in two ways: a peer may be known before its server, and counts as awaited until then. */
-  #lookAfter(): void {
+  /** Peers and servers are told of in two ways: a peer may be known before its server, and counts as awaited until then. @returns whether one came. */
+  #lookAfter(): boolean {
     const { shared, members, deliveries } = this.o;
     const before = this.#known;
     this.#known = new Set(shared.fellows.keys());
     const fresh = this.#known.difference(before);
-    if (fresh.size === 0) return;
+    if (fresh.size === 0) return false;
     for (const record of [...members.list({ classic: true })]) {
       if (!isAwaited(record) || !fresh.has(shared.ownerOf(record.cookie) ?? "")) continue;
       members.connectedElsewhere(record.cookie);
       deliveries().came(record);
     }
+    return true;
   }
 
   #tick(): void {
@@ -220,12 +244,23 @@ export class Sharing implements SharedNews, SharingView {
     for (const id of this.#heardBefore) deliveries().heard(id);
     this.#heardBefore = this.#heard;
     this.#heard = new Set();
+    this.#lookAgain();
     const { isAway } = this;
     if (isAway === this.#wasAway) return;
     this.#wasAway = isAway;
     if (!isAway) return log.info("NATS is back: this server takes part again");
     log.error("NATS is out of reach: this server lets its peers go to the others until it is back");
     letGo();
+  }
+
+  /** Word of who came elsewhere may be quicker than the end of the connection of the one that it displaces. */
+  #lookAgain(): void {
+    for (const cookie of this.#cameBefore.union(this.#came)) {
+      const record = this.o.members.byCookie(cookie);
+      if (record?.active) this.#displace(record);
+    }
+    this.#cameBefore = this.#came;
+    this.#came = new Set();
   }
 
   /** Where a caller reaches another server. */

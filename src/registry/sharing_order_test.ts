@@ -10,11 +10,14 @@ import { Deliveries } from "./deliveries.ts";
 import { Holdings } from "./holdings.ts";
 import { Members } from "./members.ts";
 import { MemoryStore } from "./memory_store.ts";
-import { isAwaited } from "./rules.ts";
+import { isAwaited, type KeptRecord } from "./rules.ts";
 import { Sharing } from "./sharing.ts";
 import type { Fellow, SharedStore } from "./store.ts";
 
 const OTHER: Fellow = { id: "other", hosts: ["10.0.0.2"], port: 23475, claims: [] };
+
+/** A record of a PC that listens on its own port, or where another one does. */
+const pc = (n: number, place = n): KeptRecord => peer(n, { port: 23_476 + place });
 
 /** A server, and what it is told of others. */
 class Stage {
@@ -23,12 +26,15 @@ class Stage {
   readonly fellows = new Map<string, Fellow>();
   readonly owners = new Map<string, string>();
   readonly sharing: Sharing;
+  readonly broadcasts = new Broadcasts();
   came: string[] = [];
+  displaced: string[] = [];
 
-  constructor() {
-    const { clock, members, fellows, owners } = this;
-    const [holdings, broadcasts, store] = [new Holdings(), new Broadcasts(), new MemoryStore()];
+  constructor(kept: readonly KeptRecord[] = []) {
+    const { clock, members, fellows, owners, broadcasts } = this;
+    const [holdings, store] = [new Holdings(), new MemoryStore()];
     const now = () => ({ wall: clock.now(), mono: clock.monotonic() });
+    members.load(kept, now());
     const registry = { members, holdings, broadcasts, store, random: seededRandom(1), epoch: "e", now };
     const deliveries = new Deliveries({
       ...{ registry, clock, log: silentLogger, connectionOf: () => undefined },
@@ -52,13 +58,36 @@ class Stage {
       },
       ...{ hosts: ["10.0.0.1"], port: () => 1, isHere: () => false, release() {}, letGo() {}, changed() {} },
       ...{ forgetFiles() {}, told() {} },
+      displaced: (gone) => this.displaced.push(...gone.map(({ name }) => name)),
     });
   }
 
-  /** News that the other server has registered a peer. */
-  hears(n: number): void {
+  /** News that the other server has registered a peer. @param place whose place it listens at. */
+  hears(n: number, place?: number): void {
     this.owners.set(`c${n}`, OTHER.id);
-    this.sharing.peer(peer(n), OTHER.id);
+    this.sharing.peer(pc(n, place), OTHER.id);
+  }
+
+  /** A peer registers here. */
+  registers(n: number, place?: number): void {
+    this.owners.set(`c${n}`, "self");
+    this.members.register(pc(n, place), undefined, `c${n}`, this.now);
+  }
+
+  get now() {
+    return { wall: this.clock.now(), mono: this.clock.monotonic() };
+  }
+
+  /** Names of those who count as active. */
+  get active(): string[] {
+    return [...this.members.list()].map(({ name }) => name);
+  }
+
+  /** The other server comes, or goes. */
+  other(what: "comes" | "goes"): void {
+    if (what === "comes") this.fellows.set(OTHER.id, OTHER);
+    else this.fellows.delete(OTHER.id);
+    this.sharing.fellows(what === "comes" ? [] : [OTHER.id]);
   }
 
   get awaited(): string[] {
@@ -94,5 +123,64 @@ Deno.test("a server that counted as gone and is there after all has its peers, b
   stage.fellows.set(OTHER.id, OTHER);
   stage.sharing.fellows([]);
   assertEquals([stage.awaited, stage.came], [["pc2"], ["pc1"]]);
+  stage.sharing.close();
+});
+
+Deno.test("who registers at another server where a lost peer of ours listened has displaced it", () => {
+  const stage = new Stage();
+  stage.other("comes");
+  stage.registers(1);
+  stage.hears(2, 1);
+  // Its connection lives: two PCs behind one router.
+  stage.clock.advance(5_000);
+  assertEquals([stage.displaced, stage.active], [[], ["pc1", "pc2"]]);
+  stage.members.disconnected("c1", stage.now);
+  stage.clock.advance(5_000);
+  assertEquals([stage.displaced, stage.active], [[], ["pc1", "pc2"]], "that was before its connection broke");
+  stage.hears(3, 1);
+  assertEquals([stage.displaced, stage.active], [["pc1"], ["pc2", "pc3"]]);
+  stage.sharing.close();
+});
+
+Deno.test("word of who registers elsewhere may come before the end of the connection of the one that it displaces", () => {
+  const stage = new Stage();
+  stage.other("comes");
+  stage.registers(1);
+  stage.hears(2, 1);
+  stage.members.disconnected("c1", stage.now);
+  stage.clock.advance(1_000);
+  assertEquals([stage.displaced, stage.active], [["pc1"], ["pc2"]]);
+  stage.sharing.close();
+});
+
+Deno.test("the peers of another server are displaced by that server", () => {
+  const stage = new Stage();
+  stage.other("comes");
+  stage.hears(1);
+  stage.members.abandoned("c1", stage.now);
+  stage.hears(2, 1);
+  assertEquals([stage.displaced, stage.active], [[], ["pc1", "pc2"]]);
+  stage.sharing.close();
+});
+
+Deno.test("a server is gone: those of its peers are displaced at whose places others have registered since", () => {
+  const stage = new Stage();
+  stage.other("comes");
+  // The second one came where the first one was; the third where the fourth came later.
+  stage.hears(1);
+  stage.registers(3);
+  stage.hears(4, 3);
+  stage.registers(2, 1);
+  stage.other("goes");
+  assertEquals([stage.displaced, stage.active, stage.awaited], [["pc1"], ["pc2", "pc3", "pc4"], ["pc4"]]);
+  stage.sharing.close();
+});
+
+Deno.test("a server that starts displaces those whose servers are gone and at whose places others have registered", () => {
+  const stage = new Stage([pc(1), pc(2, 1), pc(3)]);
+  for (const cookie of ["c2", "c3"]) stage.owners.set(cookie, OTHER.id);
+  stage.owners.set("c1", "a third");
+  stage.other("comes");
+  assertEquals([stage.displaced, stage.active, stage.awaited], [["pc1"], ["pc2", "pc3"], []]);
   stage.sharing.close();
 });

@@ -83,6 +83,24 @@ shared("a cookie holds at the other server at once, and the first one hears of i
   ]]);
 });
 
+shared(
+  "a newcomer at one displaces at once who listened there and lost its connection to the other",
+  async (a, b) => {
+    const lost = await a.join("pc1");
+    const asker = await b.dial("tool");
+    await comesTo(() => peers(asker), ["pc1"]);
+    const said = a.log.next(/Inactive/);
+    lost.link.close();
+    await b.join("new");
+    // Not after the seconds that a lost peer has to come back.
+    assertEquals(await said, "info Inactive  pc1: another peer listens at its address and port");
+    await comesTo(() => peers(asker), ["new"]);
+    // If it wasn't gone, it comes back.
+    assertEquals((await b.join("pc1", lost.cookie, 23477)).peer, "pc1");
+    await comesTo(() => peers(asker), ["new", "pc1"]);
+  },
+);
+
 shared("each tells the address of the other, and peers keep alive more often", async (a, b) => {
   const at = ({ server: { address } }: Lab) => `127.0.0.1:${address.port}`;
   let told = await register(await a.dial(), "pc1");
