@@ -17,6 +17,7 @@ import { isLoopback } from "./address.ts";
 import type { Broadcasts } from "./broadcasts.ts";
 import type { BroadcastHead, Receipt } from "./broadcast_store.ts";
 import type { Deliveries } from "./deliveries.ts";
+import { EarlyReceipts } from "./early_receipts.ts";
 import type { Holdings } from "./holdings.ts";
 import type { Members } from "./members.ts";
 import { isAwaited, type KeptRecord, type Moment, type PeerRecord } from "./rules.ts";
@@ -67,6 +68,7 @@ export class Sharing implements SharedNews, SharingView {
   /** Broadcasts of which we heard since the last tick, and those of the one before. */
   #heard = new Set<string>();
   #heardBefore = new Set<string>();
+  #early = new EarlyReceipts();
   /** Cookies of those who have registered elsewhere since the last tick, and in the one before. */
   #came = new Set<string>();
   #cameBefore = new Set<string>();
@@ -177,6 +179,7 @@ export class Sharing implements SharedNews, SharingView {
     const { broadcasts, deliveries, forgetFiles } = this.o;
     const before = broadcasts.get(head.id);
     broadcasts.put(head);
+    for (const receipt of this.#early.take(head.id)) this.receipt(receipt);
     if (!head.withdrawn && head.whole && !before?.whole) this.#heard.add(head.id);
     if (!head.withdrawn || before?.withdrawn) return;
     forgetFiles(head.id);
@@ -184,12 +187,14 @@ export class Sharing implements SharedNews, SharingView {
   }
 
   headForgotten(id: string): void {
+    this.#early.take(id);
     this.o.broadcasts.forget(id);
     this.o.forgetFiles(id);
   }
 
   receipt(receipt: Receipt): void {
     const { broadcasts, deliveries } = this.o;
+    if (!broadcasts.get(receipt.id)) return this.#early.add(receipt);
     const before = broadcasts.receipt(receipt.id, receipt.peer)?.state;
     if (before === "done" && receipt.state !== "done") return;
     broadcasts.note([receipt]);

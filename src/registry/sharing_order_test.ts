@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert";
 import { FakeClock } from "../base/clock.ts";
 import { silentLogger } from "../base/log.ts";
 import { seededRandom } from "../base/random.ts";
-import { peer } from "./_store_contract.ts";
+import { head, peer, receipt } from "./_store_contract.ts";
 import { Broadcasts } from "./broadcasts.ts";
 import { Deliveries } from "./deliveries.ts";
 import { Holdings } from "./holdings.ts";
@@ -183,4 +183,21 @@ Deno.test("a server that starts displaces those whose servers are gone and at wh
   stage.other("comes");
   assertEquals([stage.displaced, stage.active, stage.awaited], [["pc1"], ["pc2", "pc3"], []]);
   stage.sharing.close();
+});
+
+Deno.test("receipts that are heard before their broadcast, as it was written anew since, count once it is heard", () => {
+  const { sharing, broadcasts } = new Stage();
+  const states = (id: string) => [...broadcasts.receipts(id)].map(({ peer, state }) => `${peer} ${state}`);
+  sharing.receipt(receipt("one", "pc1", { state: "done" }));
+  sharing.receipt(receipt("one", "pc2", { state: "failed" }));
+  sharing.receipt(receipt("one", "PC1", { state: "waiting" }));
+  sharing.receipt(receipt("two", "pc3", { state: "done" }));
+  assertEquals(broadcasts.size, 0);
+  sharing.head(head("one", { withdrawn: true }));
+  assertEquals([states("one"), states("two")], [["pc1 done", "pc2 failed"], []]);
+  // Of one that is forgotten nothing is kept, nor told to another of that id.
+  sharing.headForgotten("two");
+  sharing.head(head("two"));
+  assertEquals(states("two"), []);
+  sharing.close();
 });

@@ -214,6 +214,32 @@ shared("a server that hears of a broadcast only when its command is long over de
   }
 });
 
+Deno.test({
+  name:
+    "servers that share a registry: one that starts hears of receipts before the broadcast that was written anew",
+  ignore,
+  fn: async () => {
+    const registry = `sharing${registries++}`;
+    await using a = await server(registry);
+    // What it reads at its start ends here; what comes now it hears in the order of writing.
+    const options = { clock: systemClock, random: systemRandom };
+    const place = parsePlace(`${cluster.url}/${registry}`);
+    const store = await openNatsStore({ place, log: silentLogger, folderId: "b", ...options });
+    await a.join("pc1");
+    const id = "9".repeat(32);
+    const sender = await a.dial("tool");
+    await broadcast(sender, id);
+    await sender.request({ kind: "Receipts", id, peers: [{ name: "pc1", state: "done" }] }, "Noted");
+    await sender.request({ kind: "Withdraw", id }, "Noted");
+    await using b = await Lab.start({ ...options as object, data: { store } });
+    const asker = await b.dial("tool");
+    const seen = async () =>
+      (await asker.request({ kind: "BQuery", all: true }, "Broadcasts")).broadcasts
+        .map(({ state, done, waiting }) => [state, done, waiting]);
+    await comesTo(seen, [["withdrawn", 1, 0]]);
+  },
+});
+
 shared("who comes to one server late gets what was broadcast at the other", (a, b) => late(a, b, "after"));
 
 Deno.test({
