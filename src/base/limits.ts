@@ -162,6 +162,8 @@ export const TIMEOUTS = {
   /** First and longest pause before a peer dials its RS again; jitter spreads a whole lab's attempts. */
   backoffMin: 500,
   backoffMax: 15_000,
+  /** The longest when there's no room: it takes somebody who leaves. 50,000 PCs too many ask 420 times a second. */
+  backoffFull: 120_000,
   /** A program of the course's own: its first request whole; afterwards we hang up, for some wait for that to happen. */
   classicRequest: 30_000,
   classicLinger: 5_000,

@@ -1,7 +1,8 @@
 /**
  * A campus in virtual time: thousands of PCs that are switched on, register, keep alive and lose their server. Who has a
- * place, who counts as active and who is turned away is decided by the product's own code (places.ts, members.ts) with its
- * own limits; a server is a queue with the work's measured cost. What travels between PCs is broadcast_sim.ts's.
+ * place, who counts as active, who is turned away and when it comes again is decided by the product's own code (places.ts,
+ * members.ts, backoff.ts, own.ts) with its own limits; a server is a queue with the work's measured cost. What travels
+ * between PCs is broadcast_sim.ts's.
  *
  * Same campus, same seed, same outcome.
  */
@@ -9,6 +10,8 @@
 import { LabError } from "../../src/base/errors.ts";
 import { LIMITS, TIMEOUTS } from "../../src/base/limits.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
+import { Backoff } from "../../src/peer/serve/backoff.ts";
+import { keepAliveOf } from "../../src/registry/handlers/own.ts";
 import { Members } from "../../src/registry/members.ts";
 import { type Placed, Places } from "../../src/transport/places.ts";
 import { Events } from "./events.ts";
@@ -28,9 +31,9 @@ export interface Cost {
 /** What is simulated; times in milliseconds. */
 export interface Campus {
   peers: number;
-  /** PCs behind one address. */
+  /** PCs that a server sees as neighbours, when it bounds how many may be greeting: the worst case, a lab behind one address. */
   perLab: number;
-  /** Registration servers that share one registry. A peer begins with one of them and goes on to the next. */
+  /** Registration servers that share one registry. A peer begins with one of them, and goes on to the others. */
   servers: number;
   /** All PCs are switched on within so long. */
   switchOn: number;
@@ -55,6 +58,8 @@ export interface CampusOutcome {
   missing: number;
   /** How often PCs had to dial again. */
   again: Record<Why, number>;
+  /** Dials a second over the last minute, at all servers together. */
+  dials: number;
   /** Longest that a message waited at a server, milliseconds. */
   wait: number;
   /** Most connections of one server. */
@@ -72,7 +77,7 @@ const LATENCY = 1;
 const TTL = 7_200_000;
 /** Over this much of the end it's measured how busy servers are, milliseconds. */
 const LAST = 60_000;
-/** A peer keeps alive so often, by `keepAlive`: jitter, so that a campus doesn't speak in step. */
+/** A peer keeps alive so often, by what its server asks for: jitter, so that a campus doesn't speak in step. */
 const JITTER = { least: 0.75, most: 1 };
 
 class Server {
@@ -92,10 +97,10 @@ class Server {
 interface Peer {
   readonly name: string;
   readonly lab: string;
-  /** Servers tried so far; which one is next. */
+  /** Servers in the order in which it tries them, and how many it has tried so far. */
+  readonly order: readonly Server[];
   tries: number;
-  failed: number;
-  pause: number;
+  readonly backoff: Backoff;
   cookie: string | undefined;
   registeredOn: Line | undefined;
   joinedAt: number;
@@ -105,14 +110,16 @@ interface Peer {
 class Line implements Placed {
   readonly member = undefined;
   isClosed = false;
+  lastRead: number;
   readonly remote: { host: string; port: number };
 
   constructor(
     readonly peer: Peer,
     readonly server: Server,
-    public lastRead: number,
+    readonly began: number,
     private ended: (line: Line, why: Why) => void,
   ) {
+    this.lastRead = began;
     this.remote = { host: peer.lab, port: 0 };
   }
 
@@ -137,7 +144,7 @@ class Run {
   #peers: Peer[];
   #cookies = 0;
   #outcome: CampusOutcome = {
-    ...{ joined: 0, missing: 0, wait: 0, connections: 0, busy: 0, lost: 0, registrations: 0 },
+    ...{ joined: 0, missing: 0, wait: 0, connections: 0, busy: 0, lost: 0, registrations: 0, dials: 0 },
     again: { place: 0, slow: 0, full: 0, down: 0 },
   };
 
@@ -148,8 +155,14 @@ class Run {
     this.#members = new Members(TTL, limits.members ?? LIMITS.members);
     this.#servers = Array.from({ length: servers }, () => new Server({ connections, handshakes }));
     this.#peers = Array.from({ length: peers }, (_, n) => ({
-      ...{ name: `pc${n}`, lab: `lab${Math.floor(n / perLab)}`, tries: n, failed: 0 },
-      ...{ pause: TIMEOUTS.backoffMin, cookie: undefined, registeredOn: undefined, joinedAt: Infinity },
+      ...{ name: `pc${n}`, lab: `lab${Math.floor(n / perLab)}` },
+      ...{ order: this.#orderFor(n), tries: 0 },
+      ...{
+        backoff: new Backoff(this.#random),
+        cookie: undefined,
+        registeredOn: undefined,
+        joinedAt: Infinity,
+      },
     }));
   }
 
@@ -176,12 +189,21 @@ class Run {
       joined,
       missing: this.#peers.filter(({ registeredOn }) => registeredOn === undefined).length,
       connections: Math.max(...this.#servers.map(({ most }) => most)),
+      dials: this.#outcome.dials / (LAST / 1000),
       busy: Math.max(...this.#servers.map(({ spent }) => spent)) / LAST,
     };
   }
 
   #now() {
     return { wall: this.#events.now, mono: this.#events.now };
+  }
+
+  /** First its own, then the others by chance, as peers do: else those of one that is off would all go to the same next one. */
+  #orderFor(n: number): Server[] {
+    const own = this.#servers[n % this.#servers.length]!;
+    const others = this.#servers.filter((each) => each !== own)
+      .map((server) => ({ server, at: this.#random.next() })).sort((a, b) => a.at - b.at);
+    return [own, ...others.map(({ server }) => server)];
   }
 
   /** As the servers do, if there is one. */
@@ -195,8 +217,9 @@ class Run {
   }
 
   #dial(peer: Peer): void {
-    const server = this.#servers[peer.tries % this.#servers.length]!;
-    if (!server.isUp) return this.#again(peer, "down");
+    const server = peer.order[peer.tries % peer.order.length]!;
+    if (this.#events.now > this.campus.lasts - LAST) this.#outcome.dials++;
+    if (!server.isUp) return this.#again(peer, "down", 0);
     const { places } = server;
     places.makeRoom(peer.lab);
     const line = new Line(peer, server, this.#events.now, (line, why) => this.#ended(line, why));
@@ -217,7 +240,8 @@ class Run {
     if (waited > TIMEOUTS.request) return line.close("slow" satisfies Why);
     const { peer, server } = line;
     const { name, cookie } = peer;
-    const claim = { name, host: name, address: "10.0.0.1", port: 23476 };
+    // Each PC has an address of its own: at one address and port they would displace each other.
+    const claim = { name, host: name, address: name, port: 23476 };
     try {
       const fresh = `c${this.#cookies++}`;
       peer.cookie = this.#members.register(claim, cookie, fresh, this.#now()).record.cookie;
@@ -228,7 +252,7 @@ class Run {
     peer.registeredOn = line;
     line.lastRead = this.#events.now;
     peer.joinedAt = Math.min(peer.joinedAt, this.#events.now);
-    peer.failed = 0;
+    peer.backoff.registered();
     this.#outcome.registrations++;
     const { announce, hear } = this.campus.cost;
     for (const other of this.#servers) if (other !== server && other.isUp) this.#work(other, hear, () => {});
@@ -238,13 +262,13 @@ class Run {
   #keepAlive(line: Line): void {
     if (line.isClosed) return;
     const share = JITTER.least + (JITTER.most - JITTER.least) * this.#random.next();
-    this.#events.after(TIMEOUTS.keepAlive * share, () => {
+    const sharing = { hasFellows: this.#servers.filter(({ isUp }) => isUp).length > 1 };
+    const every = 1000 * keepAliveOf({ members: this.#members, sharing });
+    this.#events.after(every * share, () => {
       if (line.isClosed) return;
       this.#work(line.server, this.campus.cost.keepAlive, () => {
         if (line.isClosed) return;
         line.lastRead = this.#events.now;
-        // It has lasted: the next time it begins with the shortest pause.
-        line.peer.pause = TIMEOUTS.backoffMin;
         this.#members.renew(line.peer.cookie!, this.#now());
         this.#keepAlive(line);
       });
@@ -259,17 +283,15 @@ class Run {
       if (why === "down") this.#members.abandoned(peer.cookie!, this.#now());
       else this.#members.disconnected(peer.cookie!, this.#now());
     }
-    this.#again(peer, why);
+    this.#again(peer, why, this.#events.now - line.began);
   }
 
-  /** As peers do: each server has its turn before a pause, and pauses grow. */
-  #again(peer: Peer, why: Why): void {
+  /** As peers do. */
+  #again(peer: Peer, why: Why, lasted: number): void {
     this.#outcome.again[why]++;
     peer.tries++;
-    const isRound = ++peer.failed % this.#servers.length === 0;
-    const pause = isRound ? peer.pause * (0.5 + this.#random.next()) : 2 * LATENCY;
-    if (isRound) peer.pause = Math.min(peer.pause * 2, TIMEOUTS.backoffMax);
-    this.#events.after(pause, () => this.#dial(peer));
+    const pause = peer.backoff.ended({ servers: this.#servers.length, isFull: why === "full", lasted });
+    this.#events.after(Math.max(pause, 2 * LATENCY), () => this.#dial(peer));
   }
 
   #switchOff(server: Server): void {

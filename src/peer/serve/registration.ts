@@ -4,7 +4,6 @@
  */
 
 import { codeOf, LabError, messageOf, RemoteError } from "../../base/errors.ts";
-import { TIMEOUTS } from "../../base/limits.ts";
 import { inPages } from "../../base/pages.ts";
 import { formatHostPort, type HostPort } from "../../base/units.ts";
 import type { IndexRow } from "../../catalog/row.ts";
@@ -14,6 +13,7 @@ import type { Exchange } from "../../transport/exchange.ts";
 import type { PeerContext } from "../context.ts";
 import { allOf, nextOf, type RsAddress, withOthers } from "../rs_address.ts";
 import { connectOne } from "../rs_client.ts";
+import { Backoff } from "./backoff.ts";
 
 /** What the registration server said when it registered us. */
 export interface Registration {
@@ -65,12 +65,12 @@ export class RegistrationKeeper {
   #leaving = false;
   /** The server that is to be dialled, and the others. */
   #rs: RsAddress;
-  /** Servers that were tried in vain since one took us. */
-  #failed = 0;
+  #backoff: Backoff;
 
   constructor(options: RegistrationOptions) {
     this.#o = options;
     this.#rs = options.rs;
+    this.#backoff = new Backoff(options.context.random);
   }
 
   /** The registration, while it is in force. */
@@ -126,11 +126,11 @@ export class RegistrationKeeper {
   }
 
   async #run(): Promise<void> {
-    const { clock, random, log } = this.#o.context;
+    const { clock, log } = this.#o.context;
     const { signal } = this.#stop;
-    let pause: number = TIMEOUTS.backoffMin;
     while (!signal.aborted && !this.#leaving) {
       const began = clock.monotonic();
+      let isFull = false;
       try {
         await this.#once(signal);
       } catch (cause) {
@@ -139,16 +139,15 @@ export class RegistrationKeeper {
         const fault = messageOf(cause);
         if (fault !== this.#fault) log.warn(`${fault}. Trying again until it works`);
         this.#fault = fault;
+        isFull = codeOf(cause) === "busy";
         // Two PCs with one cookie, as after a disk was cloned: the one that is told so becomes a newcomer.
         if (codeOf(cause) === "not_permitted") this.#o.cookieTaken();
       }
       this.#connection = undefined;
-      if (clock.monotonic() - began > TIMEOUTS.keepAlive) pause = TIMEOUTS.backoffMin;
       this.#rs = nextOf(this.#rs);
-      // Each has its turn before a pause.
-      if (++this.#failed % allOf(this.#rs).length !== 0) continue;
-      await clock.sleep(pause * (0.5 + random.next()), signal).catch(() => {});
-      pause = Math.min(pause * 2, TIMEOUTS.backoffMax);
+      const servers = allOf(this.#rs).length;
+      const pause = this.#backoff.ended({ servers, isFull, lasted: clock.monotonic() - began });
+      if (pause > 0) await clock.sleep(pause, signal).catch(() => {});
     }
   }
 
@@ -181,7 +180,7 @@ export class RegistrationKeeper {
       );
       const told = this.#o.rows();
       await announceAll(connection, answer.cookie, told, [], true);
-      this.#failed = 0;
+      this.#backoff.registered();
       this.#hearServers(answer.servers);
       this.#registration = { peer: answer.peer, cookie: answer.cookie, ttl: answer.ttl, rs: this.#rs };
       this.#connection = connection;

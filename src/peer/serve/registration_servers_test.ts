@@ -1,6 +1,6 @@
 /** Staying registered where several servers share a registry: they come, go and fall silent. */
 
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { assert, assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
 import { FakeClock } from "../../base/clock.ts";
 import { LabError } from "../../base/errors.ts";
 import { formatHostPort } from "../../base/units.ts";
@@ -17,6 +17,7 @@ class One {
   servers: string[] | undefined;
   isSilent = false;
   isAway = false;
+  isFull = false;
 
   constructor(
     readonly name: string,
@@ -45,7 +46,10 @@ class One {
 
   async #answer(message: Message, exchange: Exchange): Promise<void> {
     const servers = this.servers ? { servers: this.servers } : {};
-    if (message.kind === "Register") {
+    if (message.kind === "Register" && this.isFull) {
+      this.heard("no room");
+      throw new LabError("busy", "There is no room for more");
+    } else if (message.kind === "Register") {
       this.heard(`${this.name} Register ${message.cookie ?? "anew"}`);
       await exchange.send({
         ...{ kind: "Registered", peer: message.name, cookie: "c1", ttl: 7200, keepAlive: 2 },
@@ -167,4 +171,18 @@ Deno.test("registration: servers that come later are told with a KeepAlive", asy
   a.servers = [b.at];
   await world.passesUntil("servers changed");
   assertEquals(textsOf(world.told.at(-1)!), [b.at]);
+});
+
+Deno.test("registration: no room at one server is none at the others: they aren't asked before a pause", async () => {
+  await using world = new World();
+  const [a, b, c] = world.servers as [One, One, One];
+  a.servers = [b.at, c.at];
+  await world.next("registered");
+  for (const each of [a, b, c]) each.isFull = true;
+  for (const connection of a.server.connections) connection.close();
+  await world.next("no room");
+  const pauses = [];
+  for (let n = 0; n < 3; n++) pauses.push(await world.passesUntil("no room"));
+  // A half of each at least, as they are spread.
+  pauses.forEach((pause, n) => assertGreaterOrEqual(pause, 250 * 2 ** n));
 });

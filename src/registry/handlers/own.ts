@@ -3,7 +3,7 @@
 import { LabError } from "../../base/errors.ts";
 import { TIMEOUTS } from "../../base/limits.ts";
 import type { PeerRecord } from "../rules.ts";
-import type { Caller, Registry } from "../state.ts";
+import type { Caller, Registry, SharingView } from "../state.ts";
 
 /**
  * The active record that is registered on the caller's connection.
@@ -50,7 +50,12 @@ export function unknownCookie(): LabError {
  * Seconds between two KeepAlives. Where there's another server to change to, a peer is to see soon that ours is gone; 5,000
  * KeepAlives a second take a server about a seventh of a core.
  */
-export function keepAliveOf({ members, sharing }: Registry): number {
+export function keepAliveOf(
+  { members, sharing }: {
+    members: { ttl: number; active: number };
+    sharing?: Pick<SharingView, "hasFellows"> | undefined;
+  },
+): number {
   const third = Math.max(1, Math.floor(members.ttl / 3_000));
   const usual = Math.min(TIMEOUTS.keepAlive / 1000, third);
   if (!sharing?.hasFellows) return usual;
