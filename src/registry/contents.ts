@@ -29,8 +29,8 @@ export class Content implements ContentKey {
   /** As its first holder says. */
   title = "";
   modified = "";
-  /** Bytes of JSON of its row, without holders. */
-  bytes = 0;
+  /** 0: not counted yet. Most contents are on no page before they change or go. */
+  #bytes = 0;
   /** One cookie, as most files of a campus have one holder and a set costs more than all else; or several. */
   #held: string | Set<string> | undefined;
 
@@ -72,7 +72,15 @@ export class Content implements ContentKey {
   describe(row: WireRow): void {
     this.title = row.title;
     this.modified = row.modified;
-    this.bytes = utf8Length(JSON.stringify({ ...row, flag: 1, holders: [] }));
+    this.#bytes = 0;
+  }
+
+  /** Bytes of JSON of its row, without holders. */
+  get bytes(): number {
+    const { name, title, size, sha256, modified } = this;
+    return this.#bytes ||= utf8Length(
+      JSON.stringify({ name, title, size, sha256, modified, flag: 1, holders: [] }),
+    );
   }
 }
 
