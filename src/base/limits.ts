@@ -71,10 +71,15 @@ export const LIMITS = {
   connectionsPerMember: 128,
   /** Failed tries of a join code from one address in a minute: somebody who mistypes needs two. */
   joinTries: 5,
+  /**
+   * Wrong keys of the page from one address in a minute; and once more so many that begin like the right one, so that others
+   * behind the same NAT can't keep out who has it.
+   */
+  pageTries: 5,
   /** Tries of one address being judged at once: a whole lab behind one NAT may join at the same moment. */
-  joinTriesAtOnce: 64,
+  triesAtOnce: 64,
   /** Addresses whose failed tries are remembered, the oldest forgotten first: 1 MB. */
-  joinAddresses: 10_000,
+  triedAddresses: 10_000,
   /** Invitations in force at once: each try is compared with all of them. */
   invites: 100,
   /** Members of a lab, revoked ones included, and records of peers: five campuses. */

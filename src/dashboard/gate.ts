@@ -8,15 +8,21 @@
  *   point here (DNS rebinding) gets nothing.
  * - Whatever acts must come from our own page: the browser says so in Origin, and no other site can send JSON here.
  * - The key is compared in constant time; what a login gives is a random cookie that no script and no other site gets.
+ * - A few wrong keys a minute from one address are looked at. Who has the right key gets in meanwhile, for labs sit behind NAT:
+ *   keys that begin like it are counted apart, which nobody who guesses can know, and no answer tells.
  */
 
+import { LIMITS } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
+import { Tries } from "../base/tries.ts";
 
 /** Logins at once: more than a school has leads and devices. */
 const SESSIONS = 64;
 /** How long a login lasts, milliseconds: a school day. */
 const SESSION_MS = 12 * 3600_000;
 const COOKIE = "labswarm";
+/** Signs of a key that tell it apart from what others try: its first group, 20 bits. */
+const BEGINNING = 5;
 
 /** What the gate knows of this machine. */
 export interface GateOptions {
@@ -32,9 +38,14 @@ export interface GateOptions {
 /** What somebody may do: see the lab and act, or only log in. Refused: the name is not ours, or another site asks. */
 export type Verdict = "full" | "login" | "refused";
 
+/** What became of a key that was shown. Late: too many wrong ones came from that address in the last minute. */
+export type Login = { kind: "in"; setCookie: string } | { kind: "wrong" } | { kind: "late" };
+
 /** Who may look and who may act. */
 export class Gate {
   #o: GateOptions;
+  #tries = new Tries(LIMITS.pageTries);
+  #closeTries = new Tries(LIMITS.pageTries);
   #sessions = new Map<string, number>();
 
   constructor(options: GateOptions) {
@@ -55,12 +66,27 @@ export class Gate {
     return isLoopback(remote) && isLoopback(hostOf(request.headers.get("host")) ?? "");
   }
 
-  /** Logs in. @returns the value of Set-Cookie; undefined when the key is wrong. */
-  login(key: string): string | undefined {
-    if (!isSame(normal(key), normal(this.#o.key))) return undefined;
+  /**
+   * Logs in.
+   *
+   * @param remote address of the other end of the connection.
+   */
+  login(shown: string, remote: string): Login {
+    const [tried, key, now] = [normal(shown), normal(this.#o.key), this.#o.now()];
+    const isClose = isSame(tried.slice(0, BEGINNING), key.slice(0, BEGINNING));
+    const inTime = this.#tries.begin(remote, now);
+    const ended = inTime ?? (isClose ? this.#closeTries.begin(remote, now) : undefined);
+    if (!ended) return { kind: "late" };
+    const isRight = isSame(tried, key);
+    ended(isRight);
+    if (!isRight) return { kind: inTime ? "wrong" : "late" };
+    return { kind: "in", setCookie: this.#session(now) };
+  }
+
+  #session(now: number): string {
     if (this.#sessions.size >= SESSIONS) this.#sessions.delete(this.#sessions.keys().next().value!);
     const id = this.#o.random.id(16);
-    this.#sessions.set(id, this.#o.now() + SESSION_MS);
+    this.#sessions.set(id, now + SESSION_MS);
     return `${COOKIE}=${id}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${SESSION_MS / 1000}`;
   }
 

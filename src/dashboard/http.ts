@@ -38,6 +38,10 @@ export interface Probe {
 /** Longest body, bytes: an order names at most some hundred files and PCs. */
 const BODY_MAX = 64 * 1024;
 
+/** What is told to somebody from whose address too many wrong keys came. */
+const LATE =
+  "Too many wrong keys came from this PC's address; wait a minute, then try again with the right one";
+
 /** Nothing but what comes from here, no inline code, no markup out of texts, in no frame. */
 const POLICY = [
   ...["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "img-src 'self'"],
@@ -121,7 +125,7 @@ export async function answer(site: Site, request: Request, remote: string): Prom
     if (url.pathname === "/api/session") {
       return session(site, verdict === "full", site.gate.isHere(request, remote));
     }
-    if (request.method === "POST" && url.pathname === "/api/login") return await login(site, request);
+    if (request.method === "POST" && url.pathname === "/api/login") return await login(site, request, remote);
     if (request.method === "POST" && url.pathname === "/api/logout") {
       return json({}, 200, { "set-cookie": site.gate.logout(request) });
     }
@@ -146,15 +150,20 @@ function session({ view, actions }: Site, may: boolean, isHere: boolean): Respon
   return json({ may, here: isHere, about: view.about, actions: offered });
 }
 
-async function login({ gate, log }: Site, request: Request): Promise<Response> {
+async function login({ gate, log }: Site, request: Request, remote: string): Promise<Response> {
   const { key } = parsed(ORDERS.login, await body(request));
-  const cookie = gate.login(key);
-  if (cookie === undefined) {
-    log.warn("Page: somebody showed a wrong key");
-    throw new LabError("not_permitted", "That is not the key of this lab's page");
+  const login = gate.login(key, remote);
+  switch (login.kind) {
+    case "in":
+      log.info(`Page: a lead has logged in from ${remote}`);
+      return json({}, 200, { "set-cookie": login.setCookie });
+    case "wrong":
+      log.warn(`Page: ${remote} showed a wrong key`);
+      throw new LabError("not_permitted", "That is not the key of this lab's page");
+    case "late":
+      // Not in the log: a flood of keys is to be none there.
+      return json({ code: "busy", message: LATE }, 429, { "retry-after": "60" });
   }
-  log.info("Page: a lead has logged in");
-  return json({}, 200, { "set-cookie": cookie });
 }
 
 async function look(site: Site, name: string, query: Record<string, string>): Promise<Response> {

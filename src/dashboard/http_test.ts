@@ -1,4 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { LIMITS } from "../base/limits.ts";
+import { silentLogger } from "../base/log.ts";
 import { FakeLab, file, KEY } from "./_testing.ts";
 import { answer } from "./http.ts";
 
@@ -120,6 +122,49 @@ Deno.test("from another PC: only with a login, under our own name or address", a
   lab.clock.advance(13 * 3600_000);
   const old = { cookie: again.headers.get("set-cookie")!.split(";")[0]! };
   assertEquals(await status(site, "/api/files", { ...far, headers: old }), 403);
+});
+
+const WRONG = "ffff" + KEY.slice(4);
+/** Begins as the right one does. */
+const CLOSE = `${KEY.slice(0, -1)}0`;
+
+Deno.test("a few wrong keys a minute from one address are looked at; others' aren't kept waiting", async () => {
+  const lab = new FakeLab();
+  const warned: string[] = [];
+  const log = { ...silentLogger, warn: (text: string) => warned.push(text) };
+  const site = { ...lab.site(), log };
+  const shows = (key: string, remote = FAR) => ask(site, "/api/login", { remote, host: LAN, body: { key } });
+  for (let i = 0; i < LIMITS.pageTries; i++) {
+    assertEquals((await shows(WRONG)).status, 403);
+    lab.clock.advance(1_000);
+  }
+  for (let i = 0; i < 100; i++) await shows(WRONG);
+  const waits = await shows(WRONG);
+  assertEquals([waits.status, waits.headers.get("retry-after")], [429, "60"]);
+  assertMatch((await waits.json()).message, /wait a minute/);
+  assertEquals(warned.length, LIMITS.pageTries, "a flood of keys is no flood in the log");
+  assertStringIncludes(warned[0]!, FAR);
+  assertEquals((await shows(WRONG, "10.0.0.98")).status, 403);
+  lab.clock.advance(60_000 - LIMITS.pageTries * 1_000);
+  assertEquals((await shows(WRONG)).status, 403, "a minute after the first one more is looked at");
+  assertEquals((await shows(WRONG)).status, 429);
+});
+
+Deno.test("who has the right key gets in beside somebody who tries wrong ones at the same address", async () => {
+  const lab = new FakeLab();
+  const site = lab.site();
+  const shows = (key: string) => ask(site, "/api/login", { remote: FAR, host: LAN, body: { key } });
+  for (let i = 0; i < 1_000; i++) await shows(WRONG);
+  const login = await shows(KEY);
+  assertEquals(login.status, 200);
+  const headers = { cookie: login.headers.get("set-cookie")!.split(";")[0]! };
+  // What begins like the right key is told apart from others neither by its answer, nor without an end.
+  for (let i = 0; i < LIMITS.pageTries; i++) assertEquals((await shows(CLOSE)).status, 429);
+  assertEquals((await shows(KEY)).status, 429);
+  assertEquals(await status(site, "/api/files", { remote: FAR, host: LAN, headers }), 200);
+  lab.clock.advance(60_000);
+  for (let i = 0; i < 1_000; i++) await shows(WRONG);
+  assertEquals((await shows(KEY)).status, 200);
 });
 
 Deno.test("orders are checked; what isn't offered isn't done", async () => {

@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { LabError } from "../base/errors.ts";
 import { INVITES_MAX, Membership } from "./membership.ts";
-import { TRIES, Tries, TRIES_AT_ONCE } from "./tries.ts";
 
 const HOUR = 3600_000;
 const secret = (n: number) => new Uint8Array(5).fill(n);
@@ -65,24 +64,4 @@ Deno.test("invitations are bounded, and room comes back", () => {
   for (let i = 1; i < INVITES_MAX; i++) more();
   assertThrows(more, LabError, "in force");
   assert(membership.invite({ secret: secret(3), role: "member", lasts: HOUR, uses: 1 }, 3 * HOUR));
-});
-
-Deno.test("a few wrong tries a minute, each address for itself; right ones don't count", () => {
-  const tries = new Tries();
-  for (let i = 0; i < TRIES; i++) {
-    tries.begin("a", i)!(true);
-    tries.begin("a", i)!(false);
-  }
-  assertEquals(tries.begin("a", 100), undefined);
-  assert(tries.begin("b", 100));
-  tries.begin("a", 60_000)!(false);
-  assertEquals(tries.begin("a", 60_000), undefined);
-});
-
-Deno.test("many at once are judged, but not any number", () => {
-  const tries = new Tries();
-  const ends = Array.from({ length: TRIES_AT_ONCE }, () => tries.begin("a", 0)!);
-  assertEquals(tries.begin("a", 0), undefined);
-  for (const end of ends) end(true);
-  assert(tries.begin("a", 0));
 });

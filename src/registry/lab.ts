@@ -13,7 +13,9 @@ import { existsSync } from "node:fs";
 import { join } from "@std/path";
 import type { Clock } from "../base/clock.ts";
 import { LabError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
+import { Tries } from "../base/tries.ts";
 import { nameKey, peerNameFault, printable } from "../catalog/names.ts";
 import * as v from "../deps/valibot.ts";
 import { type Authority, authoritySchema, certify, createAuthority } from "../join/authority.ts";
@@ -24,7 +26,6 @@ import { exportPrivate, exportPublic, fromPem, generateKeys, memberId } from "..
 import { LabSecurity } from "../join/lab_security.ts";
 import { type Invite, type MemberRecord, Membership } from "../join/membership.ts";
 import { fingerprintOf, hasKey, knowsSecret } from "../join/request.ts";
-import { Tries } from "../join/tries.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { RS_NAME } from "../protocol/secured.ts";
 import { readJson } from "../storage/atomic.ts";
@@ -59,7 +60,7 @@ export interface LabOptions {
 
 /** A secured lab. */
 export class SecuredLab implements Admission {
-  #tries = new Tries();
+  #tries = new Tries(LIMITS.joinTries);
 
   private constructor(
     private o: LabOptions,

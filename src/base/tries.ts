@@ -1,29 +1,38 @@
-/** How often somebody may try a join code: a few times a minute from one address. Pure. */
+/** How often somebody may try a join code or a key: a few times a minute from one address. Pure. */
 
-import { LIMITS } from "../base/limits.ts";
+import { LIMITS } from "./limits.ts";
 
-/** Failed tries from one address in one minute; tries of others don't count. */
-export const TRIES = LIMITS.joinTries;
-/** Tries of one address being judged at once. */
-export const TRIES_AT_ONCE = LIMITS.joinTriesAtOnce;
 const WINDOW = 60_000;
-/** Addresses remembered; beyond, the oldest is forgotten. */
-const ADDRESSES = LIMITS.joinAddresses;
 
-/** Counts tries. */
+/**
+ * Counts tries.
+ *
+ * @example
+ * ```ts
+ * import { Tries } from "./tries.ts";
+ * const tries = new Tries(1);
+ * tries.begin("10.0.0.9", 0)!(false);
+ * if (tries.begin("10.0.0.9", 59_999)) throw new Error("that is one too many in a minute");
+ * if (!tries.begin("10.0.0.9", 60_000)) throw new Error("a minute is over");
+ * ```
+ */
 export class Tries {
   #failed = new Map<string, number[]>();
   #atOnce = new Map<string, number>();
 
+  /** @param allowed failed tries of one address in a minute; right ones and those of others don't count. */
+  constructor(private allowed: number) {}
+
   /**
    * A try begins.
    *
+   * @param now milliseconds.
    * @returns to be called with how it ended; undefined when that address may not try now.
    */
   begin(address: string, now: number): ((isRight: boolean) => void) | undefined {
     const atOnce = this.#atOnce.get(address) ?? 0;
     const lately = this.#lately(address, now);
-    if (lately.length >= TRIES || atOnce >= TRIES_AT_ONCE) return undefined;
+    if (lately.length >= this.allowed || atOnce >= LIMITS.triesAtOnce) return undefined;
     this.#atOnce.set(address, atOnce + 1);
     return (isRight) => {
       const left = this.#atOnce.get(address)! - 1;
@@ -37,7 +46,7 @@ export class Tries {
     const lately = [...this.#lately(address, now), now];
     this.#failed.delete(address);
     this.#failed.set(address, lately);
-    if (this.#failed.size > ADDRESSES) this.#failed.delete(this.#failed.keys().next().value!);
+    if (this.#failed.size > LIMITS.triedAddresses) this.#failed.delete(this.#failed.keys().next().value!);
   }
 
   #lately(address: string, now: number): number[] {
