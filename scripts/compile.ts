@@ -101,21 +101,18 @@ async function make(compiler: Compiler, program: Program, system: System): Promi
   for (const worker of WORKERS) if (await exists(join(ROOT, worker))) workers.push(worker);
   const lock = join(".build", "locks", `${program}.lock`);
   const args = compileArguments(program, system, options, { workers, output, lock });
-  const isNarrow = program === "peer";
-  const extras = [options.otel && "otel", isNarrow && "trusts only its lab"].filter((extra) =>
-    extra !== false
-  );
+  const extras = [...options.otel ? ["otel"] : [], "trusts only whom connections name"];
   const inputs = await inputHash(ROOT, [...args, ...extras]);
   if (options.ifNeeded && await isFresh(inputs, output, stamp)) return say(`${output} is up to date`);
   await writeLock(join(ROOT, lock), [`src/cli/${program}.ts`, ...workers]);
   await compiler.compile(system, args);
-  if (isNarrow) await narrowTrust(output);
+  await narrowTrust(output);
   await Deno.mkdir(join(ROOT, ".build", "stamps"), { recursive: true });
   await Deno.writeTextFile(stamp, await stampOf(inputs, output));
   say(`${output} (${((await Deno.stat(output)).size / 1e6).toFixed(1)} MB)`);
 }
 
-/** Leaves the executable no authority but that of its lab (compile/trust.ts); keeps its mode. */
+/** Leaves the executable no authority but those that connections name (compile/trust.ts); keeps its mode. */
 async function narrowTrust(path: string): Promise<void> {
   const file = await Deno.readFile(path);
   try {

@@ -1,10 +1,9 @@
 /**
- * Whom a compiled `peer` trusts in TLS: nobody but the authority that its lab names. The runtime would add the public
- * authorities to it, or what `DENO_TLS_CA_STORE`, `SSL_CERT_FILE` and `DENO_CERT` say in the environment where it is started,
- * so that a school's own inspection of traffic could pass for a registration server. Two settings in what the compiler
- * appends overrule the environment; the compiler has no flag for an empty list, so they are written afterwards, in place.
- *
- * Not for `rs`: its connection to NATS over TLS rests on those authorities.
+ * Whom a compiled program trusts in TLS: nobody but the authority that a connection names, which is the lab's, or, where `rs`
+ * keeps its registry in NATS, that of `--nats-ca`. The runtime would add the public authorities to it, or what
+ * `DENO_TLS_CA_STORE`, `SSL_CERT_FILE` and `DENO_CERT` say in the environment where it is started, so that a school's own
+ * inspection of traffic could pass for a registration server. Two settings in what the compiler appends overrule the
+ * environment; the compiler has no flag for an empty list, so they are written afterwards, in place.
  */
 
 /** The compiler writes "as the environment says"; in its place, of the same length, comes an empty list. */
@@ -20,7 +19,7 @@ export class TrustUnknown extends Error {
 }
 
 /**
- * Takes all authorities but the lab's out of an executable, in place; does nothing the second time.
+ * Takes all authorities but those that connections name out of an executable, in place; does nothing the second time.
  *
  * @param file the whole executable.
  * @throws {TrustUnknown} when a setting isn't there exactly once.

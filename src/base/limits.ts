@@ -84,6 +84,10 @@ export const LIMITS = {
   invites: 100,
   /** Members of a lab, revoked ones included, and records of peers: five campuses. */
   members: 50_000,
+  /** What a NATS server says of itself first, bytes: some 400, and 50 for each server of its cluster. */
+  natsGreeting: 64 * KiB,
+  /** A file of authorities, bytes: a hundred of them; all public ones together are 220 KB. */
+  authorities: 256 * KiB,
   /** Length of an index.csv in UTF-16 units: more than a million of the longest rows that people have. */
   indexText: 512 * MiB,
   /** Rows of an index.csv: 25 times the files of a large lab's share; about 1 GB in memory. */

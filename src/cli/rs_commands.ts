@@ -2,6 +2,7 @@
 
 import {
   BACKUP_FLAGS,
+  COPY_FLAGS,
   EXPERIMENT_FLAGS,
   INVITE_FLAGS,
   LAB_FLAGS,
@@ -47,6 +48,10 @@ export const RS: ProgramSpec = {
         [
           "rs serve --store nats://10.0.0.1:4222,10.0.0.2:4222,10.0.0.3:4222",
           "one of several servers that share a registry; see the README",
+        ],
+        [
+          "rs serve --store tls://10.0.0.1:4222 --nats-ca rs-data/nats-ca.pem",
+          "the same over an encrypted connection, to servers that this authority certified and no others",
         ],
         ["rs serve --open --classic 23485", "students' own clients may register on port 23485"],
       ],
@@ -215,8 +220,12 @@ export const RS: ProgramSpec = {
       description:
         "Peers with their cookies, who has what, broadcasts with receipts, members and join codes; the lab's private key " +
         "stays in DATA. The server must not run meanwhile. What is in DATA stays as it is.",
-      positionals: [{ name: "NATS", help: "nats://HOST:PORT,HOST:PORT,HOST:PORT", required: true }],
-      flags: LAB_FLAGS,
+      positionals: [{
+        name: "NATS",
+        help: "nats://HOST:PORT,HOST:PORT,HOST:PORT, or tls://...",
+        required: true,
+      }],
+      flags: COPY_FLAGS,
       examples: [
         [
           "rs copy nats://10.0.0.1:4222,10.0.0.2:4222,10.0.0.3:4222",

@@ -182,9 +182,10 @@ labTest("no way from secured to open, nor back", async (lab) => {
   assertMatch(sentence(assertCode(await lab.run("rs", "rs", ["serve", "--open"]), 4)), /it is secured/);
 });
 
-labTest("a peer trusts its lab's authority and no other, whatever the environment names", async (lab) => {
-  const { a } = await stage(lab);
+labTest("both trust their lab's authority and no other, whatever the environment names", async (lab) => {
+  const { rs, a } = await stage(lab);
   await a.kill();
+  await rs.kill();
   const { address } = await lab.securedRs("other");
   // The other lab's server shows a certificate for the same name, under an authority that this PC is told to trust.
   const other = JSON.parse(await Deno.readTextFile(join(lab.pc("other"), "rs-data/membership.json")));
@@ -193,8 +194,10 @@ labTest("a peer trusts its lab's authority and no other, whatever the environmen
   for (
     const env of [{ DENO_TLS_CA_STORE: "system", SSL_CERT_FILE: authority }, { DENO_CERT: authority }]
   ) {
-    const asking = lab.start("peer", "a", ["peers", "--rs", address], PROGRAMS.peer, { env });
-    assertMatch(sentence(assertCode(await asking.ended, 4)), /its certificate is not of the lab/);
+    for (const [program, pc] of [["peer", "a"], ["rs", "rs"]] as const) {
+      const asking = lab.start(program, pc, ["peers", "--rs", address], PROGRAMS[program], { env });
+      assertMatch(sentence(assertCode(await asking.ended, 4)), /its certificate is not of the lab/);
+    }
   }
 });
 

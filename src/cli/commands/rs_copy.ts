@@ -10,18 +10,19 @@ import { copyRegistry } from "../../registry/copy.ts";
 import { MemberFile } from "../../registry/member_file.ts";
 import { NatsMembers } from "../../registry/nats/members.ts";
 import { type NatsStore, openNatsStore } from "../../registry/nats/nats_store.ts";
-import { type NatsPlace, parsePlace, placeText } from "../../registry/nats/place.ts";
+import { type NatsPlace, parsePlace, placeText, trusting } from "../../registry/nats/place.ts";
 import { openSqliteStore } from "../../registry/sqlite_store.ts";
 import { STORE_FILE } from "../../registry/sqlite_file.ts";
 import type { CommandContext } from "../context.ts";
-import type { LAB_FLAGS } from "./rs_flags.ts";
+import type { COPY_FLAGS } from "./rs_flags.ts";
+import { authorityFrom } from "./rs_store.ts";
 
-type Ctx = CommandContext<typeof LAB_FLAGS>;
+type Ctx = CommandContext<typeof COPY_FLAGS>;
 
 /** Copies. The original stays as it is. */
 export async function run(ctx: Ctx): Promise<void> {
-  const { output, clock, random, log } = ctx;
-  const place = parsePlace(ctx.args[0]!);
+  const { output, clock, random, log, flags: { natsCa } } = ctx;
+  const place = trusting(parsePlace(ctx.args[0]!), await authorityFrom(ctx, natsCa));
   const data = await ctx.ensureAccess(ctx.folders.data, "read-write", { flag: "--data", folder: "data" });
   await Deno.stat(join(data, STORE_FILE)).catch((cause) => {
     throw new LabError("failed", `Cannot copy: there is no ${STORE_FILE} in ${ctx.folders.data}`, { cause });
@@ -42,7 +43,8 @@ export async function run(ctx: Ctx): Promise<void> {
               placeText(place)
             }`,
         );
-        output.line(`Go on with: rs serve --store ${placeText(place)}`);
+        const authority = natsCa === undefined ? "" : ` --nats-ca ${natsCa}`;
+        output.line(`Go on with: rs serve --store ${placeText(place)}${authority}`);
       } finally {
         await to.close();
       }

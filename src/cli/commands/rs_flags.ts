@@ -3,6 +3,13 @@
 import type { Flags } from "../flags.ts";
 import { ASK_FLAGS, BROADCAST_FLAGS, LIST_FLAGS } from "./common_flags.ts";
 
+/** Whom to trust where NATS encrypts. */
+const NATS_CA = {
+  type: "string",
+  value: "FILE",
+  help: "with tls://: the authority that certified the NATS servers, in PEM; no other is trusted",
+} as const;
+
 export const RS_SERVE_FLAGS = {
   open: {
     type: "boolean",
@@ -22,8 +29,9 @@ export const RS_SERVE_FLAGS = {
     value: "nats://...",
     shownDefault: "what DATA/store.json says, else the database in DATA",
     help:
-      "registry that several servers share, in NATS: nats://A:4222,B:4222,C:4222; sqlite: the one in DATA",
+      "registry that several servers share, in NATS: nats://A:4222,B:4222,C:4222, or tls://...; sqlite: the one in DATA",
   },
+  "nats-ca": { ...NATS_CA, shownDefault: "what DATA/store.json keeps" },
   advertise: {
     type: "string",
     value: "ADDR",
@@ -137,6 +145,8 @@ export const EXPERIMENT_FLAGS = {
 
 /** Flag of the commands about the lab's membership: they work on the data folder. */
 export const LAB_FLAGS = { data: ASK_FLAGS.data } as const satisfies Flags;
+
+export const COPY_FLAGS = { ...LAB_FLAGS, "nats-ca": NATS_CA } as const satisfies Flags;
 
 export const STATUS_FLAGS = { data: ASK_FLAGS.data } as const satisfies Flags;
 

@@ -32,7 +32,7 @@ import { labCommands, openLabCommands } from "./rs_lab.ts";
 import { indexCommands } from "./rs_questions.ts";
 import { operationCommands } from "./rs_operation.ts";
 import { keepServers } from "./rs_servers.ts";
-import { openShared, openSharedLab, ownHosts } from "./rs_store.ts";
+import { authorityFrom, openShared, openSharedLab, ownHosts } from "./rs_store.ts";
 import { peerContext } from "./setting.ts";
 
 type Ctx = CommandContext<typeof RS_SERVE_FLAGS>;
@@ -52,7 +52,7 @@ export async function run(ctx: Ctx): Promise<void> {
   try {
     demandNoHalfRestore(data);
     await makeShare(ctx);
-    const store = await openShared(ctx, data, flags.store);
+    const store = await storeFor(ctx, data);
     const lab = await labFor(ctx, data, store).catch(async (thrown) => {
       await store?.close();
       throw thrown;
@@ -151,6 +151,12 @@ async function makeShare({ ensureAccess, folders, log }: Ctx): Promise<void> {
   } catch (thrown) {
     log.warn(`There is no folder to broadcast from: ${messageOf(thrown)}`);
   }
+}
+
+/** The registry in NATS, where it lies there. */
+async function storeFor(ctx: Ctx, data: string): Promise<NatsStore | undefined> {
+  const { store, natsCa } = ctx.flags;
+  return await openShared(ctx, data, { store, ca: await authorityFrom(ctx, natsCa) });
 }
 
 /** The lab of this data folder; none in open mode, and then there must be none. */

@@ -5,49 +5,105 @@
 
 import { join } from "@std/path";
 import { LabError } from "../../base/errors.ts";
+import { LIMITS } from "../../base/limits.ts";
+import { formatBytes } from "../../base/units.ts";
 import * as v from "../../deps/valibot.ts";
 import { Seal } from "../../join/seal.ts";
 import { AUTHORITY_FILE, type LabOptions, SecuredLab } from "../../registry/lab.ts";
 import { MEMBERS_FILE, writeSecret } from "../../registry/member_file.ts";
 import type { NatsStore } from "../../registry/nats/nats_store.ts";
-import { parsePlace, placeText } from "../../registry/nats/place.ts";
+import { type NatsPlace, needless, parsePlace, placeText, trusting } from "../../registry/nats/place.ts";
 import { STORE_FILE } from "../../registry/sqlite_file.ts";
 import { readJson } from "../../storage/atomic.ts";
+import { fileError } from "../../storage/root.ts";
 import { isLoopback } from "../../registry/address.ts";
 import { isIpv4 } from "../../protocol/discovery/addresses.ts";
 import type { CommandContext } from "../context.ts";
 
 type Ctx = Pick<CommandContext, "clock" | "random" | "log">;
 
-/** In the data folder: where the registry lies, password included, and a name for the folder itself. */
+/** In the data folder: where the registry lies, password and authority included, and a name for the folder itself. */
 export const PLACE_FILE = "store.json";
 /** What `--store` says for the database in the data folder. */
 const HERE = "sqlite";
 const FOLDER_ID_BYTES = 8;
 
-const placeSchema = v.object({ store: v.optional(v.string()), folder: v.string() });
+const placeSchema = v.object({
+  store: v.optional(v.string()),
+  /** PEM. */
+  ca: v.optional(v.string()),
+  folder: v.string(),
+});
+
+/** Where somebody wants the registry. */
+export interface Wanted {
+  /** What `--store` says. */
+  store?: string | undefined;
+  /** What the file of `--nats-ca` holds. */
+  ca?: string | undefined;
+}
 
 /**
  * Opens the registry in NATS, where it lies there.
  *
  * @param data absolute path of the data folder; writing it must have been granted.
- * @param wanted what `--store` says; what the folder remembers, unless it was given.
+ * @param wanted what the folder remembers, unless it was given.
  * @returns undefined where the registry lies in the data folder.
  */
-export async function openShared(ctx: Ctx, data: string, wanted?: string): Promise<NatsStore | undefined> {
+export async function openShared(
+  ctx: Ctx,
+  data: string,
+  wanted: Wanted = {},
+): Promise<NatsStore | undefined> {
   const { clock, random, log } = ctx;
   const parsed = v.safeParse(placeSchema, await readJson(join(data, PLACE_FILE)));
   const kept = parsed.success ? parsed.output : { folder: random.id(FOLDER_ID_BYTES) };
-  const store = wanted === HERE ? undefined : wanted ?? ("store" in kept ? kept.store : undefined);
-  const place = store === undefined ? undefined : parsePlace(store);
-  if (wanted !== undefined && (parsed.success || store !== undefined)) {
+  const store = wanted.store === HERE ? undefined : wanted.store ?? kept.store;
+  const place = store === undefined ? undefined : placeOf(store, wanted.ca, kept.ca);
+  if (wanted.ca !== undefined && !place) throw needless();
+  if (wanted.ca !== undefined || (wanted.store !== undefined && (parsed.success || store !== undefined))) {
     const { folder } = kept;
-    await writeSecret(data, PLACE_FILE, { ...(store === undefined ? {} : { store }), folder }, clock);
+    const ca = place?.ca;
+    const content = {
+      ...(store === undefined ? {} : { store }),
+      ...(ca === undefined ? {} : { ca }),
+      folder,
+    };
+    await writeSecret(data, PLACE_FILE, content, clock);
   }
   if (!place) return undefined;
-  log.info(`The registry lies in ${placeText(place)}${wanted === undefined ? ", as this folder says" : ""}`);
+  log.info(
+    `The registry lies in ${placeText(place)}${wanted.store === undefined ? ", as this folder says" : ""}`,
+  );
   const { openNatsStore } = await import("../../registry/nats/nats_store.ts");
   return await openNatsStore({ place, clock, random, log, folderId: kept.folder });
+}
+
+/** A place with the authority to trust there: the one that was given, or else the one that is remembered. */
+function placeOf(store: string, given: string | undefined, kept: string | undefined): NatsPlace {
+  const place = parsePlace(store);
+  return trusting(place, given ?? (place.tls ? kept : undefined));
+}
+
+/**
+ * What the file of `--nats-ca` holds.
+ *
+ * @throws {LabError} "not_permitted" outside the sandbox; "usage" when it is too large; as it can't be read.
+ */
+export async function authorityFrom(
+  { ensureAccess }: Pick<CommandContext, "ensureAccess">,
+  path: string | undefined,
+): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  const absolute = await ensureAccess(path, "read", { flag: "--nats-ca", folder: "data" });
+  const what = `Cannot read ${path}, named by --nats-ca`;
+  try {
+    const { size } = await Deno.stat(absolute);
+    if (size <= LIMITS.authorities) return await Deno.readTextFile(absolute);
+    throw new LabError("usage", `${what}: it has ${formatBytes(size)}, which no file of certificates has`);
+  } catch (cause) {
+    throw fileError(cause, what);
+  }
 }
 
 /**

@@ -1,9 +1,10 @@
 /** For tests only: real nats-servers with JetStream on loopback, a cluster of three unless told, in a temporary folder. */
 
 import { systemClock } from "../../base/clock.ts";
-import { connect, jetstreamManager } from "../../deps/nats.ts";
+import { jetstreamManager } from "../../deps/nats.ts";
 import { walk } from "../../deps/std_fs.ts";
 import { join } from "../../deps/std_path.ts";
+import { connectNats } from "./transport.ts";
 
 /** Where the program lies: Debian puts it where only root looks. */
 const PLACES = ["nats-server", "/usr/sbin/nats-server", "/usr/local/bin/nats-server"];
@@ -39,6 +40,8 @@ export interface ClusterOptions {
   hosts?: readonly string[];
   /** Puts a command into the place where that server runs. */
   inside?: (node: number, ...command: string[]) => string[];
+  /** Clients are to encrypt: paths of the certificate and of its key. */
+  tls?: { certificate: string; key: string };
 }
 
 /** A cluster. */
@@ -50,7 +53,7 @@ export class NatsCluster implements AsyncDisposable {
   ) {}
 
   static async start(options: ClusterOptions = {}): Promise<NatsCluster> {
-    const { count = 3, hosts } = options;
+    const { count = 3, hosts, tls } = options;
     const folder = await Deno.makeTempDir();
     const ports = hosts ? hosts.flatMap(() => [4222, 6222]) : freePorts(2 * count);
     const host = (n: number) => hosts?.[n] ?? "127.0.0.1";
@@ -70,6 +73,7 @@ export class NatsCluster implements AsyncDisposable {
             routes,
           ]
           : [],
+        ...tls ? ["--tls", "--tlscert", tls.certificate, "--tlskey", tls.key] : [],
       ],
     }));
     const cluster = new NatsCluster(nodes, folder, options);
@@ -83,7 +87,7 @@ export class NatsCluster implements AsyncDisposable {
   }
   /** As `--store` takes it. */
   get url(): string {
-    return `nats://${this.servers.join(",")}`;
+    return `${this.options.tls ? "tls" : "nats"}://${this.servers.join(",")}`;
   }
 
   /**
@@ -91,7 +95,7 @@ export class NatsCluster implements AsyncDisposable {
    * asked again, a few times.
    */
   async leaderOf(bucket: string): Promise<number> {
-    const nc = await connect({ servers: this.servers });
+    const nc = await connectNats({ servers: this.servers });
     try {
       for (let times = 1;; times++) {
         try {

@@ -90,17 +90,21 @@ export class NatsLink {
   /**
    * Connects.
    *
-   * @throws {LabError} "unreachable" when none of the servers can be had; "not_permitted" when they want another password.
+   * @throws {LabError} "unreachable" when none of the servers can be had; "not_permitted" when they want another password, or
+   *   aren't to be trusted.
    */
   static async open(
     options: { place: NatsPlace; clock: Clock; random: Random; log: Logger },
   ): Promise<NatsLink> {
     const { place, clock, random, log } = options;
-    const nats = await import("../../deps/nats.ts");
+    const [nats, { connectNats }] = await Promise.all([
+      import("../../deps/nats.ts"),
+      import("./transport.ts"),
+    ]);
     const over = clock.monotonic() + CONNECTING;
     for (let attempt = 1;; attempt++) {
       try {
-        const nc = await nats.connect(connectionTo(place));
+        const nc = await connectNats(connectionTo(place));
         const jsm = await nats.jetstreamManager(nc, { checkAPI: false, timeout: ATTEMPT });
         return new NatsLink(nats, nc, jsm, jsm.jetstream(), { clock, log }, random.id(6), place);
       } catch (cause) {
@@ -374,7 +378,7 @@ function connectionTo(place: NatsPlace): ConnectionOptions {
     ...{ maxPingOut: 2, noAsyncTraces: true },
     ...(place.user === undefined ? {} : { user: place.user, pass: place.password ?? "" }),
     ...(place.token === undefined ? {} : { token: place.token }),
-    ...(place.tls ? { tls: {} } : {}),
+    ...(place.tls ? { tls: { ca: place.ca ?? "" } } : {}),
   };
 }
 
@@ -389,6 +393,9 @@ function unanswered(what: string, writer: string, cause: unknown): Unanswered {
 function cannotConnect(place: NatsPlace, cause: unknown): LabError {
   const text = messageOf(cause);
   const at = place.servers.join(", ");
+  if (cause instanceof LabError && cause.code === "not_permitted") {
+    return new LabError(cause.code, `Cannot use NATS at ${at}: ${text}`, { cause });
+  }
   if (/authorization|authentication/i.test(text)) {
     return new LabError(
       "not_permitted",

@@ -11,6 +11,8 @@ export interface NatsPlace {
   token?: string;
   /** Connections are encrypted. */
   tls: boolean;
+  /** Then: certificates of the only authorities that are trusted, in PEM. */
+  ca?: string;
   /** Name of the registry: several may lie in one cluster. Its buckets' names begin so. */
   registry: string;
 }
@@ -49,6 +51,39 @@ export function parsePlace(text: string): NatsPlace {
     );
   }
   return { servers, tls: scheme === "tls", registry, ...loginOf(login) };
+}
+
+/**
+ * The same with the authority that certified its servers: one for `tls://`, none for `nats://`.
+ *
+ * @param ca what the file of `--nats-ca` holds.
+ * @throws {LabError} "usage" when it is missing, useless, or not wanted.
+ */
+export function trusting(place: NatsPlace, ca: string | undefined): NatsPlace {
+  if (!place.tls) {
+    if (ca === undefined) return place;
+    throw needless();
+  }
+  if (ca === undefined) {
+    throw new LabError(
+      "usage",
+      `Cannot connect to ${
+        placeText(place)
+      }: say with --nats-ca FILE which authority certified these servers; no other ` +
+        "is trusted",
+    );
+  }
+  const certificates = ca.match(/-----BEGIN CERTIFICATE-----[\w+/=\s]+-----END CERTIFICATE-----/g);
+  if (certificates) return { ...place, ca: `${certificates.join("\n")}\n` };
+  throw new LabError(
+    "usage",
+    "Cannot use --nats-ca: that file holds no certificate in PEM (-----BEGIN CERTIFICATE-----)",
+  );
+}
+
+/** An authority was named where nothing is encrypted. */
+export function needless(): LabError {
+  return new LabError("usage", "Cannot use --nats-ca: it goes with a registry at tls://..., see --store");
 }
 
 /** The same without what is secret, for people. */
