@@ -91,7 +91,8 @@ export const RS: ProgramSpec = {
       name: "revoke",
       summary: "put a member out",
       description:
-        "Its connections end at once, and the other peers hear of it. To come back it has to join anew.",
+        "Its connections end at once, the other peers hear of it, and nothing waits for it. To come back, under its name, " +
+        "it has to join anew.",
       positionals: [{ name: "PEER", help: "name or id, see rs members", required: true }],
       flags: LAB_FLAGS,
       examples: [["rs revoke pc7", "pc7 is a member no longer"]],

@@ -3,7 +3,8 @@
  * to be stored or closed is returned.
  *
  * Rules: names are unique whatever their case, for they become folders; cookies are unique; every record is found by its
- * cookie and by its name. When there are too many records, the inactive one that registered longest ago is forgotten.
+ * cookie and by its name. When there are too many records, the inactive one that registered longest ago is forgotten. Who was
+ * put out is in no list and has no name; its record stays until then only for those who ask what has changed.
  */
 
 import { LabError } from "../base/errors.ts";
@@ -57,6 +58,8 @@ export class Members implements MembersView {
   #all = new SortedNames();
   #actives = new SortedNames();
   #activeCookies = new Set<string>();
+  /** Cookies of those who were put out. */
+  #expelled = new Set<string>();
   /** Cookies of those who are active, by where they listen; in the order in which they registered. */
   #places = new Map<string, Set<string>>();
   #log = new ChangeLog();
@@ -72,7 +75,7 @@ export class Members implements MembersView {
   constructor(readonly ttl: number, private max = RECORDS_MAX) {}
 
   get size(): number {
-    return this.#records.size;
+    return this.#records.size - this.#expelled.size;
   }
   get active(): number {
     return this.#activeCookies.size;
@@ -123,7 +126,7 @@ export class Members implements MembersView {
    * @param claim.name a valid peer name, the one it wants.
    * @param shown the cookie that it shows, if any; an unknown one counts as none.
    * @param freshCookie the cookie for a newcomer; nobody has it.
-   * @throws {LabError} "busy" when all records there is room for are active.
+   * @throws {LabError} "busy" when all records there is room for are active; "not_permitted" for who was put out.
    */
   register(
     claim: Claim & { name: string },
@@ -132,6 +135,9 @@ export class Members implements MembersView {
     now: Moment,
   ): Registration {
     const known = shown === undefined ? undefined : this.#records.get(shown);
+    if (known && this.#expelled.has(known.cookie)) {
+      throw new LabError("not_permitted", "Cannot register: this PC's membership of the lab was revoked");
+    }
     if (known) {
       const record = this.#put(rules.comeBack(known, claim, this.ttl, now));
       return { record, cameBack: true, forgotten: undefined, displaced: this.displaced(record) };
@@ -186,6 +192,8 @@ export class Members implements MembersView {
    * @returns cookie of the record that had the name.
    */
   adopt(kept: KeptRecord, isLooked: boolean, now: Moment): { record: PeerRecord; gone: string | undefined } {
+    const expelled = this.#expelled.has(kept.cookie) ? this.#records.get(kept.cookie) : undefined;
+    if (expelled) return { record: expelled, gone: undefined };
     const holder = this.#cookies.get(nameKey(kept.name));
     const gone = holder === kept.cookie ? undefined : holder;
     if (gone !== undefined) this.forget(gone);
@@ -209,6 +217,7 @@ export class Members implements MembersView {
     const key = nameKey(record.name);
     this.#leavePlace(record);
     this.#records.delete(cookie);
+    this.#expelled.delete(cookie);
     this.#log.forget(cookie);
     this.#activeCookies.delete(cookie);
     if (this.#cookies.get(key) !== cookie) return;
@@ -226,7 +235,24 @@ export class Members implements MembersView {
   /** It said goodbye. */
   leave(cookie: string): PeerRecord | undefined {
     const record = this.#records.get(cookie);
-    return record && this.#put(rules.leave(record));
+    if (!record || this.#expelled.has(cookie)) return record;
+    return this.#put(rules.leave(record));
+  }
+
+  /**
+   * It was put out for good: nobody finds or expects it any more, and its name is free.
+   *
+   * @returns its record, inactive; undefined when there is none, or it was put out before.
+   */
+  expel(cookie: string): PeerRecord | undefined {
+    if (this.#expelled.has(cookie)) return undefined;
+    const record = this.leave(cookie);
+    if (!record) return undefined;
+    const key = nameKey(record.name);
+    this.#cookies.delete(key);
+    this.#all.delete(key);
+    this.#expelled.add(cookie);
+    return record;
   }
 
   /**

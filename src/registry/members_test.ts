@@ -55,6 +55,28 @@ Deno.test("a newcomer at the place of one whose connection broke: that one is in
   assertEquals(bench.names(), ["alive", "new"]);
 });
 
+Deno.test("who is put out is expected no longer, its name is free, and who asks what has changed hears of it", () => {
+  const bench = new Bench();
+  for (const name of ["pc7", "pc8"]) bench.register(name);
+  const { version } = bench.members;
+  assertEquals(bench.members.expel("c0")?.active, false);
+  assertEquals([bench.names({ all: true }), bench.members.size, bench.members.active], [["pc8"], 1, 1]);
+  assertEquals(bench.members.byName("pc7"), undefined);
+  const told = () => [...bench.members.changes(version)].map(({ record }) => [record.name, record.active]);
+  assertEquals(told(), [["pc7", false]]);
+  // Its last words, and what another server has of it, come too late.
+  assertThrows(() => bench.register("pc7", "c0"), LabError, "revoked");
+  assertEquals(bench.members.leave("c0")?.active, false);
+  bench.members.adopt({ ...bench.members.byCookie("c0")!, active: true }, true, bench.now);
+  assertEquals(bench.names({ all: true }), ["pc8"]);
+  assertEquals(bench.register("PC7").record.name, "PC7");
+  assertEquals(told(), [["pc7", false], ["PC7", true]]);
+  assertEquals(bench.names({ all: true }), ["PC7", "pc8"]);
+  assertEquals([bench.members.expel("c0"), bench.members.expel("nobody's")], [undefined, undefined]);
+  bench.members.forget("c0");
+  assertEquals([bench.names({ all: true }), bench.members.size], [["PC7", "pc8"], 2]);
+});
+
 Deno.test("lists are in the order of names, go on after any name, and leave out who is inactive", () => {
   const bench = new Bench();
   for (const name of ["b", "D", "a", "c"]) bench.register(name);
@@ -93,7 +115,9 @@ Deno.test("property: whatever happens, the rules of the records hold", () => {
       who: fc.nat(12),
     }),
     fc.record({
-      kind: fc.constantFrom("renew" as const, "disconnected" as const, "leave" as const),
+      kind: fc.constantFrom(
+        ...["renew" as const, "disconnected" as const, "leave" as const, "expel" as const],
+      ),
       who: fc.nat(8),
     }),
     fc.record({
@@ -112,6 +136,7 @@ Deno.test("property: whatever happens, the rules of the records hold", () => {
         else if (each.kind === "setClock") bench.now = { ...bench.now, wall: bench.now.wall + each.ms };
         else if (each.kind === "restart") bench = restart(bench);
         else if (each.kind === "leave") bench.members.leave(`c${each.who}`);
+        else if (each.kind === "expel") expel(bench, `c${each.who}`);
         else bench.members[each.kind](`c${each.who}`, bench.now);
         demandRules(bench);
       }
@@ -135,6 +160,12 @@ function tryRegister(bench: Bench, name: string, cookie: string): void {
     assert(thrown instanceof LabError && thrown.code === "busy");
     assertEquals(bench.members.active, 6);
   }
+}
+
+function expel({ members }: Bench, cookie: string): void {
+  members.expel(cookie);
+  // As the server does: it's in no store any more.
+  members.forget(cookie);
 }
 
 function restart(bench: Bench): Bench {

@@ -132,6 +132,8 @@ class RunningRegistry implements RegistryServer {
     ];
     this.#forgetBroadcasts();
     this.#stopHearing = options.security?.onRevoked((ids) => this.#revoked(ids));
+    // While no server ran.
+    this.#revoked(options.security?.revoked ?? []);
   }
 
   /** Takes part in a registry that several servers share. */
@@ -341,26 +343,25 @@ class RunningRegistry implements RegistryServer {
     });
   }
 
-  /** They are gone at once: what they hold, what they have open; the others hear of it. */
+  /** They are gone at once: what they hold, what they have open, what they were to get; the others hear of it. */
   #revoked(ids: readonly string[]): void {
     for (const id of ids) {
-      const session = this.#byCookie.get(id);
-      if (session) this.#release(id, undefined, "revoked");
-      if (!this.registry.members.byCookie(id)?.active) continue;
-      this.#leaveFor(id).catch((thrown) =>
+      this.#release(id, undefined, "revoked");
+      this.#expel(id).catch((thrown) =>
         this.options.log.error(`Cannot keep who was revoked: ${messageOf(thrown)}`)
       );
     }
     for (const { connection } of this.#byCookie.values()) tellRevoked(connection, ids);
   }
 
-  async #leaveFor(cookie: string): Promise<void> {
-    const here = { host: "", port: 0 };
-    const caller: Caller = { remote: here, local: here, role: "rs", title: "rs", cookie: undefined };
-    const { effect } = await dispatch(this.registry, { kind: "Leave", cookie }, caller);
-    if (effect?.kind === "release") {
-      this.options.onEvent?.({ kind: "inactive", record: effect.record, why: "left" });
-    }
+  /** Nobody waits for that PC, and its name is free: it may come back with a new code. */
+  async #expel(cookie: string): Promise<void> {
+    const { members, holdings, store } = this.registry;
+    const record = members.expel(cookie);
+    if (!record) return;
+    holdings.forget(cookie);
+    this.options.onEvent?.({ kind: "inactive", record, why: "left" });
+    await store.forgetPeer(cookie);
   }
 
   /** What a message means for those who are to get a broadcast; after the reply, which the peer awaits. */

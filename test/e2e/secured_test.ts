@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { join } from "@std/path";
-import type { Lab, Running } from "../../scripts/programs.ts";
+import type { JsonLine, Lab, Running } from "../../scripts/programs.ts";
 import { assertFile, bytesOf, MB, put, shared } from "./files.ts";
 import { assertCode, eventsOf, labTest, PROGRAMS, sentence } from "./lab.ts";
 
@@ -62,11 +62,36 @@ labTest("join, fetch, broadcast; revoked, a peer can neither fetch nor be fetche
   ]);
   assertEquals(rs.lines.filter(({ event }) => event === "invite").length, 1);
   assertMatch(await refused(lab, "b", "--rs", address), /revoked/);
-  // With a new code it comes back.
+  // Nobody waits for it any longer.
+  const known = async () =>
+    eventsOf(assertCode(await lab.run("rs", "rs", ["peers", "--json"]), 0), "peer").map((
+      { name, active },
+    ) => [
+      ...[name, active],
+    ]);
+  assertEquals(await known(), [["a", true]]);
+  const later = put(lab.pc("rs"), "share/later.bin", bytesOf(1000, 7));
+  const sentLater = assertCode(await lab.run("rs", "rs", ["broadcast", later, "--json"]), 0);
+  const [{ id }] = eventsOf(sentLater, "broadcast") as [JsonLine];
+  const stands = async () =>
+    eventsOf(
+      assertCode(await lab.run("rs", "rs", ["broadcasts", "--id", String(id), "--json"]), 0),
+      "receipt",
+    )
+      .map(({ peer, state }) => [peer, state]);
+  assertEquals(await stands(), [["a", "done"]]);
+  // With a new code it comes back, under its name.
   const invited = eventsOf(assertCode(await lab.run("rs", "rs", ["invite", "--json"]), 0), "invite");
   const back = await lab.peer("b", address, "--join", String(invited[0]!.code));
   assertMatch(back.stderr, /joining anew/);
+  assertEquals((await back.event("registered")).peer, "b");
+  assertEquals(await known(), [["a", true], ["b", true]]);
   assertCode(await lab.run("peer", "a", ["fetch", "report.bin", "--out", "share/again"]), 0);
+  // Put out while no server runs.
+  await rs.kill();
+  assertCode(await lab.run("rs", "rs", ["revoke", "a"]), 0);
+  await lab.start("rs", "rs", ["serve", "--json", "--no-discovery", "--port", "0"]).event("listening");
+  assertEquals((await known()).map(([name]) => name), ["b"]);
 });
 
 labTest(
