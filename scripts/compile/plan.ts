@@ -54,7 +54,8 @@ export const HELP = `deno task compile [OPTIONS]: makes the executables rs and p
 
   --target linux|windows   default: this machine
   --share DIR              bake this folder instead of ./share
-  --data DIR               bake this folder instead of ./peer-data (peer) and ./rs-data (rs)
+  --data DIR               bake this folder instead of ./peer-data (peer) and ./rs-data (rs); for a PC that runs
+                           both, compile each with its own: --only rs, --only peer
   --only rs|peer           just this one
   --output DIR             default: dist
   --runtime auto|deno|npm  where the runtime comes from; default: auto (DENORT_BIN, Deno's download, npm)

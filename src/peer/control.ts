@@ -3,6 +3,7 @@
  * a random token in the data folder shows that the caller may read that folder.
  */
 
+import { existsSync } from "node:fs";
 import { join } from "@std/path";
 import type { Clock } from "../base/clock.ts";
 import { LabError } from "../base/errors.ts";
@@ -48,12 +49,38 @@ function controlPath(data: string): string {
   return join(data, "control.json");
 }
 
+/** Files by which one knows whose data folder it is. */
+const MARKS = {
+  rs: ["rs.sqlite", "authority.json", "store.json"],
+  peer: ["peer.json", "index.csv"],
+} as const;
+
+/**
+ * Throws when a data folder is the other program's: `peer` would pass for the registration server with the keys that lie
+ * there, and `rs` make a lab of its own over those of the peer. It happens where one folder was compiled into both.
+ *
+ * @throws {LabError} "usage".
+ */
+export function demandDataOf(program: "rs" | "peer", data: string): void {
+  const has = (marks: readonly string[]) => marks.some((name) => existsSync(join(data, name)));
+  const isTheirs = program === "peer" ? has(MARKS.rs) : has(MARKS.peer) && !has(MARKS.rs);
+  if (!isTheirs) return;
+  const other = program === "peer" ? "rs" : "peer";
+  throw new LabError(
+    "usage",
+    `Cannot use ${data} for ${program}: it is the data folder of ${other}; choose another with --data ${
+      join(data, program)
+    }`,
+  );
+}
+
 /**
  * Takes the data folder for this process.
  *
- * @throws {LabError} when another serve works on it.
+ * @throws {LabError} when another serve works on it, or it is the other program's.
  */
-export function lockDataFolder(data: string, program: string): FileLock {
+export function lockDataFolder(data: string, program: "rs" | "peer"): FileLock {
+  demandDataOf(program, data);
   const lock = tryLock(join(data, "serve.lock"));
   if (lock) return lock;
   throw new LabError(

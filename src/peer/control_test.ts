@@ -174,3 +174,18 @@ Deno.test("a data folder serves one program at a time", () => {
   lock.release();
   lockDataFolder(temp.path, "peer").release();
 });
+
+Deno.test("a data folder is one program's: rs and peer don't take each other's", () => {
+  for (const [file, theirs, other] of [["rs.sqlite", "rs", "peer"], ["peer.json", "peer", "rs"]] as const) {
+    using temp = new TempFolder();
+    Deno.writeTextFileSync(`${temp.path}/${file}`, "");
+    const fault = String(assertThrows(() => lockDataFolder(temp.path, other)));
+    assertMatch(fault, new RegExp(`data folder of ${theirs}.*--data ${temp.path}.${other}`));
+    lockDataFolder(temp.path, theirs).release();
+  }
+  // Where both were in one already, before that was refused, the registry goes on.
+  using mixed = new TempFolder();
+  for (const file of ["rs.sqlite", "peer.json"]) Deno.writeTextFileSync(`${mixed.path}/${file}`, "");
+  lockDataFolder(mixed.path, "rs").release();
+  assertThrows(() => lockDataFolder(mixed.path, "peer"));
+});

@@ -1,7 +1,7 @@
 /** `peer serve`. */
 
 import { LabError, messageOf } from "../../base/errors.ts";
-import type { Tell } from "../../peer/control.ts";
+import { demandDataOf, type Tell } from "../../peer/control.ts";
 import { loadPeerState } from "../../peer/peer_state.ts";
 import { loadMembership } from "../../peer/membership_file.ts";
 import { joinCode, joinFirst } from "./joining.ts";
@@ -33,6 +33,7 @@ export async function startPeer(ctx: Ctx, event: Tell): Promise<PeerServe> {
   if (fault) throw new LabError("usage", `Cannot use the name ${printable(flags.name!)}: ${fault}`);
   const share = await ctx.ensureAccess(folders.share, "read-write", { flag: "--share" });
   const data = await ctx.ensureAccess(folders.data, "read-write", { flag: "--data", folder: "data" });
+  demandDataOf("peer", data);
   const isJoining = flags.join !== undefined || flags.joinFile !== undefined;
   if (flags.classic !== undefined && (isJoining || await loadMembership(data))) {
     throw new LabError(
