@@ -12,7 +12,7 @@
 import { existsSync } from "node:fs";
 import { join } from "@std/path";
 import type { Clock } from "../base/clock.ts";
-import { LabError } from "../base/errors.ts";
+import { codeOf, LabError, messageOf } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
 import { Tries } from "../base/tries.ts";
@@ -130,15 +130,35 @@ export class SecuredLab implements Admission {
     };
   }
 
-  /** Puts a member out, at once; `security` tells whoever listens. */
+  /**
+   * Puts a member out, at once; `security` tells whoever listens.
+   *
+   * @throws {LabError} "not_found"; or why it couldn't be kept: then it's out only for as long as this server runs.
+   */
   async revoke(who: string): Promise<MemberRecord> {
     if (nameKey(who) === RS_NAME || who === this.security.self.id) {
       throw new LabError("usage", "Cannot revoke rs: it is the registration server itself");
     }
-    const member = await this.members.revoke(who);
+    const member = await this.members.revoke(who).catch((thrown) => this.#outForNow(thrown));
     this.security.revoke([member.id]);
     this.o.log.warn(`Revoked   ${printable(member.name)}: it is a member no longer`);
     return member;
+  }
+
+  /** It couldn't be kept, on a full disk, say: who was to go goes all the same. */
+  #outForNow(thrown: unknown): never {
+    const { membership, security } = this;
+    const fresh = membership.revoked.filter((id) => !security.isRevoked(id));
+    if (fresh.length === 0) throw thrown;
+    security.revoke(fresh);
+    const names = fresh.map((id) => printable(membership.byId(id)!.name)).join(", ");
+    throw new LabError(
+      codeOf(thrown),
+      `${
+        messageOf(thrown)
+      }; ${names} is out for as long as this server runs, so revoke again once that is mended`,
+      { cause: thrown },
+    );
   }
 
   /** Lets a newcomer in, or doesn't. */

@@ -140,6 +140,23 @@ Deno.test("who was revoked is gone at once: from the list, from its connections,
   a.close();
 });
 
+Deno.test("who is revoked is out even where that can't be kept; and is told to be so only for now", async () => {
+  await using rs = await serve();
+  const { code } = await rs.lab.invite({ role: "member" });
+  const bob = await rs.join("bob", code);
+  const link = await rs.link(bob);
+  // The file is written under this name first.
+  const inTheWay = join(rs.data, "members.json.new");
+  await Deno.mkdir(join(inTheWay, "full"), { recursive: true });
+  await assertRejects(() => rs.lab.revoke("bob"), LabError, "bob is out for as long as this server runs");
+  await link.closed;
+  await assertRejects(() => rs.link(bob), LabError, "revoked");
+  await Deno.remove(inTheWay, { recursive: true });
+  assertEquals((await rs.lab.revoke(bob.self.id)).name, "bob");
+  const kept = await SecuredLab.open({ data: rs.data, ...context });
+  assertEquals(kept.membership.revoked, [bob.self.id]);
+});
+
 Deno.test("a code that is somebody's guess: nothing but a sentence, and soon not even a look at it", async () => {
   await using rs = await serve();
   const { code } = await rs.lab.invite({ role: "member" });
