@@ -129,7 +129,8 @@ export const BENCH: Bench = {
         throw new UsageError(`bench campus knows no ${arg}`);
       },
     });
-    const isRecorded = flags["no-record"] !== true && flags.only === undefined;
-    return bench(readCount("seed", flags.seed ?? "1"), flags.only ?? "", isRecorded);
+    const only = typeof flags.only === "string" ? flags.only : "";
+    const isRecorded = flags["no-record"] !== true && only === "";
+    return bench(readCount("seed", flags.seed ?? "1"), only, isRecorded);
   },
 };
