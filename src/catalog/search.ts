@@ -3,7 +3,7 @@
  * their number and length are limited, and globs never backtrack: see glob.ts.
  */
 import { LabError } from "../base/errors.ts";
-import { glob } from "./glob.ts";
+import { glob, globLiterals } from "./glob.ts";
 
 /** Most patterns in one request: a person types a few, a script a folder's worth. */
 export const MAX_PATTERNS = 1000;
@@ -22,6 +22,19 @@ export const MAX_PATTERN = 1024;
  */
 export function isGlob(text: string): boolean {
   return /[*?[{]/.test(text);
+}
+
+/**
+ * Letters in a row that are in every name which a glob among patterns or search words finds.
+ *
+ * @example
+ * ```ts
+ * import { globParts } from "./search.ts";
+ * if (globParts("./week*of/").join() !== "week,of") throw new Error("neither ./ nor the last / need be there");
+ * ```
+ */
+export function globParts(pattern: string): string[] {
+  return globLiterals(pattern.replace(/^\.\//, "").replace(/\/$/, ""));
 }
 
 /** Makes the glob for a pattern: without a slash it means the last part at any depth, with one at its end a folder. */
@@ -97,13 +110,18 @@ export function searcher(query: string): (row: { name: string; title: string }) 
   const words = whole.split(/\s+/).filter((word) => word !== "").map((word) => ({
     word,
     matches: isGlob(word) ? matcher([word]) : () => false,
+    parts: isGlob(word) ? globParts(word) : [],
   }));
   const matchesWhole = isGlob(whole) && words.length > 1 ? matcher([whole]) : () => false;
   return (row) => {
     const name = row.name.toLowerCase();
-    const title = row.title.toLowerCase();
-    const fits = ({ word, matches }: (typeof words)[number]) =>
-      name.includes(word) || title.includes(word) || matches(name);
+    const title = row.title === "" ? "" : row.title.toLowerCase();
+    const fits = ({ word, matches, parts }: (typeof words)[number]) => {
+      if (title !== "" && title.includes(word)) return true;
+      // Of a million names most are told apart by this: whatever a glob matches, or is a part of, has all of them.
+      for (const part of parts) if (!name.includes(part)) return false;
+      return name.includes(word) || matches(name);
+    };
     return words.every(fits) || matchesWhole(name);
   };
 }

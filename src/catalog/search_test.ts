@@ -96,3 +96,17 @@ Deno.test("searcher: words in name or title, in any case; globs on the name", ()
     assert(searcher(name)({ name, title: "" }));
   }));
 });
+
+Deno.test("searcher: finds what its words say one by one, whatever is looked at first", () => {
+  const text = fc.string({
+    unit: fc.constantFrom("a", "b", "/", ".", "*", "?", "[", "]", "{", ",", "}"),
+    maxLength: 8,
+  });
+  fc.assert(
+    fc.property(text, text, text, (word, name, title) => {
+      const plainly = name.includes(word) || title.includes(word) || (isGlob(word) && matcher([word])(name));
+      assertEquals(searcher(word)({ name, title }), plainly);
+    }),
+    { numRuns: 5_000 },
+  );
+});

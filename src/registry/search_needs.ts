@@ -5,8 +5,7 @@
  * Rule: what catalog/search.ts would find is never passed over.
  */
 
-import { globLiterals } from "../catalog/glob.ts";
-import { isGlob } from "../catalog/search.ts";
+import { globParts, isGlob } from "../catalog/search.ts";
 import { needed, type Signature } from "./signature.ts";
 
 /** With more patterns than this, looking what each needs costs more than it saves. */
@@ -30,7 +29,9 @@ export function needsOf(
 /** For each pattern what it needs; undefined when one of them needs nothing, or there are too many. */
 function patternNeeds(patterns: readonly string[] | undefined): Set<number>[] | undefined {
   if (patterns === undefined || patterns.length > PATTERNS_MAX) return undefined;
-  const needs = patterns.map((pattern) => needed(literals(pattern.replace(/^\.\//, "").replace(/\/$/, ""))));
+  const needs = patterns.map((pattern) =>
+    needed(isGlob(pattern) ? globParts(pattern) : [pattern.replace(/^\.\//, "").replace(/\/$/, "")])
+  );
   return needs.some((each) => each.size === 0) ? undefined : needs;
 }
 
@@ -41,6 +42,6 @@ function queryParts(query: string): string[] {
   return whole.split(/\s+/).flatMap(literals);
 }
 
-function literals(pattern: string): string[] {
-  return isGlob(pattern) ? globLiterals(pattern) : [pattern];
+function literals(word: string): string[] {
+  return isGlob(word) ? globParts(word) : [word];
 }
