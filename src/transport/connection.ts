@@ -91,7 +91,7 @@ export class Connection {
   #reason: unknown;
   #markClosed = () => {};
   /** Made once: with each piece that is sent it's asked for. */
-  #titled: { peerName: string | undefined; title: string } | undefined;
+  #titled: { peerName: string; title: string } | undefined;
 
   constructor(stream: ByteStream, options: ConnectionOptions) {
     this.#stream = stream;
@@ -121,9 +121,9 @@ export class Connection {
   }
   /** How to call the other side in a sentence; fit for a terminal, whatever it calls itself. */
   get title(): string {
-    if (this.#titled?.peerName !== this.peerName || !this.#titled) {
-      const title = this.peerName ? printable(this.peerName) : formatHostPort(this.remote);
-      this.#titled = { peerName: this.peerName, title };
+    if (!this.peerName) return formatHostPort(this.remote);
+    if (this.#titled?.peerName !== this.peerName) {
+      this.#titled = { peerName: this.peerName, title: printable(this.peerName) };
     }
     return this.#titled.title;
   }

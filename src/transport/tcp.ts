@@ -13,7 +13,7 @@ import { hedged } from "./hedged.ts";
 import { acceptAll, openListener, type TcpServer, type TlsIdentity } from "./accept.ts";
 import { listenSecured, type SecuredListenerOptions } from "./secured_listener.ts";
 import type { ByteStream } from "./stream.ts";
-import { addressOf, closeQuietly, tlsStream } from "./tls.ts";
+import { addressOf, closeQuietly, startTls, tlsStream } from "./tls.ts";
 
 /** Wraps a TCP connection of the runtime. */
 export function tcpStream(conn: Deno.TcpConn): ByteStream {
@@ -99,15 +99,7 @@ async function establish(
   const conn = await hedged(open, { clock, signal, after: SECOND_SYN });
   conn.setNoDelay(true);
   if (!tls) return conn;
-  const secured = await Deno.startTls(conn, { hostname: `${tls.name}.${ZONE}`, caCerts: [tls.authority] });
-  try {
-    // Nothing breaks this off; whoever doesn't want it any longer leaves it to itself.
-    await secured.handshake();
-    return secured;
-  } catch (cause) {
-    closeQuietly(secured);
-    throw cause;
-  }
+  return await startTls(conn, { hostname: `${tls.name}.${ZONE}`, authority: tls.authority });
 }
 
 /** Why TLS doesn't accept who is there; the runtime tells it by text alone. Undefined when that isn't what failed. */

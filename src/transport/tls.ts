@@ -35,6 +35,29 @@ export function closeQuietly(conn: { close(): void } | undefined): void {
   } catch { /* it was closed already */ }
 }
 
+/**
+ * Speaks TLS on a connection, as the side that dialled it, and makes sure who is there. Nothing breaks it off; whoever doesn't
+ * want it any longer leaves it to itself.
+ *
+ * @param conn is used up, whatever comes of it.
+ * @param to.hostname the name or address that the other side's certificate must hold.
+ * @param to.authority PEM of the authority that must have signed it.
+ * @throws {Deno.errors.InvalidData} when somebody else is there; other errors of the runtime when the connection breaks.
+ */
+export async function startTls(
+  conn: Deno.TcpConn,
+  { hostname, authority }: { hostname: string; authority: string },
+): Promise<Deno.TlsConn> {
+  const secured = await Deno.startTls(conn, { hostname, caCerts: [authority] });
+  try {
+    await secured.handshake();
+    return secured;
+  } catch (cause) {
+    closeQuietly(secured);
+    throw cause;
+  }
+}
+
 class TlsStream implements ByteStream {
   readonly remote: HostPort;
   readonly local: HostPort;

@@ -21,6 +21,7 @@ import {
   setTransportFactory,
   type Transport,
 } from "../../deps/nats.ts";
+import { closeQuietly, startTls } from "../../transport/tls.ts";
 
 /** A read, bytes: NATS' messages are small, and come in bursts. */
 const READ = 64 * 1024;
@@ -206,14 +207,7 @@ function parsed(line: string): { tls_required?: unknown; tls_available?: unknown
 
 async function encrypted(conn: Deno.TcpConn, hostname: string, ca = ""): Promise<Deno.TlsConn> {
   try {
-    const tls = await Deno.startTls(conn, { hostname, caCerts: [ca] });
-    try {
-      await tls.handshake();
-      return tls;
-    } catch (thrown) {
-      closeQuietly(tls);
-      throw thrown;
-    }
+    return await startTls(conn, { hostname, authority: ca });
   } catch (cause) {
     throw new LabError("not_permitted", `it is not to be trusted by --nats-ca (${messageOf(cause)})`, {
       cause,
@@ -224,10 +218,4 @@ async function encrypted(conn: Deno.TcpConn, hostname: string, ca = ""): Promise
 /** An IPv6 address as the runtime wants it. */
 function bare(host: string): string {
   return host.replace(/^\[(.*)\]$/, "$1");
-}
-
-function closeQuietly(conn: Deno.Conn | undefined): void {
-  try {
-    conn?.close();
-  } catch { /* it was closed already, or taken over by TLS */ }
 }
