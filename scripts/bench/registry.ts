@@ -88,29 +88,24 @@ async function measureOurs(options: Options, cleanup: Cleanup): Promise<Omit<Reg
     joined = peers;
     return await load.ask({ do: "join", port, peers: more, seconds, rows: 1 });
   };
+  const mix = async (clients: number) => {
+    await load.ask({ do: "prepare", clients });
+    return await around(pid, () => load.ask({ do: "mix", clients, seconds: options.seconds }));
+  };
   // The runtime compiles what is used often: nothing is measured before that.
   await join(10, 0.5);
-  await load.ask({ do: "mix", clients: 10, seconds: 3 });
+  await mix(10);
   for (const peers of steps) {
     await join(peers, 1);
-    const run = await around(pid, () => load.ask({ do: "mix", clients: 10, seconds: options.seconds }));
-    curve.push({ peers, ...run });
+    curve.push({ peers, ...await mix(10) });
   }
   const pages = load.ask({ do: "pages", port, count: options.storm * 5, pause: 200 });
   const storm = await around(pid, () => join(options.peers, options.storm));
   const page = await pages;
   const rss = rssOf(pid);
-  curve.push({
-    peers: options.peers,
-    ...await around(pid, () => load.ask({ do: "mix", clients: 10, seconds: options.seconds })),
-  });
+  curve.push({ peers: options.peers, ...await mix(10) });
   const mixes = [];
-  for (const clients of CLIENTS) {
-    mixes.push({
-      clients,
-      ...await around(pid, () => load.ask({ do: "mix", clients, seconds: options.seconds })),
-    });
-  }
+  for (const clients of CLIENTS) mixes.push({ clients, ...await mix(clients) });
   return {
     curve,
     mixes,

@@ -3,6 +3,8 @@
  * may touch Date.now, Math.random or a bare timer, so that rules and schedulers run in virtual time, repeatably.
  */
 
+import { clearImmediate, setImmediate } from "node:timers";
+
 /** What time it is, and a way to wait that somebody can end. */
 export interface Clock {
   /** Milliseconds since 1970, UTC. */
@@ -51,15 +53,15 @@ export const systemClock: Clock = {
 };
 
 /**
- * Calls back after a moment of real time, for work that is better done in company; a matter of cost, not of time, so that a
- * {@linkcode FakeClock} doesn't hold it up.
+ * Calls back when all that has come in by now has been dealt with, for work that is better done in company: one turn of the
+ * event loop takes up what every connection has sent, so the company is as large as the load, and nobody waits for a timer.
+ * A matter of cost, not of time, so that a {@linkcode FakeClock} doesn't hold it up.
  *
- * @param ms a few milliseconds.
  * @returns what keeps it from happening.
  */
-export function shortly(ms: number, callback: () => void): () => void {
-  const timer = setTimeout(callback, ms);
-  return () => clearTimeout(timer);
+export function afterThisTurn(callback: () => void): () => void {
+  const immediate = setImmediate(callback);
+  return () => clearImmediate(immediate);
 }
 
 /** A clock that moves only when told to: for tests and simulations. */

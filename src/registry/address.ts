@@ -49,5 +49,7 @@ export interface Ends {
  * @param seen the address on the peer's registration connection.
  */
 export function addressFor(seen: string, asker: Ends): string {
-  return isLoopback(seen) && !isLoopback(asker.remote) ? normalAddress(asker.local) : seen;
+  return asker.remote !== seen && isLoopback(seen) && !isLoopback(asker.remote)
+    ? normalAddress(asker.local)
+    : seen;
 }

@@ -1,5 +1,5 @@
 /**
- * Many small changes, one transaction: what is asked for within a moment is committed together, and nobody is answered
+ * Many small changes, one transaction: what is asked for in one turn of the event loop is committed together, and nobody is answered
  * before. A commit costs about the same for one change and for a hundred.
  *
  * Rules: work is done in the order in which it was asked for; each is all or nothing, so when one of a group fails, the
@@ -28,17 +28,17 @@ export class GroupCommit {
   #waiting: Asked[] = [];
   #cancel: (() => void) | undefined;
 
-  /** @param shortly calls back after a moment, unless the function that it returns is called first. */
+  /** @param soon calls back a little later, once others have asked too, unless the function that it returns is called first. */
   constructor(
     private transactions: Transactions,
-    private shortly: (callback: () => void) => () => void,
+    private soon: (callback: () => void) => () => void,
   ) {}
 
   /** Has the work done; resolves when it's committed, and rejects when it had no effect. */
   add(work: () => void): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ work, resolve, reject });
-      this.#cancel ??= this.shortly(() => this.flush());
+      this.#cancel ??= this.soon(() => this.flush());
     });
   }
 

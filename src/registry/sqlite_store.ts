@@ -8,7 +8,7 @@
  */
 
 import { backup, DatabaseSync, type StatementSync } from "node:sqlite";
-import { type Clock, shortly } from "../base/clock.ts";
+import { afterThisTurn, type Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import { join } from "../deps/std_path.ts";
@@ -27,9 +27,6 @@ import {
 import { SqliteBroadcasts } from "./sqlite_broadcasts.ts";
 import { REGISTRATIONS_SCHEMA, REGISTRATIONS_UPGRADE, SqliteRegistrations } from "./sqlite_registrations.ts";
 import type { HoldingsChange, Store, StoredHolding } from "./store.ts";
-
-/** How long changes wait for others to be committed with, milliseconds: at 10,000 peers a commit for each would cost more than all else. */
-const GROUP_MS = 2;
 
 const SCHEMA = `
   CREATE TABLE peers (
@@ -130,7 +127,7 @@ class SqliteStore implements FileStore {
       // A full disk may have ended the transaction already.
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
     },
-  }, (callback) => shortly(GROUP_MS, callback));
+  }, afterThisTurn);
 
   constructor(path: string) {
     this.#db = new DatabaseSync(path);

@@ -10,7 +10,8 @@ import { codeOf, LabError, messageOf, RemoteError, RemoteProtocolError } from ".
 import { LIMITS, TIMEOUTS } from "../base/limits.ts";
 import { printable } from "../base/text.ts";
 import { formatHostPort, type HostPort } from "../base/units.ts";
-import { dataName, decodeMessage, encodeMessage, frameRule } from "../protocol/codec.ts";
+import { dataName, encodeMessage, frameRule } from "../protocol/codec.ts";
+import { RepeatedMessages } from "../protocol/repeated.ts";
 import { type Frame, FrameDecoder } from "../protocol/frame.ts";
 import type { ControlName, Message, MessageOf } from "../protocol/messages.ts";
 import type { Budget } from "./budget.ts";
@@ -82,6 +83,7 @@ export class Connection {
   #working = 0;
   #outbox: Outbox;
   #started: number;
+  #messages = new RepeatedMessages();
   #lastRead: number;
   #refused = false;
   #beforeGreeting = 0;
@@ -324,7 +326,7 @@ export class Connection {
     if (!this.#greeted && ++this.#beforeGreeting > LIMITS.handshakeMessages) {
       throw new RemoteProtocolError("Too many messages before the handshake is over");
     }
-    const message = decodeMessage(frame.type, frame.payload);
+    const message = this.#messages.decode(frame.type, frame.payload);
     if (message.kind === "Credit") {
       // Fast receivers send thousands a second; those that say nothing count as questions.
       if (this.#outbox.came(message.bytes) < CREDIT_BYTES) this.budget?.take(this.#lastRead);

@@ -43,8 +43,8 @@ export interface DataFrame {
   signal?: { readonly aborted: boolean };
 }
 
-/** Buffers for small messages: most servers' answers fit, and few are being written at one moment. */
-const SPARE = { bytes: 4 * 1024, buffers: 256 };
+/** Buffers for small messages: most servers' answers fit (20 records of a list too), and few are being written at one moment. */
+const SPARE = { bytes: 16 * 1024, buffers: 64 };
 
 /** The writing half of a connection. */
 export class Outbox {

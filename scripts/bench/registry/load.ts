@@ -94,13 +94,18 @@ function rowsOf(peer: number, count: number) {
   });
 }
 
-/** Clients ask as fast as they're answered; each is one of the peers that have joined. */
+/** The clients of a mix read the whole list once, as every program does that goes on to ask for changes. */
+async function prepare({ clients }: { clients: number }): Promise<unknown> {
+  for (const peer of peers.slice(0, clients)) await peer.learnVersion();
+  return {};
+}
+
+/** Clients ask as fast as they're answered; each is one of the peers that have joined, and prepared. */
 async function mix(
   { clients, seconds, only }: { clients: number; seconds: number; only?: typeof MIX[number] },
 ): Promise<unknown> {
   const chosen = peers.slice(0, clients);
   for (const peer of chosen) busy.add(peer);
-  for (const peer of chosen) await peer.learnVersion();
   const spent: number[] = [];
   const count = { KeepAlive: 0, PQuery: 0, Register: 0 };
   let told = 0;
@@ -112,8 +117,10 @@ async function mix(
       const kind = only ?? MIX[k % MIX.length]!;
       const at = performance.now();
       if (kind === "KeepAlive") await peer.keepAlive();
-      else if (kind === "PQuery") told += await peer.changes();
-      else await peer.register(20_000 + n);
+      else if (kind === "PQuery") {
+        const changes = await peer.changes();
+        told += changes;
+      } else await peer.register(20_000 + n);
       spent.push(performance.now() - at);
       count[kind]++;
     }
@@ -200,7 +207,14 @@ async function announce(port: number, request: Uint8Array, buffer: Uint8Array): 
 
 const decoder = new TextDecoder("latin1");
 
-const COMMANDS: Record<string, (command: never) => Promise<unknown>> = { join, mix, pages, fill, http };
+const COMMANDS: Record<string, (command: never) => Promise<unknown>> = {
+  join,
+  prepare,
+  mix,
+  pages,
+  fill,
+  http,
+};
 
 async function obey(line: string): Promise<void> {
   const { do: what, id, ...command } = JSON.parse(line);
