@@ -9,7 +9,7 @@
 import { LabError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { utf8Length } from "../catalog/names.ts";
-import { isGlob, matcher, searcher } from "../catalog/search.ts";
+import { globParts, isGlob, matcher, searcher } from "../catalog/search.ts";
 import type { MessageOf, WireHolder } from "../protocol/messages.ts";
 import { compareContents, type Content, type ContentKey } from "./contents.ts";
 import type { Holdings } from "./holdings.ts";
@@ -222,10 +222,16 @@ function filterOf({ patterns, query }: HoldingsQuery): (content: Content) => boo
   return (content) => matches(content.name) && finds(content);
 }
 
-/** How dear it is to look at one name: 20 for a plain one. */
-function costOf({ patterns, query }: HoldingsQuery): number {
-  const globs = patterns?.filter(isGlob).reduce((sum, pattern) => sum + pattern.length, 0) ?? 0;
-  return 20 + globs + (query?.length ?? 0);
+/**
+ * How dear it is to look at one name: 20 for a plain one. A glob without letters in a row, as `?*[0-9]`, costs as much again:
+ * nothing tells beforehand that a name can't match.
+ */
+function costOf({ patterns = [], query = "" }: HoldingsQuery): number {
+  const globs = patterns.filter(isGlob);
+  const vague = [...globs, ...query.split(/\s+/).filter(isGlob)].filter((each) =>
+    globParts(each).length === 0
+  );
+  return 20 + 20 * vague.length + globs.reduce((sum, pattern) => sum + pattern.length, 0) + query.length;
 }
 
 /** A cursor as it travels; opaque to others. */

@@ -78,8 +78,8 @@ export function comeBack(record: KeptRecord, claim: Claim, ttl: number, now: Mom
   const { name, cookie } = record;
   const { host, address, port, classic } = claim;
   const earlier = countable(record.registrations, now.wall);
-  const kept = earlier.length < REGISTRATIONS_KEPT ? earlier : earlier.slice(1 - REGISTRATIONS_KEPT);
-  const registrations = [...kept, now.wall];
+  const registrations = earlier.slice(1 - REGISTRATIONS_KEPT);
+  registrations.push(now.wall);
   return {
     ...{ name, cookie, host, address, port, registrations },
     ...{ active: true, expires: now.mono + ttl, comeBackBy: undefined, lastRegistered: now.wall },
