@@ -1,13 +1,14 @@
 /**
  * Messages that a connection carries again and again, byte for byte: a peer's KeepAlive is the same for as long as it lives,
- * and most of what a registration server reads are KeepAlives. The last one is remembered, and parsed once. Pure.
+ * and most of what a registration server reads are KeepAlives; most of what a sender of pieces reads are Credits. The last
+ * one is remembered, and parsed once. Pure.
  */
 
 import { decodeMessage } from "./codec.ts";
 import { CONTROL, type Message } from "./messages.ts";
 
 /** What is said again without a change; of others a memory would only cost. */
-const REPEATED: number = CONTROL.KeepAlive.type;
+const REPEATED = new Set<number>([CONTROL.KeepAlive.type, CONTROL.Credit.type]);
 
 /** Longer ones aren't remembered, bytes: a KeepAlive of ours has 60, and 10,000 connections keep one each. */
 const LONGEST = 128;
@@ -27,7 +28,8 @@ const LONGEST = 128;
  * ```
  */
 export class RepeatedMessages {
-  #payload: Uint8Array | undefined;
+  #type: number | undefined;
+  #payload = new Uint8Array();
   #message: Message | undefined;
 
   /**
@@ -37,9 +39,10 @@ export class RepeatedMessages {
    * @throws {RemoteProtocolError} when it's not what its type says; that is not remembered.
    */
   decode(type: number, payload: Uint8Array): Message {
-    if (type !== REPEATED || payload.length > LONGEST) return decodeMessage(type, payload);
-    if (this.#payload !== undefined && isSame(this.#payload, payload)) return this.#message!;
+    if (!REPEATED.has(type) || payload.length > LONGEST) return decodeMessage(type, payload);
+    if (type === this.#type && isSame(this.#payload, payload)) return this.#message!;
     const message = Object.freeze(decodeMessage(type, payload));
+    this.#type = type;
     this.#payload = payload.slice();
     return this.#message = message;
   }

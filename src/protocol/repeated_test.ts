@@ -6,7 +6,7 @@ import { decodeMessage } from "./codec.ts";
 import { CONTROL } from "./messages.ts";
 import { RepeatedMessages } from "./repeated.ts";
 
-const { KeepAlive, Leave } = CONTROL;
+const { Credit, KeepAlive, Leave } = CONTROL;
 const keepAlive = (cookie: string) => utf8(JSON.stringify({ cookie }));
 
 Deno.test("a KeepAlive that is said again is the same message, even where the buffer it lay in has been used since", () => {
@@ -24,6 +24,15 @@ Deno.test("another cookie, another type and a longer one are read for what they 
   assertEquals(messages.decode(KeepAlive.type, keepAlive("a2")), { kind: "KeepAlive", cookie: "a2" });
   assertEquals(messages.decode(Leave.type, keepAlive("a2")), { kind: "Leave", cookie: "a2" });
   assertEquals(messages.decode(KeepAlive.type, keepAlive("a1")), { kind: "KeepAlive", cookie: "a1" });
+});
+
+Deno.test("Credits too, and what is a Credit isn't taken for a KeepAlive of the same bytes", () => {
+  const messages = new RepeatedMessages();
+  const payload = utf8(JSON.stringify({ bytes: 65_536, cookie: "a1" }));
+  const credit = messages.decode(Credit.type, payload);
+  assertEquals(credit, { kind: "Credit", bytes: 65_536 });
+  assertStrictEquals(messages.decode(Credit.type, payload), credit);
+  assertEquals(messages.decode(KeepAlive.type, payload), { kind: "KeepAlive", cookie: "a1" });
 });
 
 Deno.test("one that is broken is refused each time, and the one before it is still known", () => {

@@ -260,12 +260,13 @@ export class PieceChannel {
     }
   }
 
-  /** Tells the holder what has come, where it waits for that. */
+  /** Tells the holder what has come, where it waits for that; in the same words, if possible, for it reads these once. */
   #credit(bytes: number): void {
     this.#uncredited += bytes;
-    if (this.#uncredited < CREDIT_BYTES) return;
-    this.#send({ kind: "Credit", bytes: this.#uncredited }, this.#take());
-    this.#uncredited = 0;
+    const rest = this.#uncredited % CREDIT_BYTES;
+    if (rest === this.#uncredited) return;
+    this.#send({ kind: "Credit", bytes: this.#uncredited - rest }, this.#take());
+    this.#uncredited = rest;
   }
 
   async #read(into: Bytes): Promise<number> {
