@@ -113,6 +113,32 @@ export class Broadcasts {
   }
 
   /**
+   * Which one may be forgotten for a new one where there is no more room: the oldest that is over, else the oldest that every
+   * PC has.
+   *
+   * @param members everybody who is registered, anew at each call.
+   * @returns undefined when somebody waits for each of them.
+   */
+  dispensable(members: () => Iterable<PeerRecord>, wall: number): string | undefined {
+    for (const { id, withdrawn, expires } of this.#heads.values()) {
+      if (withdrawn || wall >= expires) return id;
+    }
+    for (const head of this.#heads.values()) {
+      if (head.whole && this.#allHaveIt(head, members(), wall)) return head.id;
+    }
+    return undefined;
+  }
+
+  #allHaveIt(head: BroadcastHead, members: Iterable<PeerRecord>, wall: number): boolean {
+    let isAnywhere = false;
+    for (const { state } of this.pcs(head, members, wall)) {
+      if (state !== "done") return false;
+      isAnywhere = true;
+    }
+    return isAnywhere;
+  }
+
+  /**
    * The PCs of a broadcast and how it stands with each, in no order: those of whom there is a receipt, those that it names,
    * and where it names none, all that registered lately.
    *

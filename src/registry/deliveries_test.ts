@@ -6,6 +6,7 @@ import { codeOf, LabError } from "../base/errors.ts";
 import { TIMEOUTS } from "../base/limits.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { done, Ear, file, hangs, ID, page, pcs, receipts, states, tell, type Told } from "./_broadcasting.ts";
+import { BROADCASTS_MAX } from "./broadcasts.ts";
 import { Lab } from "./_testing.ts";
 import { MemoryStore } from "./memory_store.ts";
 
@@ -25,6 +26,35 @@ Deno.test("who comes late gets it from those who have it, and its receipt is kep
   assertEquals(offer!.holders, [{ name: "pc1", address: "127.0.0.1", port: 1001 }]);
   assertEquals(await states(lab), ["pc1 done", "pc2 done"]);
   assertEquals(ear.offers.length, 1);
+});
+
+Deno.test("a lab that has had as many broadcasts as are kept can have another: the oldest that all have makes room", async () => {
+  await using lab = await Lab.start();
+  await lab.join("pc1", undefined, 1001);
+  const link = await tell(lab);
+  await receipts(link, [done("pc1")], { over: true });
+  for (let k = 1; k < BROADCASTS_MAX; k++) {
+    await link.request(page({ id: `b${k}` }), "Noted");
+    if (k % 2 === 0) await receipts(link, [done("pc1")], { id: `b${k}`, over: true });
+  }
+  const has = async (id: string) => (await states(lab, id).catch(() => [])).length > 0;
+  await link.request(page({ id: "new" }), "Noted");
+  assertEquals([await has(ID), await has("b1"), await has("b2"), await has("new")], [
+    false,
+    true,
+    true,
+    true,
+  ]);
+  // Pages of one that is known need no room; and where each is waited for there is none.
+  await link.request(page({ id: "new" }), "Noted");
+  assertEquals(await has("b2"), true);
+  for (let k = 2; k < BROADCASTS_MAX; k += 2) await link.request(page({ id: `more${k}` }), "Noted");
+  const fault = await assertRejects(
+    () => link.request(page({ id: "one-more" }), "Noted"),
+    LabError,
+    "wait for PCs",
+  );
+  assertEquals(fault.code, "busy");
 });
 
 Deno.test("while the command runs, those it is at are left to it; when it ends they are the server's", async () => {

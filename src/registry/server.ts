@@ -368,8 +368,9 @@ class RunningRegistry implements RegistryServer {
   #deliver({ connection }: Session, effect: Effect): void {
     if (effect.kind === "bind") return this.#deliveries.registered(effect.record);
     if (effect.kind !== "broadcast") return;
-    const { id, what } = effect;
+    const { id, what, forgotten } = effect;
     if (what === "withdrawn") this.local.forget(id);
+    if (forgotten !== undefined) this.local.forget(forgotten);
     if (what === "claimed") this.#deliveries.claimed(id, connection);
     else if (what === "news") this.#deliveries.news();
     else this.#deliveries[what](id);

@@ -71,8 +71,13 @@ export type Effect =
   | { kind: "bind"; record: PeerRecord; cameBack: boolean; displaced: readonly PeerRecord[] }
   /** The peer has left: its connection is nobody's; closed, unless it's the caller's. */
   | { kind: "release"; record: PeerRecord; why: Departure }
-  /** Something happened to a broadcast; "claimed": by the caller's connection. */
-  | { kind: "broadcast"; id: string; what: "claimed" | "news" | "over" | "withdrawn" | "retry" };
+  /** Something happened to a broadcast; "claimed": by the caller's connection; `forgotten`: another one made room for it. */
+  | {
+    kind: "broadcast";
+    id: string;
+    what: "claimed" | "news" | "over" | "withdrawn" | "retry";
+    forgotten?: string;
+  };
 
 /** What a handler comes to. */
 export interface Outcome {

@@ -10,7 +10,7 @@ import { nameFault, nameKey, printable, utf8Length } from "../../catalog/names.t
 import type { MessageOf, WireBroadcast, WireBroadcastPeer, WireReceipt } from "../../protocol/messages.ts";
 import type { BroadcastHead, Receipt } from "../broadcast_store.ts";
 import { BROADCASTS_MAX, holds } from "../broadcasts.ts";
-import { type Caller, counted, type Handle, type Registry } from "../state.ts";
+import { type Caller, counted, type Effect, type Handle, type Registry } from "../state.ts";
 import { demandLead, unknownCookie } from "./own.ts";
 
 /**
@@ -35,17 +35,17 @@ export const broadcast: Handle<"Broadcast"> = async (registry, message, caller) 
   demandBroadcaster(registry, message.cookie, caller);
   const { broadcasts, store } = registry;
   const known = broadcasts.get(message.id);
-  const effect = { kind: "broadcast", id: message.id, what: "claimed" } as const;
+  const effect: Effect = { kind: "broadcast", id: message.id, what: "claimed" };
   if (known?.whole && message.at === 0) {
     return { reply: noted(known), line: `${printable(known.name, 80)} goes on`, effect };
   }
   demandInOrder(known, message);
-  await makeRoom(registry);
   const files = message.files.map(([name, size, sha256]) => ({ name, size, sha256 }));
   for (const { name } of files) {
     const fault = nameFault(name);
     if (fault) throw new LabError("name_refused", `Cannot broadcast ${printable(name)}: ${fault}`);
   }
+  const forgotten = known ? undefined : await makeRoom(registry);
   const before = message.at > 0
     ? known!
     : { ...headOf(registry, message), withdrawn: known?.withdrawn ?? false };
@@ -59,7 +59,7 @@ export const broadcast: Handle<"Broadcast"> = async (registry, message, caller) 
   await store.broadcasts.save(head);
   broadcasts.put(head);
   const line = `${printable(head.name, 80)} from ${printable(head.peer)}: ${filesText(head)}`;
-  return { reply: noted(head), line, effect };
+  return { reply: noted(head), line, effect: { ...effect, ...forgotten !== undefined && { forgotten } } };
 };
 
 function filesText({ files, bytes, whole }: BroadcastHead): string {
@@ -90,18 +90,19 @@ function demandInOrder(known: BroadcastHead | undefined, { at, files, more }: Me
   }
 }
 
-/** Forgets the oldest of those that hold no longer, where there are too many. */
-async function makeRoom({ broadcasts, store, now }: Registry): Promise<void> {
-  if (broadcasts.size < BROADCASTS_MAX) return;
-  const over = [...broadcasts.list()].find((head) => !holds(head, now().wall));
-  if (!over) {
+/** Forgets one that nobody needs any more, where there are too many for another. @returns its id. */
+async function makeRoom({ broadcasts, members, store, now }: Registry): Promise<string | undefined> {
+  if (broadcasts.size < BROADCASTS_MAX) return undefined;
+  const id = broadcasts.dispensable(() => members.list({ all: true }), now().wall);
+  if (id === undefined) {
     throw new LabError(
       "busy",
-      `Cannot broadcast: ${BROADCASTS_MAX} broadcasts wait already; withdraw some with rs broadcasts --withdraw ID`,
+      `Cannot broadcast: ${BROADCASTS_MAX} broadcasts wait for PCs already; withdraw some with rs broadcasts --withdraw ID`,
     );
   }
-  await store.broadcasts.forget(over.id);
-  broadcasts.forget(over.id);
+  await store.broadcasts.forget(id);
+  broadcasts.forget(id);
+  return id;
 }
 
 function noted({ whole, withdrawn }: BroadcastHead): MessageOf<"Noted"> {
