@@ -10,7 +10,7 @@ import { isAuthority, makeJoin } from "../join/request.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { RS_NAME } from "../protocol/secured.ts";
 import { Connection } from "../transport/connection.ts";
-import { helloOf } from "../transport/handshake.ts";
+import { closeAtAbort, helloOf } from "../transport/handshake.ts";
 import { askAuthority } from "../transport/stranger.ts";
 import { dialTcp } from "../transport/tcp.ts";
 import type { PeerContext } from "./context.ts";
@@ -44,6 +44,7 @@ export async function joinLab(request: JoinRequest, context: PeerContext): Promi
     ...context,
     side: "dialer",
   });
+  closeAtAbort(connection, signal);
   let joined: MessageOf<"Joined">;
   try {
     const exchange = connection.open(helloOf({ role: "tool", agent }));

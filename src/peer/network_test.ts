@@ -157,3 +157,21 @@ Deno.test("a peer that answers where the server should be is a usage error", asy
   assertEquals(codeOf(await assertRejects(() => findFiles(access, {}))), "usage");
   await w.stop(other);
 });
+
+Deno.test("whoever is told to stop doesn't wait for a server that answers nothing", async () => {
+  const context = contextOf(new FakeClock());
+  const stop = new AbortController();
+  const rs = serve({ host: "127.0.0.1", port: 0 }, {
+    identity: { role: "rs", agent: "test" },
+    handlerFor: () => () => {
+      stop.abort();
+      return new Promise(() => {});
+    },
+  }, context);
+  const asking = { identity: TOOL, context, cookie: undefined, data: undefined, signal: stop.signal };
+  const thrown = await assertRejects(() => findFiles({ rs: rs.address, ...asking }, {}));
+  assertEquals(codeOf(thrown), "interrupted");
+  const all = [...rs.connections];
+  rs.close();
+  await Promise.all(all.map(({ closed }) => closed));
+});

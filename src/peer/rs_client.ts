@@ -8,7 +8,7 @@ import { RS_NAME } from "../protocol/secured.ts";
 import type { Holder } from "../catalog/merge.ts";
 import type { Connection, Handler } from "../transport/connection.ts";
 import { connect } from "../transport/connect.ts";
-import type { Identity } from "../transport/handshake.ts";
+import { closeAtAbort, type Identity } from "../transport/handshake.ts";
 import type { PeerContext } from "./context.ts";
 import type { NetworkRow } from "./fetch/select.ts";
 import { allOf, type RsAddress } from "./rs_address.ts";
@@ -25,6 +25,7 @@ const NEXT = new Set<ErrorCode>(["unreachable", "timeout", "busy"]);
 /**
  * Connects to a registration server; when it isn't there, to one of the others that share its registry.
  *
+ * @param options.signal ends the attempt, and the connection with whatever is asked on it.
  * @throws {LabError} "unreachable" with what to do about it; "unsupported" when something else listens there.
  */
 export async function connectRs(
@@ -36,7 +37,9 @@ export async function connectRs(
   const all = allOf(rs);
   for (const [i, at] of all.entries()) {
     try {
-      return await connectOne(at, all.length, identity, context, options);
+      const connection = await connectOne(at, all.length, identity, context, options);
+      closeAtAbort(connection, options.signal);
+      return connection;
     } catch (cause) {
       if (i < all.length - 1 && NEXT.has(codeOf(cause)) && !options.signal?.aborted) continue;
       throw cause;

@@ -62,17 +62,18 @@ function revokedError(to: Address): LabError {
   return new LabError("not_permitted", `Cannot reach ${formatHostPort(to)}: its membership was revoked`);
 }
 
-/** Dials somebody and greets them. */
+/** Dials somebody and greets them; until that is done, the signal ends it. */
 export async function connect(
   to: Address,
   identity: Identity,
   options: DialOptions & Omit<ConnectionOptions, "side">,
 ): Promise<{ connection: Connection; welcome: MessageOf<"Welcome"> }> {
-  const { clock, watchdog, handler, idle, security } = options;
+  const { clock, watchdog, handler, idle, security, signal } = options;
   const { stream, proving } = await dial(to, options);
   const greeted = await greet(stream, identity, {
     clock,
     watchdog,
+    signal,
     ...(handler ? { handler } : {}),
     ...(idle === undefined ? {} : { idle }),
     ...(proving ? { proving } : {}),

@@ -33,17 +33,36 @@ export function helloOf(identity: Identity): MessageOf<"Hello"> {
 }
 
 /**
+ * Closes a connection as soon as a signal is given, so that nobody waits on it any longer.
+ *
+ * @returns what makes the connection independent of the signal again; its end does so, too.
+ */
+export function closeAtAbort(connection: Connection, signal: AbortSignal | undefined): () => void {
+  if (!signal) return () => {};
+  const end = () =>
+    connection.close(new LabError("interrupted", `Interrupted while waiting for ${connection.title}`));
+  const forget = () => signal.removeEventListener("abort", end);
+  if (signal.aborted) end();
+  else signal.addEventListener("abort", end, { once: true });
+  connection.closed.then(forget);
+  return forget;
+}
+
+/**
  * The dialler's side: greets, and waits for the welcome.
  *
  * @param options.proving in a secured lab; the stream must be TLS.
+ * @param options.signal ends the waiting; a connection that has been greeted is no concern of it.
+ * @throws {LabError} "interrupted" when the signal ended it; what the other side answers instead of a Welcome.
  */
 export async function greet(
   stream: ByteStream,
   identity: Identity,
-  options: Omit<ConnectionOptions, "side"> & { proving?: Proving },
+  options: Omit<ConnectionOptions, "side"> & { proving?: Proving; signal?: AbortSignal | undefined },
 ): Promise<{ connection: Connection; welcome: MessageOf<"Welcome"> }> {
   const { proving } = options;
   const connection = new Connection(stream, { ...options, side: "dialer" });
+  const carryOn = closeAtAbort(connection, options.signal);
   try {
     const said = helloOf(identity);
     const hello = connection.open(said);
@@ -59,6 +78,8 @@ export async function greet(
   } catch (cause) {
     connection.close(cause);
     throw cause;
+  } finally {
+    carryOn();
   }
 }
 

@@ -91,6 +91,24 @@ Deno.test("versions: an acceptor that answers with another one is not spoken to"
   assertEquals(codeOf(e), "unsupported");
 });
 
+Deno.test("a signal ends the wait for a Welcome at once, and leaves alone who has been greeted", async () => {
+  for (const isGreeted of [false, true]) {
+    const w = world();
+    const stop = new AbortController();
+    const greeting = greet(w.near, { role: "tool", agent: "test" }, { ...w.options, signal: stop.signal });
+    if (isGreeted) {
+      await writeAll(w.far, encodeMessage(welcomeMessage(2), 1));
+      const { connection } = await greeting;
+      stop.abort();
+      assert(!connection.isClosed);
+      connection.close();
+    } else {
+      stop.abort();
+      assertEquals(codeOf(await assertRejects(() => greeting, LabError, "Interrupted")), "interrupted");
+    }
+  }
+});
+
 Deno.test("a question right behind the Welcome, in the same bytes, gets through", async () => {
   const w = world();
   const greeting = greet(w.near, { role: "tool", agent: "test" }, { ...w.options, handler: alive });

@@ -76,7 +76,7 @@ function listen(socket: Socket, resolve: (pem: string) => void, reject: (cause: 
 async function told(
   cause: unknown,
   to: HostPort,
-  options: { clock: Clock; agent: string },
+  options: { clock: Clock; agent: string; signal?: AbortSignal },
 ): Promise<unknown> {
   const where = `Cannot join at ${formatHostPort(to)}`;
   if (cause instanceof RemoteError || (cause instanceof LabError && cause.code === "interrupted")) {
@@ -99,10 +99,13 @@ async function told(
 }
 
 /** A plain Hello tells why TLS failed, better than its error does. */
-async function isOpen(to: HostPort, { clock, agent }: { clock: Clock; agent: string }): Promise<boolean> {
+async function isOpen(
+  to: HostPort,
+  { clock, agent, signal }: { clock: Clock; agent: string; signal?: AbortSignal },
+): Promise<boolean> {
   try {
-    const stream = await dialTcp(to, { clock });
-    const options = { clock, watchdog: new Watchdog(clock) };
+    const stream = await dialTcp(to, { clock, ...(signal ? { signal } : {}) });
+    const options = { clock, watchdog: new Watchdog(clock), signal };
     const { connection, welcome } = await greet(stream, { role: "tool", agent }, options);
     connection.close();
     return welcome.mode === "open";

@@ -46,7 +46,7 @@ export class KeptBroadcast extends Broadcast {
       ...{ title: this.#memory.title, expires: this.#memory.expires },
       files: first?.hashing ? [] : this.#wire.map((file) => [file.offered, file.size, file.sha256]),
       withdrawn: () => this.#stop.abort(new LabError("failed", "The broadcast was withdrawn")),
-    });
+    }, this.#setting.signal);
     this.#remembered = remembered;
     const known = first?.hashing ? this.#whenHashed(first, first.hashing.feed) : Promise.resolve(true);
     const adopted = known.then((isKnown) => isKnown && this.#adopt());

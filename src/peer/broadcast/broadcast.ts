@@ -181,8 +181,8 @@ export class Broadcast {
 
   /** @returns those who are active. */
   async #lookUp(options: { all?: boolean } = {}): Promise<WirePeer[]> {
-    const { rs, identity, context, cookie } = this.#o;
-    const connection = await connectRs(rs, identity, context);
+    const { rs, identity, context, cookie, signal } = this.#o;
+    const connection = await connectRs(rs, identity, context, { signal });
     try {
       const known = await queryPeers(connection, { ...options, ...(cookie === undefined ? {} : { cookie }) });
       const peers = known.filter(({ active }) => active);

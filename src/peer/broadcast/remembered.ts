@@ -73,11 +73,20 @@ export class Remembered {
   /**
    * Tells the registration server of a broadcast that is about to begin.
    *
-   * @throws {LabError} "unreachable", "not_permitted", or what else the server says against it.
+   * @param signal ends the attempt to reach it; what has begun to be told is told to its end.
+   * @throws {LabError} "unreachable", "not_permitted", "interrupted", or what else the server says against it.
    */
-  static async begin(setting: RememberSetting): Promise<Remembered> {
+  static async begin(setting: RememberSetting, signal: AbortSignal): Promise<Remembered> {
     const remembered = new Remembered(setting);
-    await remembered.#claim();
+    const giveUp = () => remembered.#stop.abort(signal.reason);
+    signal.addEventListener("abort", giveUp, { once: true });
+    try {
+      signal.throwIfAborted();
+      await remembered.#dial();
+    } finally {
+      signal.removeEventListener("abort", giveUp);
+    }
+    await remembered.tellFiles(remembered.#files);
     remembered.#running = remembered.#run();
     remembered.#stopProgress = setting.context.clock.every(PROGRESS, () => remembered.#tellProgress());
     return remembered;
@@ -190,13 +199,17 @@ export class Remembered {
   }
 
   async #claim(): Promise<void> {
+    await this.#dial();
+    await this.tellFiles(this.#files);
+  }
+
+  async #dial(): Promise<void> {
     const { rs, identity, context } = this.#o;
     const handler: Handler = (message) => {
       if (message.kind === "Withdraw" && message.id === this.#o.id) return this.#o.withdrawn();
       throw new LabError("unsupported", "This program only sends");
     };
     this.#connection = await connectRs(rs, identity, context, { handler, signal: this.#stop.signal });
-    await this.tellFiles(this.#files);
   }
 
   #page(files: WireFile[], at: number, more: boolean): MessageOf<"Broadcast"> {
