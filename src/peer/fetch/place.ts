@@ -1,6 +1,7 @@
 /**
  * Where each fetched file goes. Nothing local is ever overwritten: a file that is there already, by hash, is left as it
- * is; where another file has the name, the new one becomes `name (PEER).ext`.
+ * is; where another file has the name, the new one becomes `name (PEER).ext`, and where a file has the name of its folder,
+ * that folder becomes `folder (PEER)`.
  */
 
 import { codeOf, LabError, messageOf } from "../../base/errors.ts";
@@ -31,21 +32,50 @@ export async function placeFiles(
   const view = new FolderView(root);
   const placed: PlacedFile[] = [];
   const faultOf = folderFaults(root);
+  const folderOf = folderNames(root, taken);
   for (const file of files) {
-    const key = comparable(file.name);
-    const fault = faultOf(file.name) ?? clash(key, taken);
+    const slash = file.name.lastIndexOf("/");
+    const name = slash < 0 ? file.name : folderOf(file.name.slice(0, slash), file) + file.name.slice(slash);
+    const key = comparable(name);
+    const fault = faultOf(name) ?? clash(key, taken);
     if (fault) {
       refused(file, fault);
-    } else if (isTaken(key, taken) || view.has(file.name)) {
-      const beside = await placeBeside(file, root, hash, taken);
+    } else if (isTaken(key, taken) || view.has(name)) {
+      const beside = await placeBeside(file, name, root, hash, taken);
       if (beside instanceof LabError) refused(file, beside);
       else placed.push(beside);
     } else {
       take(key, taken);
-      placed.push({ ...file, target: file.name, present: false });
+      placed.push({ ...file, target: name, present: false });
     }
   }
   return placed;
+}
+
+/** Tells what a file's folder has to be called; looks at each folder once. */
+function folderNames(root: Root, taken: ReadonlySet<string>): (folder: string, file: WantedFile) => string {
+  const names = new Map<string, string>();
+  const nameOf = (folder: string, peer: string): string => {
+    const slash = folder.lastIndexOf("/");
+    const name = slash < 0 ? folder : known(folder.slice(0, slash), peer) + folder.slice(slash);
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const free = attempt === 0 ? name : conflictName(name, peer, attempt);
+      if (!taken.has(comparable(free)) && !look(root, free)?.isFile) return free;
+    }
+    return name;
+  };
+  const known = (folder: string, peer: string): string => {
+    const key = `${peer}\n${folder}`;
+    const name = names.get(key) ?? nameOf(folder, peer);
+    names.set(key, name);
+    return name;
+  };
+  return (folder, file) => known(folder, peerOf(file));
+}
+
+/** By whom a file is called that can't have its own name. */
+function peerOf({ holders }: WantedFile): string {
+  return holders[0]?.peer ?? "network";
 }
 
 /**
@@ -67,7 +97,7 @@ export async function placeInstead(
     const fault = faultOf(file.name) ?? clash(key, taken);
     if (!fault && isTaken(key, taken)) {
       // Names that are one on some systems: the second file of the broadcast must not push the first away.
-      const beside = await placeBeside(file, root, hash, taken);
+      const beside = await placeBeside(file, file.name, root, hash, taken);
       if (beside instanceof LabError) refused(file, beside);
       else placed.push(beside);
       continue;
@@ -76,7 +106,13 @@ export async function placeInstead(
     const there = view.has(file.name) ? look(root, file.name) : undefined;
     if (fault) refused(file, fault);
     else if (there?.isDirectory) {
-      refused(file, new LabError("failed", `Cannot save ${printable(file.name)}: a folder has that name`));
+      refused(
+        file,
+        new LabError(
+          "failed",
+          `Cannot save ${printable(file.name)}: a folder has that name; rename it and try again`,
+        ),
+      );
     } else {
       const present = there !== undefined && await isSame(there, file, file.name, hash);
       placed.push({ ...file, target: file.name, present });
@@ -114,13 +150,13 @@ function clash(key: string, taken: ReadonlySet<string>): LabError | undefined {
 /** Something has the name, here or among the wanted files themselves. */
 async function placeBeside(
   file: WantedFile,
+  name: string,
   root: Root,
   hash: LocalHash,
   taken: Set<string>,
 ): Promise<PlacedFile | LabError> {
-  const peer = file.holders[0]?.peer ?? "network";
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const target = attempt === 0 ? file.name : conflictName(file.name, peer, attempt);
+    const target = attempt === 0 ? name : conflictName(name, peerOf(file), attempt);
     const key = comparable(target);
     if (isTaken(key, taken)) continue;
     const there = look(root, target);
@@ -168,7 +204,9 @@ function folderFault(root: Root, folder: string): LabError | undefined {
     }
     return new LabError(
       "failed",
-      `Cannot save to ${printable(folder)}: ${printable(name)} is a file, not a folder`,
+      `Cannot save to ${printable(folder)}: ${
+        printable(name)
+      } is a file, not a folder; rename it and try again`,
     );
   }
   return undefined;

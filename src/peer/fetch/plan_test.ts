@@ -201,15 +201,31 @@ Deno.test("same size is not same content, and a folder of that name is no file",
   ]]);
 });
 
-Deno.test("a file or a link out where a folder is needed refuses what would lie in it", async () => {
-  using outside = new TempFolder();
+Deno.test("where a file has a folder's name, here or among the wanted ones, the folder gets the peer's", async () => {
   using temp = new TempFolder();
   temp.file("f", "mine");
+  temp.file("d/e", "mine");
+  temp.file("d/e (pc1)", "mine too");
+  const names = ["f/a", "f/b/c", "d/e/a", "d/x", "new", "new/a", "new/b", "other/a", "other"];
+  const { places, refused } = await place(temp, names.map((name) => wanted(name)));
+  assertEquals(refused, []);
+  assertEquals(places.map(([target]) => target), [
+    ...["f (pc1)/a", "f (pc1)/b/c", "d/e (pc1 2)/a", "d/x", "new", "new (pc1)/a", "new (pc1)/b"],
+    ...["other/a", "other (pc1)"],
+  ]);
+  // A second time it is found there.
+  temp.file("f (pc1)/a", noise(5));
+  assertEquals((await place(temp, [wanted("f/a")])).places, [["f (pc1)/a", true]]);
+});
+
+Deno.test("a link out where a folder is needed refuses what would lie in it", async () => {
+  using outside = new TempFolder();
+  using temp = new TempFolder();
   if (Deno.build.os !== "windows") Deno.symlinkSync(outside.path, temp.at("out"));
   const links = Deno.build.os === "windows" ? [] : [wanted("out/a"), wanted("out/d/b")];
-  const { places, refused } = await place(temp, [wanted("f/a"), wanted("f/d/b"), wanted("ok/a"), ...links]);
+  const { places, refused } = await place(temp, [wanted("ok/a"), ...links]);
   assertEquals(places, [["ok/a", false]]);
-  assertEquals(refused, ["f/a", "f/d/b", ...links.map(({ name }) => name)]);
+  assertEquals(refused, links.map(({ name }) => name));
   assertEquals(outside.list(), []);
 });
 
