@@ -65,10 +65,13 @@ export function openLog(options: LogOptions): Log {
   const waiting: Omit<LogRecord, "category">[] = [];
   let emit: Emit | undefined;
   let tape: Promise<LogTape> | undefined;
+  /** It can't be had; whoever started it was told, and nobody is told a second time. */
+  let isBroken = false;
   const lowest = options.quiet && !options.file ? "error" : options.level;
 
   const start = async () => {
     tape ??= configure(options);
+    tape.catch(() => isBroken = true);
     const { getLogger } = await tape;
     if (emit) return;
     const logger = getLogger(["labswarm"]);
@@ -79,8 +82,9 @@ export function openLog(options: LogOptions): Log {
     if (ORDER.indexOf(level) < ORDER.indexOf(lowest)) return;
     const record = makeRecord(level, message, properties, options.clock.now());
     if (emit) return emit(record);
+    if (isBroken) return;
     if (waiting.length < MAX_WAITING) waiting.push(record);
-    start().catch((thrown) => options.write(`Cannot start the log: ${String(thrown)}`));
+    start().catch((thrown) => options.write(`Cannot start the log: ${messageOf(thrown)}`));
   };
   return {
     logger: {
@@ -89,7 +93,7 @@ export function openLog(options: LogOptions): Log {
     },
     start,
     async close() {
-      if (!tape) return;
+      if (!tape || isBroken) return;
       await start();
       await (await tape).dispose();
     },

@@ -67,17 +67,21 @@ Deno.test("a log file gets JSON lines, all of the level even with --quiet, and r
   }
 });
 
-Deno.test("a log file that can't be opened is said at the start", async () => {
+Deno.test("a log file that can't be opened is said at the start, and once", async () => {
+  const written: string[] = [];
   const file = { path: "/nowhere/at/all/x.log", rotate: false };
   const log = openLog({
     level: "info",
     quiet: false,
     clock: new FakeClock(),
     colour: colours(false),
-    write() {},
+    write: (line) => written.push(line),
     file,
   });
   await assertRejects(() => log.start(), LabError, "Cannot open the log file");
+  log.logger.error("Why the command failed");
+  await log.close();
+  assertEquals(written, []);
 });
 
 Deno.test("secrets are hidden at any depth; what only looks like one isn't", () => {
