@@ -87,6 +87,10 @@ Deno.test("host and port, there and back", () => {
     "host:80:90",
     "cafe:face",
     "[::1",
+    "::1:23475",
+    "somebody@host:80",
+    "hôte",
+    "a,b",
   ];
   for (const wrong of wrongs) usage(() => parseHostPort(wrong, 1));
 });

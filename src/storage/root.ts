@@ -43,6 +43,9 @@ export class Root {
       }
       return new Root(absolute, Deno.realPathSync(absolute));
     } catch (cause) {
+      if (cause instanceof Deno.errors.AlreadyExists || cause instanceof Deno.errors.NotADirectory) {
+        throw new LabError("failed", `Cannot use the folder ${path}: a file is there; name another place`);
+      }
       throw fileError(cause, `Cannot use the folder ${path}`);
     }
   }

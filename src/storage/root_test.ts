@@ -87,6 +87,16 @@ Deno.test("a file in the way of a folder is said, and left alone", () => {
   assertEquals(w.temp.read("share/docs/a.txt"), "share/docs/a.txt");
 });
 
+Deno.test("a file where the root should be, or in the way to it, is said", () => {
+  using w = world();
+  for (const at of [w.temp.at("share", "docs", "a.txt"), w.temp.at("share", "docs", "a.txt", "below")]) {
+    const thrown = assertThrows(() => Root.open(at, "write"));
+    assertEquals(codeOf(thrown), "failed");
+    assertStringIncludes(messageOf(thrown), "a file is there; name another place");
+  }
+  assertEquals(w.temp.read("share/docs/a.txt"), "share/docs/a.txt");
+});
+
 Deno.test("what isn't there can't be read, and says so", () => {
   using w = world();
   assertEquals(codeThrown(() => w.open().pathToRead("docs/none.txt")), "not_found");

@@ -2,7 +2,7 @@
 
 import { EXIT, LabError } from "../../base/errors.ts";
 import { formatBytes, formatCount, formatRate, formatSeconds, type HostPort } from "../../base/units.ts";
-import { printable } from "../../catalog/names.ts";
+import { peerNameFault, printable } from "../../catalog/names.ts";
 import { type Broadcast, reasonOf } from "../../peer/broadcast/broadcast.ts";
 import { Background } from "../../peer/broadcast/background.ts";
 import type { PeerContext } from "../../peer/context.ts";
@@ -34,6 +34,7 @@ export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
     return await retryBroadcast(ctx, who, flags.retryFailed);
   }
   const began = clock.monotonic();
+  for (const name of flags.to ?? []) demandPeerName(name);
   const report = flags.report === undefined
     ? undefined
     : await ctx.ensureAccess(flags.report, "write", { flag: "--report", folder: "data" });
@@ -131,4 +132,14 @@ function tellEnd(ctx: Ctx, run: Broadcast, name: string, watch: BroadcastWatch, 
   }
   watch.tellEnd(run.id);
   return failed.length === 0 ? EXIT.done : EXIT.failed;
+}
+
+/** Nobody ever registers under a name that no peer can have: it's a slip of whoever typed it. */
+function demandPeerName(name: string): void {
+  const fault = peerNameFault(name);
+  if (fault === undefined) return;
+  throw new LabError(
+    "usage",
+    `Cannot broadcast to ${printable(name)}: no peer is called that, since ${fault}`,
+  );
 }

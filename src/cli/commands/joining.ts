@@ -9,7 +9,7 @@ import { isAuthority } from "../../join/request.ts";
 import { toolIdentity } from "../../peer/context.ts";
 import { joinLab } from "../../peer/join.ts";
 import { loadMembership, saveMembership } from "../../peer/membership_file.ts";
-import { loadPeerState } from "../../peer/peer_state.ts";
+import { loadPeerState, otherName } from "../../peer/peer_state.ts";
 import { connectRs } from "../../peer/rs_client.ts";
 import { Root } from "../../storage/root.ts";
 import type { CommandContext } from "../context.ts";
@@ -24,6 +24,7 @@ const CODE_BYTES = 256;
 /**
  * Joins a lab if a code was given; while a PC is a member of that lab, the code says nothing new.
  *
+ * @returns the name that it was given, if it has joined now.
  * @throws {LabError} "not_permitted" when the code isn't good.
  */
 export async function joinFirst(
@@ -31,14 +32,14 @@ export async function joinFirst(
   rs: HostPort,
   data: string,
   code: string | undefined,
-): Promise<void> {
-  if (code === undefined) return;
+): Promise<string | undefined> {
+  if (code === undefined) return undefined;
   const { fingerprint } = parseCode(code);
   const before = await loadMembership(data);
   if (before && await isAuthority(fromPem(before.credentials.authority), fingerprint)) {
     if (await isMember(ctx, rs, data)) {
       ctx.log.info("This PC has joined that lab already; the code isn't needed");
-      return;
+      return undefined;
     }
     ctx.log.info("This PC's membership doesn't hold any more: joining anew");
   }
@@ -48,6 +49,9 @@ export async function joinFirst(
   await saveMembership(data, credentials, ctx.clock);
   const { card } = credentials;
   ctx.log.info(`Joined the lab of ${formatHostPort(rs)} as ${printable(card.name)}, ${card.role}`);
+  const wanted = ctx.flags.name;
+  if (wanted !== undefined && wanted !== card.name) ctx.log.warn(otherName(wanted, card.name, undefined));
+  return card.name;
 }
 
 /** Whether the server lets this PC in as the member it was; where it can't be asked, that is to be taken for granted. */

@@ -43,11 +43,12 @@ export async function startPeer(ctx: Ctx, event: Tell): Promise<PeerServe> {
   }
   const code = await joinCode(ctx);
   const rs = await registrationServer(ctx, await loadPeerState(data), data, code);
-  await joinFirst(ctx, rs, data, code);
+  const given = await joinFirst(ctx, rs, data, code);
   return await PeerServe.start({
     context: await memberContext(ctx, data),
     rs,
-    name: flags.name,
+    // The lab may have called it otherwise; that has been said.
+    name: given ?? flags.name,
     hostName: hostName(),
     host: flags.host,
     port: flags.port,

@@ -108,7 +108,7 @@ function nothingFound({ patterns, from }: FetchRequest, peers: number | undefine
   if (from !== undefined) {
     return new LabError(
       "not_found",
-      `Cannot fetch ${what}: ${printable(from)} does not hold it; see peer index`,
+      `Cannot fetch ${what}: ${printable(from)} does not hold it; see peer index or rs index`,
     );
   }
   if (peers === 0) {
@@ -116,7 +116,7 @@ function nothingFound({ patterns, from }: FetchRequest, peers: number | undefine
   }
   return new LabError(
     "not_found",
-    `Cannot fetch ${what}: no active peer holds it; see peer index for what there is`,
+    `Cannot fetch ${what}: no active peer holds it; see peer index or rs index for what there is`,
   );
 }
 

@@ -137,7 +137,9 @@ export class RegistrationKeeper {
         if (signal.aborted || this.#leaving) return;
         if (this.#isFinal(cause)) return this.#o.refused(cause as LabError);
         const fault = messageOf(cause);
-        if (fault !== this.#fault) log.warn(`${fault}. Trying again until it works`);
+        if (fault !== this.#fault) {
+          log.warn(`${fault}${fault.endsWith("?") ? "" : "."} Trying again until it works`);
+        }
         this.#fault = fault;
         isFull = codeOf(cause) === "busy";
         // Two PCs with one cookie, as after a disk was cloned: the one that is told so becomes a newcomer.
