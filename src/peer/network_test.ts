@@ -158,6 +158,24 @@ Deno.test("a peer that answers where the server should be is a usage error", asy
   await w.stop(other);
 });
 
+Deno.test("something else that answers where the server should be is said, and what to look at", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const answered = listener.accept().then(async (conn) => {
+    await conn.write(new TextEncoder().encode("HTTP/1.1 400 Bad Request\r\n\r\n"));
+    await conn.readable.pipeTo(new WritableStream()).catch(() => {});
+  });
+  const rs = { host: "127.0.0.1", port: listener.addr.port };
+  const { signal } = new AbortController();
+  const context = contextOf(new FakeClock());
+  const access = { rs, identity: TOOL, context, cookie: undefined, data: undefined, signal };
+  const thrown = await assertRejects(() => findFiles(access, {}));
+  assertEquals(codeOf(thrown), "protocol");
+  assertStringIncludes(messageOf(thrown), `Cannot use 127.0.0.1:${rs.port} as registration server: `);
+  assertStringIncludes(messageOf(thrown), "is --rs right?");
+  await answered;
+  listener.close();
+});
+
 Deno.test("whoever is told to stop doesn't wait for a server that answers nothing", async () => {
   const context = contextOf(new FakeClock());
   const stop = new AbortController();

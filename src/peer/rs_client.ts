@@ -1,6 +1,6 @@
 /** Asking a registration server: who is there, who has what. Lists come in pages; these functions put them together. */
 
-import { codeOf, type ErrorCode, LabError } from "../base/errors.ts";
+import { codeOf, type ErrorCode, LabError, messageOf } from "../base/errors.ts";
 import { formatCount, formatHostPort, type HostPort } from "../base/units.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { WireBroadcast, WireBroadcastPeer, WireHolder, WirePeer } from "../protocol/messages.ts";
@@ -76,6 +76,13 @@ export async function connectOne(
       throw new LabError(
         "unreachable",
         `Cannot reach the registration server${more}: ${cause.message}; is rs serve running there, and is --rs right?`,
+        { cause },
+      );
+    }
+    if (codeOf(cause) === "protocol") {
+      throw new LabError(
+        "protocol",
+        `Cannot use ${formatHostPort(rs)} as registration server: ${messageOf(cause)}; is --rs right?`,
         { cause },
       );
     }
