@@ -2,8 +2,8 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
-import { assertFile, put } from "./files.ts";
-import { assertCode, labTest, sentence } from "./lab.ts";
+import { assertFile, bytesOf, MB, put, shared, tree } from "./files.ts";
+import { assertCode, eventsOf, labTest, sentence } from "./lab.ts";
 
 labTest("a name that no peer can have, a place that is none, a folder that is a file", async (lab) => {
   const { address, running } = await lab.rs();
@@ -54,6 +54,20 @@ labTest("a folder that is sent or fetched where a file has its name is kept besi
   // A second time nothing travels, and nothing is kept twice.
   const again = assertCode(await lab.run("peer", "tool", [...fetch, "--json"]), 0);
   assertEquals(again.lines.map(({ event, bytes }) => [event, bytes]), [["fetched", 0], ["fetched", 0]]);
+});
+
+labTest("a broadcast's folder takes its name from a file, which is kept in replaced", async (lab) => {
+  const { address } = await lab.rs();
+  put(lab.pc("rs"), "share/lab3/a.txt", "a");
+  put(lab.pc("rs"), "share/lab3/deep/b.bin", bytesOf(3 * MB, 1));
+  put(lab.pc("bob"), "share/lab3", "a file of bob's");
+  await lab.peer("bob", address, "--accept-open-broadcasts");
+  const sent = assertCode(await lab.run("rs", "rs", ["broadcast", "share/lab3", "--json"]), 0);
+  assertEquals(eventsOf(sent, "broadcast").map(({ done, failed }) => [done, failed]), [[1, 0]]);
+  assertEquals(await shared(lab.pc("bob")), ["lab3/a.txt", "lab3/deep/b.bin"]);
+  const [replaced, ...more] = await tree(join(lab.pc("bob"), "peer-data/replaced"));
+  assertEquals(more, []);
+  assertFile(join(lab.pc("bob"), "peer-data/replaced", replaced!), "a file of bob's");
 });
 
 labTest("who joins under a name that another PC has is told so", async (lab) => {

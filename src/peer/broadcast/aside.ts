@@ -1,6 +1,6 @@
 /**
- * A lead's broadcast takes the name. What had it before is not lost: it is moved to `replaced` in the data folder, under
- * its name and the time.
+ * A lead's broadcast takes the name, and those of the folders above it. What had it before is not lost: it is moved to
+ * `replaced` in the data folder, under its name and the time.
  */
 
 import { existsSync } from "node:fs";
@@ -27,14 +27,29 @@ export class Aside {
     const putBack = () => undo.splice(0).forEach((each) => each());
     try {
       const view = new FolderView(this.o.root);
+      const folders = new Set<string>();
       for (const { present, target } of files) {
-        if (!present && view.has(target)) undo.push(this.free(target));
+        if (present) continue;
+        for (const folder of foldersAbove(target)) {
+          if (folders.has(folder)) continue;
+          folders.add(folder);
+          if (this.#isFile(folder)) undo.push(this.free(folder));
+        }
+        if (view.has(target)) undo.push(this.free(target));
       }
     } catch (cause) {
       putBack();
       throw cause;
     }
     return putBack;
+  }
+
+  #isFile(name: string): boolean {
+    try {
+      return Deno.lstatSync(this.o.root.pathOf(name)).isFile;
+    } catch {
+      return false;
+    }
   }
 
   /**
@@ -70,6 +85,12 @@ export class Aside {
       }
     };
   }
+}
+
+/** The folders that a file lies in, the outermost first. */
+function foldersAbove(name: string): string[] {
+  const parts = name.split("/").slice(0, -1);
+  return parts.map((_, i) => parts.slice(0, i + 1).join("/"));
 }
 
 /** The path, or the first of `path-2`, `path-3` and so on that nothing has. */

@@ -45,6 +45,18 @@ Deno.test("undone, the old file is back, unless the name is taken by then", () =
   assertEquals(s.temp.read(REPLACED), "old");
 });
 
+Deno.test("a file in the place of a folder makes room, once for all in it; undone, it is back", () => {
+  using s = stage();
+  s.temp.file("share/d", "old");
+  s.temp.file("share/e/f", "stays");
+  const files = ["d/a", "d/b/c", "e/g"].map((target) => ({ target, present: false }));
+  const putBack = s.aside.makeRoom([...files, { target: "e/f/h", present: true }]);
+  assertEquals(s.temp.list(), ["data/replaced/d.2026-01-01T00-00-00-000Z", "share/e/f"]);
+  putBack();
+  assertEquals(s.temp.list(), ["share/d", "share/e/f"]);
+  assertEquals(s.temp.read("share/d"), "old");
+});
+
 Deno.test("what was replaced twice in one moment is kept twice", () => {
   using s = stage();
   for (const content of ["first", "second"]) {

@@ -79,8 +79,8 @@ function peerOf({ holders }: WantedFile): string {
 }
 
 /**
- * Finds each file's place when it takes its name whoever has it now, as in a lead's broadcast. What has the name is moved
- * away when the file is whole, not before.
+ * Finds each file's place when it takes its name whoever has it now, as in a lead's broadcast. What has the name, or that
+ * of a folder above it, is moved away when the file is whole, not before.
  */
 export async function placeInstead(
   files: readonly WantedFile[],
@@ -91,7 +91,7 @@ export async function placeInstead(
   const taken = new Set<string>();
   const view = new FolderView(root);
   const placed: PlacedFile[] = [];
-  const faultOf = folderFaults(root);
+  const faultOf = folderFaults(root, { filesGiveWay: true });
   for (const file of files) {
     const key = comparable(file.name);
     const fault = faultOf(file.name) ?? clash(key, taken);
@@ -179,22 +179,34 @@ function look(root: Root, target: string): Deno.FileInfo | undefined {
   }
 }
 
-/** Tells why nothing can be written to a file's folder; looks at each folder once. */
-function folderFaults(root: Root): (name: string) => LabError | undefined {
+/**
+ * Tells why nothing can be written to a file's folder; looks at each folder once.
+ *
+ * @param options.filesGiveWay a file in the place of a folder will be moved away.
+ */
+function folderFaults(
+  root: Root,
+  options: { filesGiveWay?: boolean } = {},
+): (name: string) => LabError | undefined {
   const faults = new Map<string, LabError | undefined>();
   return (name) => {
     const folder = name.slice(0, Math.max(0, name.lastIndexOf("/")));
-    if (!faults.has(folder)) faults.set(folder, folderFault(root, folder));
+    if (!faults.has(folder)) faults.set(folder, folderFault(root, folder, options));
     return faults.get(folder);
   };
 }
 
 /** Why nothing can be written to a folder: a file, or a link that leads out, stands in its way. */
-function folderFault(root: Root, folder: string): LabError | undefined {
+function folderFault(
+  root: Root,
+  folder: string,
+  { filesGiveWay = false }: { filesGiveWay?: boolean },
+): LabError | undefined {
   const parts = folder === "" ? [] : folder.split("/");
   for (let depth = 1; depth <= parts.length; depth++) {
     const name = parts.slice(0, depth).join("/");
-    if (!look(root, name)) return undefined;
+    const there = look(root, name);
+    if (!there || (filesGiveWay && there.isFile)) return undefined;
     try {
       if (Deno.statSync(root.pathToRead(name)).isDirectory) continue;
     } catch (cause) {

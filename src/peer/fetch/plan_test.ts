@@ -283,10 +283,11 @@ Deno.test("a broadcast takes the name whoever has it; folders stay, and names th
   assertEquals(places.map(({ name, target, present }) => [name, target, present]), [
     ["same", "same", true],
     ["other", "other", false],
+    ["file/below", "file/below", false],
     ["new", "new", false],
     ["new", "new (pc1)", false],
     ["x", "x", false],
   ]);
-  assertEquals(refused, ["folder", "file/below", "x/below"]);
+  assertEquals(refused, ["folder", "x/below"]);
   assertEquals(temp.read("other"), "mine");
 });
