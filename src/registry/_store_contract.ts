@@ -154,7 +154,8 @@ export const contract: Record<string, (place: Place) => Promise<void>> = {
     await broadcasts.saveFiles("b1", 1, files.slice(2));
     const here = { name: "folder/b", modified: "2026-01-02T03:04:05.000Z" };
     await broadcasts.saveFiles("b2", 0, [{ ...files[1]!, here }]);
-    await broadcasts.saveReceipts([receipt("b1", "pc1"), receipt("b1", "pc2", { state: "done" })]);
+    const two = receipt("b1", "pc2", { state: "done", cookie: "c2" });
+    await broadcasts.saveReceipts([receipt("b1", "pc1"), two]);
     await broadcasts.saveReceipts([
       receipt("b1", "pc1", { state: "failed", code: "disk_full", reason: "no room" }),
     ]);
@@ -166,7 +167,7 @@ export const contract: Record<string, (place: Place) => Promise<void>> = {
     ]);
     assertEquals(receipts.toSorted((a, b) => a.peer < b.peer ? -1 : 1), [
       receipt("b1", "pc1", { state: "failed", code: "disk_full", reason: "no room" }),
-      receipt("b1", "pc2", { state: "done" }),
+      two,
     ]);
     assertEquals((await store.broadcasts.files("b1")).map(({ name }) => name), ["a", "c"]);
     assertEquals(await store.broadcasts.files("b2"), [{ ...files[1]!, here }]);

@@ -37,12 +37,27 @@ export interface Receipt {
   id: string;
   /** The PC's name. */
   peer: string;
+  /** Whose receipt it is, where that was known: a name may be another's later. A secret, as the sender's. */
+  cookie?: string | undefined;
   state: "waiting" | "done" | "failed";
   /** When it became so, milliseconds since 1970. */
   at: number;
   /** Why it failed. */
   code?: string | undefined;
   reason?: string | undefined;
+}
+
+/** Tells whether a receipt is of a PC, and not of one that had its name before; not known to be another's counts as its own. */
+export function isOf(
+  { cookie }: Pick<Receipt, "cookie">,
+  pc: { cookie?: string | undefined } | undefined,
+): boolean {
+  return cookie === undefined || pc?.cookie === undefined || cookie === pc.cookie;
+}
+
+/** Tells whether a receipt would undo an earlier one: who is done stays done. Of two PCs that had one name, the later counts. */
+export function undoes(receipt: Receipt, before: Receipt | undefined): boolean {
+  return before?.state === "done" && receipt.state !== "done" && isOf(before, receipt);
 }
 
 /** Where broadcasts are kept. */

@@ -3,13 +3,15 @@
  * sent here; the lists of files, which may be long, are the store's alone.
  *
  * Rules: a broadcast holds from its first message until it is withdrawn or expires; it is listed for a week longer. A PC's
- * receipt changes from waiting or failed to done and never back. Names of PCs are compared whatever their case.
+ * receipt changes from waiting or failed to done and never back; who has the name of a PC that was put out or forgotten has
+ * none of its receipts. Names of PCs are compared whatever their case.
  */
 
 import { LabError } from "../base/errors.ts";
 import { nameKey } from "../catalog/names.ts";
-import type { BroadcastHead, Receipt } from "./broadcast_store.ts";
-import { type PeerRecord, REGISTRATION_WINDOW } from "./rules.ts";
+import { type BroadcastHead, isOf, type Receipt } from "./broadcast_store.ts";
+import type { MembersView } from "./members.ts";
+import { REGISTRATION_WINDOW } from "./rules.ts";
 
 /** Broadcasts kept at once: a school year's, one each lesson; each costs about 1 KiB and its receipts. */
 export const BROADCASTS_MAX = 1_000;
@@ -23,6 +25,9 @@ export interface Tally {
   waiting: number;
   failed: number;
 }
+
+/** A PC, and who it is if that is known. */
+type Pc = { name: string; cookie?: string | undefined };
 
 /** All broadcasts that the registration server knows. */
 export class Broadcasts {
@@ -38,7 +43,8 @@ export class Broadcasts {
   /** Takes over what was stored, at start. */
   load(heads: Iterable<BroadcastHead>, receipts: Iterable<Receipt>): void {
     for (const head of [...heads].sort((a, b) => a.began - b.began)) this.put(head);
-    this.note(receipts);
+    // A store may tell names apart that are one here.
+    this.note([...receipts].sort((a, b) => a.at - b.at));
   }
 
   get(id: string): BroadcastHead | undefined {
@@ -84,9 +90,9 @@ export class Broadcasts {
   }
 
   /** Verified bytes that a PC has of a broadcast, as far as is known. */
-  bytesOf({ id, bytes: total }: BroadcastHead, peer: string): number {
-    if (this.receipt(id, peer)?.state === "done") return total;
-    return this.#bytes.get(id)?.get(nameKey(peer)) ?? 0;
+  bytesOf({ id, bytes: total }: BroadcastHead, pc: Pc): number {
+    if (this.receipt(id, pc)?.state === "done") return total;
+    return this.#bytes.get(id)?.get(nameKey(pc.name)) ?? 0;
   }
 
   /** Keeps receipts; those of broadcasts that aren't known are passed over. */
@@ -99,8 +105,10 @@ export class Broadcasts {
     }
   }
 
-  receipt(id: string, peer: string): Receipt | undefined {
-    return this.#receipts.get(id)?.get(nameKey(peer));
+  /** A PC's receipt; none where it is known to be of another that had the name before. */
+  receipt(id: string, pc: Pc): Receipt | undefined {
+    const receipt = this.#receipts.get(id)?.get(nameKey(pc.name));
+    return receipt && isOf(receipt, pc) ? receipt : undefined;
   }
 
   receipts(id: string): Iterable<Receipt> {
@@ -116,20 +124,19 @@ export class Broadcasts {
    * Which one may be forgotten for a new one where there is no more room: the oldest that is over, else the oldest that every
    * PC has.
    *
-   * @param members everybody who is registered, anew at each call.
    * @returns undefined when somebody waits for each of them.
    */
-  dispensable(members: () => Iterable<PeerRecord>, wall: number): string | undefined {
+  dispensable(members: Pick<MembersView, "list" | "byName">, wall: number): string | undefined {
     for (const { id, withdrawn, expires } of this.#heads.values()) {
       if (withdrawn || wall >= expires) return id;
     }
     for (const head of this.#heads.values()) {
-      if (head.whole && this.#allHaveIt(head, members(), wall)) return head.id;
+      if (head.whole && this.#allHaveIt(head, members, wall)) return head.id;
     }
     return undefined;
   }
 
-  #allHaveIt(head: BroadcastHead, members: Iterable<PeerRecord>, wall: number): boolean {
+  #allHaveIt(head: BroadcastHead, members: Pick<MembersView, "list" | "byName">, wall: number): boolean {
     let isAnywhere = false;
     for (const { state } of this.pcs(head, members, wall)) {
       if (state !== "done") return false;
@@ -141,18 +148,18 @@ export class Broadcasts {
   /**
    * The PCs of a broadcast and how it stands with each, in no order: those of whom there is a receipt, those that it names,
    * and where it names none, all that registered lately.
-   *
-   * @param members everybody who is registered.
    */
-  *pcs(head: BroadcastHead, members: Iterable<PeerRecord>, wall: number): Generator<Receipt> {
+  *pcs(head: BroadcastHead, members: Pick<MembersView, "list" | "byName">, wall: number): Generator<Receipt> {
     const told = this.#receipts.get(head.id) ?? new Map<string, Receipt>();
-    yield* told.values();
     const waiting = (peer: string): Receipt => ({ id: head.id, peer, state: "waiting", at: head.began });
+    for (const receipt of told.values()) {
+      yield isOf(receipt, members.byName(receipt.peer)) ? receipt : waiting(receipt.peer);
+    }
     if (head.to) {
       for (const peer of new Set(head.to)) if (!told.has(nameKey(peer))) yield waiting(peer);
       return;
     }
-    for (const record of members) {
+    for (const record of members.list({ all: true })) {
       const isLate = record.active || record.lastRegistered > wall - REGISTRATION_WINDOW;
       if (isLate && isFor(head, record) && !told.has(nameKey(record.name))) yield waiting(record.name);
     }
@@ -166,7 +173,7 @@ export class Broadcasts {
   }
 
   /** Counts the PCs of a broadcast. */
-  tally(head: BroadcastHead, members: Iterable<PeerRecord>, wall: number): Tally {
+  tally(head: BroadcastHead, members: Pick<MembersView, "list" | "byName">, wall: number): Tally {
     const tally = { done: 0, waiting: 0, failed: 0 };
     for (const { state } of this.pcs(head, members, wall)) tally[state]++;
     return tally;

@@ -29,7 +29,12 @@ function made(heads: BroadcastHead[], receipts: Receipt[]): Broadcasts {
   return broadcasts;
 }
 
-const members = () => [pc("pc1"), pc("pc2")];
+const membersOf = (...all: PeerRecord[]) => ({
+  list: () => all,
+  byName: (name: string) => all.find((record) => record.name === name.toLowerCase()),
+});
+
+const members = membersOf(pc("pc1"), pc("pc2"));
 
 Deno.test("for a new broadcast the oldest goes that is over, whoever has it", () => {
   const done = ["pc1", "pc2"].map((name) => receipt("all", name, "done"));
@@ -53,8 +58,8 @@ Deno.test("none goes that is under way, that a PC waits for which is off, or tha
   const away = { ...pc("pc3"), active: false };
   const done = ["pc1", "pc2"].map((name) => receipt("all", name, "done"));
   assertEquals(made([head("all", { whole: false })], done).dispensable(members, NOW), undefined);
-  assertEquals(made([head("all")], done).dispensable(() => [...members(), away], NOW), undefined);
+  assertEquals(made([head("all")], done).dispensable(membersOf(...members.list(), away), NOW), undefined);
   assertEquals(made([head("all", { to: ["pc1", "pc9"] })], done).dispensable(members, NOW), undefined);
-  assertEquals(made([head("all")], []).dispensable(() => [], NOW), undefined);
+  assertEquals(made([head("all")], []).dispensable(membersOf(), NOW), undefined);
   assertEquals(made([], []).dispensable(members, NOW), undefined);
 });

@@ -117,7 +117,7 @@ export class Deliveries implements AtWork {
     for (const { id, cookie, cancel } of this.#pauses.values()) {
       const head = broadcasts.get(id);
       const receiver = members.byCookie(cookie);
-      if (!head || !receiver || broadcasts.receipt(id, record.name)?.state !== "done") continue;
+      if (!head || !receiver || broadcasts.receipt(id, record)?.state !== "done") continue;
       cancel();
       this.#add(head, receiver);
     }
@@ -200,7 +200,7 @@ export class Deliveries implements AtWork {
     const head = broadcasts.get(id);
     if (!head || !holds(head, this.#o.clock.now())) return;
     for (const record of members.list()) {
-      const receipt = broadcasts.receipt(id, record.name);
+      const receipt = broadcasts.receipt(id, record);
       if (receipt && !fits(receipt)) continue;
       this.#forgetPause(id, record.cookie);
       this.#add(head, record);
@@ -216,7 +216,7 @@ export class Deliveries implements AtWork {
 
   #isDue(head: BroadcastHead, record: PeerRecord): boolean {
     if (!record.active || !isFor(head, record)) return false;
-    const receipt = this.#o.registry.broadcasts.receipt(head.id, record.name);
+    const receipt = this.#o.registry.broadcasts.receipt(head.id, record);
     if (receipt?.state === "done") return false;
     return !(receipt?.state === "waiting" && this.isClaimed(head.id));
   }
@@ -365,7 +365,8 @@ export class Deliveries implements AtWork {
     state: Pick<Receipt, "state" | "code" | "reason">,
   ): Promise<void> {
     const { broadcasts, store } = this.#o.registry;
-    const receipt = { id: head.id, peer: record.name, at: this.#o.clock.now(), ...state };
+    const { name: peer, cookie } = record;
+    const receipt = { id: head.id, peer, cookie, at: this.#o.clock.now(), ...state };
     this.#forgetPause(head.id, record.cookie);
     this.#sources.forget(head.id, record.cookie);
     if (state.state === "done") {

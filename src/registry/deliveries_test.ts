@@ -6,6 +6,7 @@ import { codeOf, LabError } from "../base/errors.ts";
 import { TIMEOUTS } from "../base/limits.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { done, Ear, file, hangs, ID, page, pcs, receipts, states, tell, type Told } from "./_broadcasting.ts";
+import { head, receipt } from "./_store_contract.ts";
 import { BROADCASTS_MAX } from "./broadcasts.ts";
 import { Lab } from "./_testing.ts";
 import { MemoryStore } from "./memory_store.ts";
@@ -137,6 +138,28 @@ Deno.test("--to: nobody else gets it; the sender isn't one of its receivers", as
   await arrived;
   assertEquals(no.offers.length, 0);
   assertEquals(yes.offers[0]!.holders!.map(({ name }) => name).sort(), ["pc0", "pc1"]);
+});
+
+Deno.test("who has the name of a PC that is no member any more has none of its receipts, and is sent what waits", async () => {
+  const store = new MemoryStore();
+  const { broadcasts } = store;
+  await broadcasts.save(head("b0", { name: "a.iso", began: 0, expires: 1e15 }));
+  await broadcasts.saveFiles("b0", 0, [{ name: "a.iso", size: 5, sha256: "ab".repeat(32) }]);
+  const old = receipt("b0", "pc1", { state: "done", cookie: "who had the name" });
+  await broadcasts.saveReceipts([old, receipt("b0", "pc2", { state: "done" })]);
+  await using lab = await Lab.start({ data: { store } });
+  const [first, second] = [new Ear(), new Ear()];
+  await lab.join("pc2", undefined, 1002, second.handler);
+  assertEquals(await states(lab), ["pc1 done", "pc2 done"]);
+  const arrived = lab.log.next(/Offer +PC1: a\.iso has arrived/);
+  const { cookie } = await lab.join("PC1", undefined, 1001, first.handler);
+  assertEquals((await states(lab))[0]!.startsWith("pc1 done"), false);
+  await arrived;
+  assertEquals([first.offers.length, first.offers[0]?.holders?.map(({ name }) => name)], [1, ["pc2"]]);
+  assertEquals(await states(lab), ["PC1 done", "pc2 done"]);
+  const { receipts } = await broadcasts.load();
+  assertEquals(receipts.filter(({ peer }) => peer === "PC1").map((each) => each.cookie), [cookie]);
+  assertEquals(second.offers.length, 0);
 });
 
 Deno.test("a fault that may pass is tried again, another one waits for the PC or a person", async () => {
@@ -359,11 +382,11 @@ Deno.test("how far each PC is: told by the broadcaster or by the PC itself; neve
   const progress = (name: string, bytes: number) =>
     link.request({ kind: "Progress", id: ID, peers: [[name, bytes]] }, "Noted");
   await progress("pc1", 400);
-  assertEquals(broadcasts.bytesOf(head, "PC1"), 400);
+  assertEquals(broadcasts.bytesOf(head, { name: "PC1" }), 400);
   await progress("nobody", 400);
-  assertEquals(broadcasts.bytesOf(head, "nobody"), 0);
+  assertEquals(broadcasts.bytesOf(head, { name: "nobody" }), 0);
   await progress("pc1", 1e9);
-  assertEquals(broadcasts.bytesOf(head, "pc1"), 1000);
+  assertEquals(broadcasts.bytesOf(head, { name: "pc1" }), 1000);
   assertEquals(lab.log.lines.filter((line) => /Progress/.test(line)), []);
   await assertRejects(
     () => link.request({ kind: "Progress", id: "other", peers: [] }, "Noted"),
@@ -378,7 +401,7 @@ Deno.test("how far each PC is: told by the broadcaster or by the PC itself; neve
     heard++;
   });
   await lab.log.next(/Offer +pc2: a\.iso has arrived/);
-  assertEquals([heard, broadcasts.bytesOf(head, "pc2")], [1, 1000]);
+  assertEquals([heard, broadcasts.bytesOf(head, { name: "pc2" })], [1, 1000]);
 });
 
 Deno.test("a file that is being hashed: nobody hears of it until it is known; withdrawn, it stays so", async () => {

@@ -195,7 +195,8 @@ export class Sharing implements SharedNews, SharingView {
   receipt(receipt: Receipt): void {
     const { broadcasts, deliveries } = this.o;
     if (!broadcasts.get(receipt.id)) return this.#early.add(receipt);
-    const before = broadcasts.receipt(receipt.id, receipt.peer)?.state;
+    const { id, peer: name, cookie } = receipt;
+    const before = broadcasts.receipt(id, { name, cookie })?.state;
     if (before === "done" && receipt.state !== "done") return;
     broadcasts.note([receipt]);
     if (receipt.state === "done") deliveries().news();

@@ -23,6 +23,7 @@ export const BROADCAST_SCHEMA = `
     at INTEGER NOT NULL,
     code TEXT,
     reason TEXT,
+    cookie TEXT,
     PRIMARY KEY (broadcast, peer)
   ) STRICT, WITHOUT ROWID;
 `;
@@ -48,6 +49,7 @@ interface ReceiptColumns {
   at: number;
   code: string | null;
   reason: string | null;
+  cookie: string | null;
 }
 
 /** Keeps broadcasts in SQLite. */
@@ -56,6 +58,7 @@ export class SqliteBroadcasts implements BroadcastStore {
 
   constructor(db: DatabaseSync, private work: Work) {
     db.exec(BROADCAST_SCHEMA);
+    addCookies(db);
     this.#statements = prepare(db);
   }
 
@@ -96,8 +99,9 @@ export class SqliteBroadcasts implements BroadcastStore {
 
   saveReceipts(receipts: readonly Receipt[]): Promise<void> {
     return this.work.write(() => {
-      for (const { id, peer, state, at, code, reason } of receipts) {
-        this.#statements.saveReceipt.run(id, peer, state, at, code ?? null, reason ?? null);
+      for (const { id, peer, cookie, state, at, code, reason } of receipts) {
+        const why = [code ?? null, reason ?? null] as const;
+        this.#statements.saveReceipt.run(id, peer, state, at, ...why, cookie ?? null);
       }
     });
   }
@@ -112,6 +116,13 @@ export class SqliteBroadcasts implements BroadcastStore {
   }
 }
 
+/** Up to version 2 receipts were kept by name alone. */
+function addCookies(db: DatabaseSync): void {
+  const columns = db.prepare("PRAGMA table_info(broadcast_receipts)").all() as { name: string }[];
+  if (columns.some(({ name }) => name === "cookie")) return;
+  db.exec("ALTER TABLE broadcast_receipts ADD COLUMN cookie TEXT");
+}
+
 function prepare(db: DatabaseSync) {
   return {
     heads: db.prepare("SELECT head FROM broadcasts"),
@@ -123,7 +134,7 @@ function prepare(db: DatabaseSync) {
     putFile: db.prepare("INSERT INTO broadcast_files VALUES (?, ?, ?, ?, ?, ?, ?)"),
     dropFiles: db.prepare("DELETE FROM broadcast_files WHERE broadcast = ? AND place >= ?"),
     receipts: db.prepare("SELECT * FROM broadcast_receipts"),
-    saveReceipt: db.prepare("INSERT OR REPLACE INTO broadcast_receipts VALUES (?, ?, ?, ?, ?, ?)"),
+    saveReceipt: db.prepare("INSERT OR REPLACE INTO broadcast_receipts VALUES (?, ?, ?, ?, ?, ?, ?)"),
     forgetReceipts: db.prepare("DELETE FROM broadcast_receipts WHERE broadcast = ?"),
   };
 }
@@ -140,9 +151,10 @@ function headOf(json: string): BroadcastHead[] {
   }
 }
 
-function receiptOf({ broadcast, peer, state, at, code, reason }: ReceiptColumns): Receipt {
+function receiptOf({ broadcast, peer, cookie, state, at, code, reason }: ReceiptColumns): Receipt {
   return {
     ...{ id: broadcast, peer, at },
+    ...(cookie === null ? {} : { cookie }),
     state: state === "done" || state === "failed" ? state : "waiting",
     ...(code === null ? {} : { code }),
     ...(reason === null ? {} : { reason }),

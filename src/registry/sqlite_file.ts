@@ -11,7 +11,7 @@ import { basename, join } from "../deps/std_path.ts";
 export const STORE_FILE = "rs.sqlite";
 
 /** Raised by one with each change to the tables. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /**
  * Copies the database of a data folder that no process uses.

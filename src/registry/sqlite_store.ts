@@ -250,6 +250,8 @@ function prepareFile(db: DatabaseSync): void {
   const version = demandVersion(db);
   if (version === 0) db.exec(`BEGIN; ${SCHEMA} COMMIT`);
   if (version === 1) db.exec(`BEGIN; ${REGISTRATIONS_UPGRADE} PRAGMA user_version = 2; COMMIT`);
+  // What version 3 has more of is added by those whose tables they are.
+  if (version === 1 || version === 2) db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
   demandSound(db);
 }
 

@@ -7,7 +7,7 @@ import { FakeClock } from "../base/clock.ts";
 import { LabError } from "../base/errors.ts";
 import { type Logger, silentLogger } from "../base/log.ts";
 import { join } from "../deps/std_path.ts";
-import { contract, heldIn, peer, peersOf, row } from "./_store_contract.ts";
+import { contract, heldIn, peer, peersOf, receipt, row } from "./_store_contract.ts";
 import { MemoryStore } from "./memory_store.ts";
 import { STORE_FILE } from "./sqlite_file.ts";
 import { openSqliteStore } from "./sqlite_store.ts";
@@ -102,6 +102,25 @@ Deno.test("SQLite store: a database of version 1 is taken over with its registra
       const store = await openSqliteStore(options(dataDir));
       assertEquals((await peersOf(store)).map(({ registrations }) => registrations), [[3, 5, 5], []]);
       assertEquals(await heldIn(store), ["c1 a 1"]);
+      await store.close();
+    }
+  }));
+
+Deno.test("SQLite store: a database of version 2 is taken over with its receipts, which are anybody's of that name", () =>
+  inFolder(async (dataDir) => {
+    await (await openSqliteStore(options(dataDir))).close();
+    const old = new DatabaseSync(join(dataDir, STORE_FILE));
+    old.exec(`
+      ALTER TABLE broadcast_receipts DROP COLUMN cookie;
+      INSERT INTO broadcast_receipts VALUES ('b1', 'pc1', 'done', 5, NULL, NULL);
+      PRAGMA user_version = 2`);
+    old.close();
+    const later = receipt("b1", "pc2", { cookie: "c2" });
+    for (const more of [[], [later]]) {
+      const store = await openSqliteStore(options(dataDir));
+      const kept = await store.broadcasts.load();
+      assertEquals(kept.receipts, [receipt("b1", "pc1", { state: "done", at: 5 }), ...more]);
+      await store.broadcasts.saveReceipts([later]);
       await store.close();
     }
   }));

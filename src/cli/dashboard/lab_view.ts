@@ -52,7 +52,7 @@ export class ServerView implements LabView {
   pcs(id: string): PcRow[] {
     const head = this.server.broadcasts.demand(id);
     return this.server.listPcs(id).map(({ name, active, state, reason }) => ({
-      ...{ name, active, state, bytes: this.server.broadcasts.bytesOf(head, name) },
+      ...{ name, active, state, bytes: this.#bytesOf(head, name) },
       ...(reason === undefined ? {} : { reason }),
     }));
   }
@@ -95,10 +95,15 @@ export class ServerView implements LabView {
   #verified(head: BroadcastHead): number {
     const { broadcasts, members } = this.server;
     let bytes = 0;
-    for (const { peer } of broadcasts.pcs(head, members.list({ all: true }), this.clock.now())) {
-      bytes += broadcasts.bytesOf(head, peer);
+    for (const { peer } of broadcasts.pcs(head, members, this.clock.now())) {
+      bytes += this.#bytesOf(head, peer);
     }
     return bytes;
+  }
+
+  #bytesOf(head: BroadcastHead, name: string): number {
+    const { broadcasts, members } = this.server;
+    return broadcasts.bytesOf(head, members.byName(name) ?? { name });
   }
 }
 

@@ -93,7 +93,7 @@ function demandInOrder(known: BroadcastHead | undefined, { at, files, more }: Me
 /** Forgets one that nobody needs any more, where there are too many for another. @returns its id. */
 async function makeRoom({ broadcasts, members, store, now }: Registry): Promise<string | undefined> {
   if (broadcasts.size < BROADCASTS_MAX) return undefined;
-  const id = broadcasts.dispensable(() => members.list({ all: true }), now().wall);
+  const id = broadcasts.dispensable(members, now().wall);
   if (id === undefined) {
     throw new LabError(
       "busy",
@@ -120,7 +120,7 @@ export const receipts: Handle<"Receipts"> = async (registry, message, caller) =>
   const { wall } = registry.now();
   const news = message.peers
     .filter(({ name }) => isItsPc(registry, head, name))
-    .filter(({ name }) => registry.broadcasts.receipt(head.id, name)?.state !== "done")
+    .filter(({ name }) => registry.broadcasts.receipt(head.id, pcOf(registry, name))?.state !== "done")
     .map((told) => receiptOf(registry, head, told, wall));
   await registry.store.broadcasts.saveReceipts(news);
   registry.broadcasts.note(news);
@@ -143,6 +143,11 @@ function isItsPc({ members }: Registry, { to }: BroadcastHead, name: string): bo
   return members.byName(name) !== undefined || to?.includes(name) === true;
 }
 
+/** Who has a name now. */
+function pcOf({ members }: Registry, name: string): { name: string; cookie?: string } {
+  return members.byName(name) ?? { name };
+}
+
 /** Under the name that its record has, if it has one: it is found by that. */
 function receiptOf(registry: Registry, { id }: BroadcastHead, told: WireReceipt, at: number): Receipt {
   const { name, state, code, reason } = told;
@@ -150,7 +155,8 @@ function receiptOf(registry: Registry, { id }: BroadcastHead, told: WireReceipt,
     ...(code === undefined ? {} : { code }),
     ...(reason === undefined ? {} : { reason: printable(reason, 500) }),
   };
-  return { id, peer: registry.members.byName(name)?.name ?? printable(name, 64), state, at, ...why };
+  const record = registry.members.byName(name);
+  return { id, peer: record?.name ?? printable(name, 64), cookie: record?.cookie, state, at, ...why };
 }
 
 /**
@@ -204,7 +210,7 @@ export const retry: Handle<"Retry"> = async (registry, message, caller) => {
     throw new LabError("not_found", `Cannot offer ${printable(head.name, 80)} again: ${why}`);
   }
   const again = [...broadcasts.receipts(head.id)].filter(({ state }) => state === "failed")
-    .map(({ id, peer }): Receipt => ({ id, peer, state: "waiting", at: wall }));
+    .map(({ id, peer, cookie }): Receipt => ({ id, peer, cookie, state: "waiting", at: wall }));
   await store.broadcasts.saveReceipts(again);
   broadcasts.note(again);
   return {
@@ -250,7 +256,7 @@ function pcsPage(registry: Registry, id: string, after: string | undefined): Mes
 /** The PCs of a broadcast in the order of their names, and how it stands with each. */
 export function pcRows(registry: Registry, head: BroadcastHead, after?: string): WireBroadcastPeer[] {
   const { broadcasts, members, atWork, now } = registry;
-  const all = [...broadcasts.pcs(head, members.list({ all: true }), now().wall)]
+  const all = [...broadcasts.pcs(head, members, now().wall)]
     .map((receipt) => ({ key: nameKey(receipt.peer), receipt }))
     .filter(({ key }) => after === undefined || key > nameKey(after))
     .sort((a, b) => a.key < b.key ? -1 : 1);
@@ -270,7 +276,7 @@ export function broadcastRow(
 ): WireBroadcast {
   const { wall } = now();
   const { id, name, peer, bytes, files, began, expires } = head;
-  const tally = broadcasts.tally(head, members.list({ all: true }), wall);
+  const tally = broadcasts.tally(head, members, wall);
   const state = head.withdrawn
     ? "withdrawn"
     : wall >= expires

@@ -1,13 +1,20 @@
 /**
  * Broadcasts and receipts in a shared registry.
  *
- * Rules: what was withdrawn stays so, and who is done stays done, whichever server writes last. The files of a broadcast lie
+ * Rules: what was withdrawn stays so, and who is done stays done (but not
+ * another who has the name now), whichever server writes last. The files of a broadcast lie
  * in a bucket of their own, which nobody watches: they are written before the broadcast that names them, and read when
  * somebody is to get it.
  */
 
 import { inPages } from "../../base/pages.ts";
-import type { BroadcastFile, BroadcastHead, BroadcastStore, Receipt } from "../broadcast_store.ts";
+import {
+  type BroadcastFile,
+  type BroadcastHead,
+  type BroadcastStore,
+  type Receipt,
+  undoes,
+} from "../broadcast_store.ts";
 import { nameKey } from "../../catalog/names.ts";
 import { Conflict, Unanswered } from "./link.ts";
 import type { Setting } from "./peers.ts";
@@ -132,7 +139,7 @@ export class NatsBroadcasts implements BroadcastStore {
     if (receipt.state === "done") this.#done.set(key, receipt);
     return this.#write(`${receipt.id} ${receipt.peer}`, key, receipt, (ours, entry) => {
       const theirs = entry ? this.takeReceipt(entry) : this.#done.get(key);
-      return ours.state !== "done" && theirs?.state === "done" ? theirs : ours;
+      return theirs && undoes(ours, theirs) ? theirs : ours;
     }, (became) => this.news?.receipt(became));
   }
 

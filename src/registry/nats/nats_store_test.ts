@@ -247,6 +247,11 @@ Deno.test({
       const { heads, receipts } = await b.broadcasts.load();
       assertEquals(heads, [head("b1", { withdrawn: true, files: 2 })]);
       assertEquals(receipts, [receipt("b1", "pc1", { state: "done" })]);
+      // But not for another PC that has the name now.
+      await a.broadcasts.saveReceipts([receipt("b1", "pc2", { state: "done", cookie: "c2" })]);
+      const another = receipt("b1", "pc2", { state: "waiting", cookie: "c3" });
+      await b.broadcasts.saveReceipts([another]);
+      assertEquals((await b.broadcasts.load()).receipts.find(({ peer }) => peer === "pc2"), another);
       assert(heard.a.includes("b1 withdrawn"));
       assert(heard.b.includes("b1 pc1 done"));
     }),

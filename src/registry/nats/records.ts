@@ -122,7 +122,8 @@ export function readHead(entry: Entry): BroadcastHead | undefined {
 }
 
 const receiptSchema = v.object({
-  ...{ id: text(64), peer: text(64), state: v.picklist(["waiting", "done", "failed"]), at: v.number() },
+  ...{ id: text(64), peer: text(64), cookie: v.optional(text(128)) },
+  ...{ state: v.picklist(["waiting", "done", "failed"]), at: v.number() },
   ...{ code: v.optional(v.string()), reason: v.optional(v.string()) },
 });
 
