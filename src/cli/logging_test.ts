@@ -37,6 +37,34 @@ Deno.test("properties are shown when debugging; secrets never", async () => {
   assertEquals(lines[1]!.slice(9), "INFO  two  token=[hidden]");
 });
 
+Deno.test("an error's code is shown, on stderr when debugging and in the file; one to join with never", async () => {
+  const lines: string[] = [];
+  const path = await Deno.makeTempFile();
+  const write = (line: string) => void lines.push(line);
+  const common = { clock: new FakeClock(), colour: colours(false), write, file: { path, rotate: false } };
+  const { logger, close } = openLog({ level: "debug", quiet: false, ...common });
+  try {
+    const cause = Object.assign(new Error("no room"), { code: "ENOSPC" });
+    logger.info("Register was refused", { code: "not_permitted" });
+    logger.info("Join", { code: "WESXK-AAAAA-AAAAA-AAAAA-AAAAA" });
+    logger.info("Join", { code: "EAAAAAAAAAAAAAAAAAAAAAAAA" });
+    logger.error("Stray", { error: new LabError("disk_full", "The disk is full", { cause }) });
+  } finally {
+    await close();
+  }
+  const records = (await Deno.readTextFile(path)).trimEnd().split("\n").map((line) =>
+    JSON.parse(line).properties
+  );
+  await Deno.remove(path);
+  assertEquals(records.slice(0, 3).map(({ code }) => code), ["not_permitted", "[hidden]", "[hidden]"]);
+  const { error } = records[3];
+  assertEquals([error.code, error.cause.code, error.cause.message], ["disk_full", "ENOSPC", "no room"]);
+  assertEquals(lines.slice(0, 2).map((line) => line.slice(9)), [
+    "INFO  Register was refused  code=not_permitted",
+    "INFO  Join  code=[hidden]",
+  ]);
+});
+
 Deno.test("--quiet leaves errors only", async () => {
   assertEquals((await logged("debug", { quiet: true })).map((line) => line.slice(9)), ["ERROR four"]);
 });

@@ -1,5 +1,9 @@
 /** Properties of log records, made fit for a log: no secrets, no endless values. Pure. */
 
+import { isErrorCode } from "../base/errors.ts";
+
+/** The system's codes of errors, such as EACCES; none is as long as a code to join with. */
+const SYSTEM_CODE = /^E[A-Z][A-Z0-9_]{1,19}$/;
 /** Names of properties whose values stay out of logs: these words, in any case. */
 const SECRET_WORD = /^(?:token|code|secret|key)$/i;
 /** The same words as the last part of a name, such as `joinCode`; not `monkey`, nor the codes that errors have. */
@@ -24,18 +28,36 @@ export function redact(properties: Record<string, unknown>): Record<string, unkn
 function redactObject(value: object, depth: number): Record<string, unknown> {
   const entries = Object.entries(value).slice(0, MAX_ITEMS);
   return Object.fromEntries(
-    entries.map(([name, item]) => [name, isSecret(name) ? "[hidden]" : bare(item, depth + 1)]),
+    entries.map(([name, item]) => [name, isSecret(name, item) ? "[hidden]" : bare(item, depth + 1)]),
   );
 }
 
-function isSecret(name: string): boolean {
+/** What is called `code` and is one of the few codes that errors have isn't one to join with. */
+function isSecret(name: string, value: unknown): boolean {
+  if (name === "code" && isOfError(value)) return false;
   return SECRET_WORD.test(name) || SECRET_ENDING.test(name);
+}
+
+function isOfError(code: unknown): boolean {
+  return typeof code === "string" && (isErrorCode(code) || SYSTEM_CODE.test(code));
+}
+
+/** With its cause, as far as there is one: what the runtime or the other side has said. */
+function bareError(error: Error, depth: number): Record<string, unknown> {
+  const { name, message, stack, cause } = error;
+  const code = "code" in error ? error.code : undefined;
+  return {
+    ...{ name, message },
+    ...(isOfError(code) ? { code } : {}),
+    stack,
+    ...(cause === undefined || depth >= MAX_DEPTH ? {} : { cause: bare(cause, depth + 1) }),
+  };
 }
 
 function bare(value: unknown, depth: number): unknown {
   if (typeof value === "bigint") return String(value);
   if (typeof value !== "object" || value === null) return value;
-  if (value instanceof Error) return { name: value.name, message: value.message, stack: value.stack };
+  if (value instanceof Error) return bareError(value, depth);
   if (value instanceof Date) return value.toJSON();
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
   if (depth > MAX_DEPTH) return "[...]";

@@ -176,6 +176,7 @@ export class SecuredLab implements Admission {
     } catch (thrown) {
       log.warn(
         `Join      ${address} was refused: ${thrown instanceof LabError ? thrown.message : "a fault"}`,
+        { code: codeOf(thrown) },
       );
       throw thrown;
     }
