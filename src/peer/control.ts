@@ -6,7 +6,7 @@
 import { existsSync } from "node:fs";
 import { join } from "@std/path";
 import type { Clock } from "../base/clock.ts";
-import { LabError } from "../base/errors.ts";
+import { codeOf, LabError } from "../base/errors.ts";
 import * as v from "../deps/valibot.ts";
 import type { HostPort } from "../base/units.ts";
 import type { Message } from "../protocol/messages.ts";
@@ -188,13 +188,14 @@ export interface ControlClient {
  * Connects to the serve that runs on a data folder.
  *
  * @returns undefined when none does.
+ * @throws {LabError} "not_permitted" when it is somebody else's, whose files can't be read.
  */
 export async function connectControl(
   data: string,
   role: "peer" | "rs",
   context: PeerContext,
 ): Promise<ControlClient | undefined> {
-  const parsed = v.safeParse(fileSchema, await readJson(controlPath(data)).catch(() => undefined));
+  const parsed = v.safeParse(fileSchema, await readJson(controlPath(data)).catch(unlessForbidden));
   if (!parsed.success || parsed.output.role !== role) return undefined;
   let connection: Connection;
   try {
@@ -233,6 +234,11 @@ export async function connectControl(
       }
     },
   };
+}
+
+/** Somebody else's serve may run there: that nothing runs would be wrong. */
+function unlessForbidden(cause: unknown): void {
+  if (codeOf(cause) === "not_permitted") throw cause;
 }
 
 /** Tells whether a serve runs on a data folder. */

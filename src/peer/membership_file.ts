@@ -7,6 +7,7 @@ import * as v from "../deps/valibot.ts";
 import { type Credentials, credentialsSchema, MEMBERSHIP_FILE } from "../join/credentials.ts";
 import { LabSecurity } from "../join/lab_security.ts";
 import { readJson, writeAtomic } from "../storage/atomic.ts";
+import { fileError, Root } from "../storage/root.ts";
 
 /**
  * This PC's membership; undefined when it has joined no secured lab.
@@ -31,6 +32,27 @@ export async function loadMembership(
 
 async function exists(path: string): Promise<boolean> {
   return await Deno.stat(path).then(() => true, (cause) => !(cause instanceof Deno.errors.NotFound));
+}
+
+/** More than a membership takes, bytes. */
+const MOST_BYTES = 8192;
+
+/**
+ * Makes sure that a membership can be kept, before a lab is asked for one: else it would have a member that is nobody, and
+ * an invitation used up.
+ *
+ * @throws {LabError} "not_permitted", "disk_full" or "failed".
+ */
+export async function demandPlace(data: string): Promise<void> {
+  Root.open(data, "write");
+  const path = join(data, `${MEMBERSHIP_FILE}.try`);
+  try {
+    await Deno.writeFile(path, new Uint8Array(MOST_BYTES));
+  } catch (cause) {
+    throw fileError(cause, `Cannot write to ${data}`);
+  } finally {
+    await Deno.remove(path).catch(() => {});
+  }
 }
 
 /** Keeps a membership. */

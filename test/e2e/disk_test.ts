@@ -75,6 +75,45 @@ labTest("a full disk: one sentence, exit 1; with room again the fetch works", as
   });
 }, { skip });
 
+labTest("a full disk: both doctors say that it is full; nobody joins who can't keep it", async (lab, t) => {
+  const { address, code } = await lab.securedRs();
+  await withSmallDisk(lab, "small", async () => {
+    const folder = lab.pc("small");
+    const server = lab.start("rs", "small", [
+      "serve",
+      "--open",
+      "--port",
+      "0",
+      "--no-http",
+      "--no-discovery",
+      "--json",
+    ]);
+    await server.event("listening");
+    fill(join(folder, "filler"));
+
+    await t.step("peer doctor", async () => {
+      const ended = assertCode(await lab.run("peer", "small", ["doctor", "--rs", address, "--json"]), 1);
+      const wrong = eventsOf(ended, "check").filter(({ health }) => health === "fault");
+      assertEquals(wrong.slice(0, 2).map(({ check }) => check), ["share", "data folder"]);
+      for (const { seen, advice } of wrong.slice(0, 2)) {
+        assertMatch(String(seen), /the disk is full/);
+        assertMatch(String(advice), /^The disk is full: make room/);
+      }
+      assertEquals(await shared(folder), []);
+    });
+    await t.step("rs doctor", async () => {
+      const { stdout } = assertCode(await lab.run("rs", "small", ["doctor"]), 1);
+      assertMatch(stdout, /^free space is wrong: .*rs-data\n +The disk is full: make room/);
+    });
+    await t.step("peer serve --join", async () => {
+      const args = ["serve", "--rs", address, "--join", code, "--port", "0"];
+      assertMatch(sentence(assertCode(await lab.run("peer", "small", args), 1)), /the disk is full/);
+      const members = eventsOf(assertCode(await lab.run("rs", "rs", ["members", "--json"]), 0), "member");
+      assertEquals(members, []);
+    });
+  });
+}, { skip });
+
 /** Takes all room that is left. */
 function fill(path: string): void {
   using file = Deno.openSync(path, { write: true, create: true });

@@ -87,3 +87,48 @@ labTest("a data folder that can't be written: no serve, and a sentence", async (
   }
   assertMatch(sentence(assertCode(await lab.run("rs", "other", ["backup"], rs), 4)), said);
 }, { skip });
+
+labTest("a data folder that can't be written: nobody joins who can't keep it", async (lab) => {
+  const { address, code } = await lab.securedRs();
+  const peer = readOnly(lab, "peer", "pc", "peer-data");
+  const args = ["serve", "--rs", address, "--join", code, "--port", "0"];
+  assertMatch(
+    sentence(assertCode(await lab.run("peer", "pc", args, peer), 4)),
+    /Cannot write to .*peer-data: .*read-only; .+/,
+  );
+  const members = eventsOf(assertCode(await lab.run("rs", "rs", ["members", "--json"]), 0), "member");
+  assertEquals(members, []);
+}, { skip });
+
+/** Becomes a program of a user who is nobody here. */
+const SETPRIV = "/usr/bin/setpriv";
+const AS_NOBODY = ["--reuid", "65534", "--regid", "65534", "--clear-groups", "--"];
+
+labTest(
+  "another user's folders: every command says so in a sentence, and leaves nothing behind",
+  async (lab) => {
+    const { address, code } = await lab.securedRs();
+    await lab.peer("pc", address, "--join", code);
+    // Else nobody gets there at all.
+    Deno.chmodSync(lab.folder, 0o755);
+    const run = (program: "rs" | "peer", pc: string, ...args: string[]) =>
+      lab.run(program, pc, args, [SETPRIV, ...AS_NOBODY, ...PROGRAMS[program]]);
+    const said = /^Cannot (read|write to|use the folder) .*permission denied; .+/;
+    const firm = async (program: "rs" | "peer", pc: string, ...args: string[]) =>
+      assertMatch(sentence(assertCode(await run(program, pc, ...args), 4)), said);
+    const serve = ["serve", "--port", "0", "--no-http", "--no-discovery"];
+    await firm("rs", "none", ...serve);
+    await firm("peer", "none", "serve", "--rs", address, "--join", code, "--port", "0");
+    assertEquals([...Deno.readDirSync(lab.pc("none"))].map(({ name }) => name), ["share"]);
+    for (const command of [serve, ["invite"], ["members"], ["status"], ["doctor"]]) {
+      await firm("rs", "rs", ...command);
+    }
+    const joining = ["serve", "--rs", address, "--join", code, "--port", "0"];
+    for (const command of [joining, ["status"], ["leave"], ["peers"], ["fetch", "x"]]) {
+      await firm("peer", "pc", ...command);
+    }
+    const members = eventsOf(assertCode(await lab.run("rs", "rs", ["members", "--json"]), 0), "member");
+    assertEquals(members.map(({ name }) => name), ["pc"]);
+  },
+  { skip },
+);

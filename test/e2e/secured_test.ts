@@ -87,6 +87,18 @@ labTest("join, fetch, broadcast; revoked, a peer can neither fetch nor be fetche
   assertEquals((await back.event("registered")).peer, "b");
   assertEquals(await known(), [["a", true], ["b", true]]);
   assertCode(await lab.run("peer", "a", ["fetch", "report.bin", "--out", "share/again"]), 0);
+  // With empty folders it is sent anew what it had under that name.
+  await back.event("received", ({ name }) => name === "later.bin");
+  assertCode(await lab.run("rs", "rs", ["revoke", "b"]), 0);
+  assertCode(await back.ended, 4);
+  for (const folder of ["share", "peer-data"]) {
+    await Deno.remove(join(lab.pc("b"), folder), { recursive: true });
+  }
+  const anew = await lab.peer("b", address, "--join", String(invited[0]!.code));
+  assertEquals((await anew.event("registered")).peer, "b");
+  await anew.event("received", ({ name }) => name === "image.bin");
+  await anew.event("received", ({ name }) => name === "later.bin");
+  assertFile(join(lab.pc("b"), "share/image.bin"), bytesOf(4 * MB, 2));
   // Put out while no server runs.
   await rs.kill();
   assertCode(await lab.run("rs", "rs", ["revoke", "a"]), 0);

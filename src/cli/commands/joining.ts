@@ -1,6 +1,6 @@
 /** `--join`: where the code comes from, and joining before the serve begins. */
 
-import { codeOf, LabError, messageOf, RemoteError } from "../../base/errors.ts";
+import { codeOf, RemoteError } from "../../base/errors.ts";
 import { formatHostPort, type HostPort } from "../../base/units.ts";
 import { cleanPeerName, printable } from "../../catalog/names.ts";
 import { parseCode } from "../../join/code.ts";
@@ -8,10 +8,10 @@ import { fromPem } from "../../join/keys.ts";
 import { isAuthority } from "../../join/request.ts";
 import { toolIdentity } from "../../peer/context.ts";
 import { joinLab } from "../../peer/join.ts";
-import { loadMembership, saveMembership } from "../../peer/membership_file.ts";
+import { demandPlace, loadMembership, saveMembership } from "../../peer/membership_file.ts";
 import { loadPeerState, otherName } from "../../peer/peer_state.ts";
 import { connectRs } from "../../peer/rs_client.ts";
-import { Root } from "../../storage/root.ts";
+import { fileError } from "../../storage/root.ts";
 import type { CommandContext } from "../context.ts";
 import type { SERVE_FLAGS } from "./peer_flags.ts";
 import { hostName, memberContext, peerContext } from "./setting.ts";
@@ -44,8 +44,8 @@ export async function joinFirst(
     ctx.log.info("This PC's membership doesn't hold any more: joining anew");
   }
   const name = ctx.flags.name ?? (await loadPeerState(data)).name ?? cleanPeerName(hostName());
+  await demandPlace(data);
   const credentials = await joinLab({ rs, code, name, signal: ctx.signal }, peerContext(ctx));
-  Root.open(data, "write");
   await saveMembership(data, credentials, ctx.clock);
   const { card } = credentials;
   ctx.log.info(`Joined the lab of ${formatHostPort(rs)} as ${printable(card.name)}, ${card.role}`);
@@ -72,7 +72,7 @@ export async function joinCode({ flags, ensureAccess }: Ctx): Promise<string | u
   if (joinFile !== undefined) {
     const path = await ensureAccess(joinFile, "read", { flag: "--join-file", folder: "data" });
     const file = await Deno.open(path).catch((cause) => {
-      throw new LabError("failed", `Cannot read the join code: ${messageOf(cause)}`, { cause });
+      throw fileError(cause, "Cannot read the join code");
     });
     try {
       return await firstBytes(file);

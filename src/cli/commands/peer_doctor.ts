@@ -1,7 +1,7 @@
 /** `peer doctor`: what is wrong with this PC's place in the lab, in words, and what mends it. */
 
 import type { HostPort } from "../../base/units.ts";
-import { LabError } from "../../base/errors.ts";
+import { fileError } from "../../storage/root.ts";
 import type { CommandContext } from "../context.ts";
 import { adviceOf, exitOf, type Finding, FINDING_COLUMNS } from "../doctor/findings.ts";
 import { LiveBlock } from "../live.ts";
@@ -55,7 +55,7 @@ async function sandbox(ctx: Ctx): Promise<number> {
   const share = await ctx.ensureAccess(folders.share, "read", { flag: "--share" });
   const data = await ctx.ensureAccess(folders.data, "read", { flag: "--data", folder: "data" });
   await Deno.mkdir(share, { recursive: true }).catch((cause) => {
-    throw new LabError("not_permitted", `Cannot make the share ${folders.share}`, { cause });
+    throw fileError(cause, `Cannot make the share ${folders.share}`);
   });
   const canAsk = Deno.stdin.isTerminal() && Deno.stderr.isTerminal();
   const outcomes = await tryAll(attempts({ share, data, here: resolve("."), os: Deno.build.os }), canAsk);

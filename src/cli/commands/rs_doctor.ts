@@ -1,11 +1,13 @@
 /** `rs doctor`: every peer against every other; which PC, which cable, which pair is slow. */
 
 import { LabError } from "../../base/errors.ts";
-import { formatCount, formatRate } from "../../base/units.ts";
+import { formatBytes, formatCount, formatRate } from "../../base/units.ts";
 import { connectControl } from "../../peer/control.ts";
 import type { CommandContext } from "../context.ts";
+import { judgeSpace } from "../doctor/findings.ts";
 import { judge, type Measured, median } from "../doctor/matrix.ts";
 import { textOf } from "../doctor/verdict_text.ts";
+import { freeSpace } from "../../storage/space.ts";
 import { LiveBlock } from "../live.ts";
 import { type Column, shorten } from "../table.ts";
 import type { RS_DOCTOR_FLAGS } from "./rs_flags.ts";
@@ -19,11 +21,12 @@ const MOST_COLUMNS = 10;
 /** Measures and judges; 1 when something is wrong. */
 export async function run(ctx: Ctx): Promise<number> {
   const { output } = ctx;
+  const isFull = await lookAtDisk(ctx);
   const ways = await measureAll(ctx);
   const names = [...new Set(ways.flatMap(({ from, to }) => [from, to]))].toSorted();
   if (names.length < 2) {
     output.result("Fewer than two peers are active: there is nothing to measure");
-    return 0;
+    return isFull ? 1 : 0;
   }
   const verdicts = judge(ways);
   for (const verdict of verdicts) output.json({ event: "verdict", ...verdict });
@@ -33,8 +36,20 @@ export async function run(ctx: Ctx): Promise<number> {
     output.result("");
     for (const line of textOf(verdict)) output.result(line);
   }
-  if (verdicts.length === 0) output.line("All is well: no way is slower than half of what is usual here");
-  return verdicts.length === 0 ? 0 : 1;
+  if (verdicts.length > 0 || isFull) return 1;
+  output.line("All is well: no way is slower than half of what is usual here");
+  return 0;
+}
+
+/** A server whose disk is full serves on and keeps nothing: said before anything else. @returns whether it is. */
+async function lookAtDisk({ output, folders, ensureAccess }: Ctx): Promise<boolean> {
+  const data = await ensureAccess(folders.data, "read", { flag: "--data", folder: "data" });
+  const free = freeSpace(data);
+  const { check, health, seen, advice } = judgeSpace(free, `${formatBytes(free ?? 0)} in ${data}`);
+  if (health !== "fault") return false;
+  output.json({ event: "check", check, health, seen, advice });
+  for (const line of [`${check} is wrong: ${seen}`, `  ${advice}`, ""]) output.result(line);
+  return true;
 }
 
 async function measureAll(ctx: Ctx): Promise<Measured[]> {

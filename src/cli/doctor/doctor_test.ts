@@ -6,6 +6,7 @@ import {
   firewallAdvice,
   judgeCards,
   judgeClock,
+  judgeFolder,
   judgeRate,
   judgeServer,
   judgeSpace,
@@ -97,6 +98,7 @@ Deno.test("cards, clock and space are judged", () => {
   assertMatch(judgeClock(90, "windows").advice!, /w32tm \/resync/);
   assertMatch(judgeClock(90, "linux").advice!, /timedatectl/);
   assertEquals([[8e6, 0.7], [6e5, 1]].map(([b, s]) => judgeRate("to a", b!, s!).health), ["ok", "warning"]);
+  assertMatch(judgeSpace(1e6, "").advice!, /disk is full: make room/);
   assertEquals([5e9, 1e9, 1e6, undefined].map((b) => judgeSpace(b, "").health), [
     "ok",
     "warning",
@@ -125,6 +127,15 @@ Deno.test("why there's no server decides what to do", () => {
   assertMatch(advice("unreachable", 4000), /localport=4000/);
   assert(!advice("unreachable", 4000).includes("5353"));
   assertEquals(judgeServer(new LabError("unreachable", "why"), undefined).exit, 3);
+});
+
+Deno.test("a folder on a full disk needs room, another one the right to it", () => {
+  const { seen, advice, exit } = judgeFolder("data", "x", new LabError("disk_full", "it is full"));
+  assertEquals([seen, exit], ["it is full", 1]);
+  assertMatch(advice!, /disk is full: make room .*--data/);
+  const forbidden = judgeFolder("share", "x", new LabError("not_permitted", "no"));
+  assertEquals([forbidden.check, forbidden.health, forbidden.exit], ["share", "fault", 4]);
+  assertMatch(forbidden.advice!, /the right to write in x.*--share/);
 });
 
 Deno.test("the same advice is given once", () => {

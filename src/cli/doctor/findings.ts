@@ -1,6 +1,6 @@
 /** What a doctor finds, and what it says of it. Pure. */
 
-import { codeOf, ERROR_CODES, messageOf } from "../../base/errors.ts";
+import { codeOf, ERROR_CODES, type LabError, messageOf } from "../../base/errors.ts";
 import { formatBytes, formatRate, formatSeconds, type HostPort } from "../../base/units.ts";
 import type { Column } from "../table.ts";
 
@@ -195,6 +195,23 @@ export function judgeRate(check: string, bytes: number, seconds: number): Findin
   return { check, health: "warning", seen, advice };
 }
 
+/**
+ * Judges that a folder can't be used.
+ *
+ * @param which the flag that names it.
+ * @param cause why nothing can be written there.
+ */
+export function judgeFolder(which: "share" | "data", path: string, cause: LabError): Finding {
+  const check = which === "share" ? "share" : "data folder";
+  const finding = { check, health: "fault", seen: cause.message, exit: cause.exitCode } as const;
+  const elsewhere = `choose another folder with --${which}`;
+  if (cause.code === "disk_full") {
+    const advice = `The disk is full: make room on the one that ${path} is on, or ${elsewhere}`;
+    return { ...finding, advice };
+  }
+  return { ...finding, advice: `Give yourself the right to write in ${path}, or ${elsewhere}` };
+}
+
 /** Free bytes below which it's worth saying, and below which nothing works. */
 const SPACE = { look: 2_000_000_000, wrong: 50_000_000 };
 
@@ -203,6 +220,9 @@ export function judgeSpace(bytes: number | undefined, text: string): Finding {
   const check = "free space";
   if (bytes === undefined) return { check, health: "skipped", seen: "the system doesn't say" };
   if (bytes >= SPACE.look) return { check, health: "ok", seen: text };
-  const advice = "Make room: what is fetched has to fit, and a broadcast of an image needs a few GB";
-  return { check, health: bytes < SPACE.wrong ? "fault" : "warning", seen: text, advice };
+  const isFull = bytes < SPACE.wrong;
+  const advice =
+    `${isFull ? "The disk is full: make" : "Make"} room: what is fetched has to fit, and a broadcast ` +
+    "of an image needs a few GB";
+  return { check, health: isFull ? "fault" : "warning", seen: text, advice };
 }

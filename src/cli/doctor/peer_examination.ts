@@ -1,7 +1,7 @@
 /** What `peer doctor` looks at, one thing after the other. What can't be looked at is left out, and said so. */
 
 import { join } from "@std/path";
-import { ERROR_CODES, messageOf } from "../../base/errors.ts";
+import { messageOf } from "../../base/errors.ts";
 import { formatBytes, formatHostPort, type HostPort, parseHostPort } from "../../base/units.ts";
 import { peerNameFault, printable } from "../../catalog/names.ts";
 import { connectControl, servedAddress } from "../../peer/control.ts";
@@ -25,6 +25,7 @@ import {
   firewallAdvice,
   judgeCards,
   judgeClock,
+  judgeFolder,
   judgeRate,
   judgeServer,
   judgeSpace,
@@ -75,8 +76,11 @@ async function lookAtFolders(ctx: Patient, tell: Tell): Promise<string | undefin
       const path = await ctx.ensureAccess(ctx.folders[which], "read-write", hint);
       const root = Root.open(path, "write");
       const file = join(root.path, `.labswarm-doctor-${ctx.random.id(4)}`);
-      await Deno.writeTextFile(file, "doctor");
-      await Deno.remove(file);
+      try {
+        await Deno.writeTextFile(file, "doctor");
+      } finally {
+        await Deno.remove(file).catch(() => {});
+      }
       tell({ check, health: "ok", seen: root.path });
       if (which === "data") data = path;
       else {
@@ -84,13 +88,7 @@ async function lookAtFolders(ctx: Patient, tell: Tell): Promise<string | undefin
         tell(judgeSpace(free, free === undefined ? "" : `${formatBytes(free)} in ${root.path}`));
       }
     } catch (cause) {
-      const advice = `Give yourself the right to write in ${
-        ctx.folders[which]
-      }, or choose another folder with --${which}`;
-      tell({
-        ...{ check, health: "fault", seen: messageOf(fileError(cause, "Cannot write there")), advice },
-        exit: ERROR_CODES.not_permitted,
-      });
+      tell(judgeFolder(which, ctx.folders[which], fileError(cause, "Cannot write there")));
     }
   }
   return data;
