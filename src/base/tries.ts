@@ -27,9 +27,10 @@ export class Tries {
    * A try begins.
    *
    * @param now milliseconds.
-   * @returns to be called with how it ended; undefined when that address may not try now.
+   * @returns to be called with how it ended, and tells whether it counts: not even a right one does where too many wrong ones
+   *   that were judged at the same time ended before. Undefined when that address may not try now.
    */
-  begin(address: string, now: number): ((isRight: boolean) => void) | undefined {
+  begin(address: string, now: number): ((isRight: boolean) => boolean) | undefined {
     const atOnce = this.#atOnce.get(address) ?? 0;
     const lately = this.#lately(address, now);
     if (lately.length >= this.allowed || atOnce >= LIMITS.triesAtOnce) return undefined;
@@ -38,12 +39,14 @@ export class Tries {
       const left = this.#atOnce.get(address)! - 1;
       if (left === 0) this.#atOnce.delete(address);
       else this.#atOnce.set(address, left);
+      const counts = this.#lately(address, now).length < this.allowed;
       if (!isRight) this.#fail(address, now);
+      return counts;
     };
   }
 
   #fail(address: string, now: number): void {
-    const lately = [...this.#lately(address, now), now];
+    const lately = [...this.#lately(address, now), now].slice(-this.allowed);
     this.#failed.delete(address);
     this.#failed.set(address, lately);
     if (this.#failed.size > LIMITS.triedAddresses) this.#failed.delete(this.#failed.keys().next().value!);

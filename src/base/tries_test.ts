@@ -21,3 +21,12 @@ Deno.test("many at once are judged, but not any number", () => {
   for (const end of ends) end(true);
   assert(tries.begin("a", 0));
 });
+
+Deno.test("of many at once no more count than one after the other", () => {
+  const tries = new Tries(LIMITS.joinTries);
+  const ends = Array.from({ length: LIMITS.triesAtOnce }, () => tries.begin("a", 0)!);
+  const counted = ends.map((end, i) => end(i === LIMITS.triesAtOnce - 1));
+  assertEquals(counted, ends.map((_, i) => i < LIMITS.joinTries));
+  assertEquals(tries.begin("a", 59_999), undefined);
+  assert(tries.begin("a", 60_000));
+});

@@ -186,20 +186,11 @@ export class SecuredLab implements Admission {
   async #judge(asked: MessageOf<"Join">, nonce: string, address: string): Promise<Invite> {
     const { clock } = this.o;
     const ended = this.#tries.begin(address, clock.now());
-    if (!ended) {
-      throw new LabError(
-        "not_permitted",
-        "Cannot join: too many wrong join codes came from this PC; wait a minute",
-      );
-    }
-    let isRight = false;
-    try {
-      const invite = await this.#find(asked, nonce);
-      isRight = true;
-      return invite;
-    } finally {
-      ended(isRight);
-    }
+    if (!ended) throw tooMany();
+    const [found] = await Promise.allSettled([this.#find(asked, nonce)]);
+    if (!ended(found.status === "fulfilled")) throw tooMany();
+    if (found.status === "rejected") throw found.reason;
+    return found.value;
   }
 
   async #find(asked: MessageOf<"Join">, nonce: string): Promise<Invite> {
@@ -216,6 +207,11 @@ export class SecuredLab implements Admission {
       "Cannot join: the join code is wrong, has expired or is used up; rs invite prints a new one",
     );
   }
+}
+
+function tooMany(): LabError {
+  const message = "Cannot join: too many wrong join codes came from this PC; wait a minute";
+  return new LabError("not_permitted", message);
 }
 
 /**

@@ -3,9 +3,14 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { systemClock } from "../../src/base/clock.ts";
 import { join } from "@std/path";
+import type { Bytes } from "../../src/base/bytes.ts";
 import { LabError } from "../../src/base/errors.ts";
+import { LIMITS } from "../../src/base/limits.ts";
 import { systemRandom } from "../../src/base/random.ts";
+import { parseCode } from "../../src/join/code.ts";
+import { exportPublic, generateKeys } from "../../src/join/keys.ts";
 import { LabSecurity } from "../../src/join/lab_security.ts";
+import { makeJoin } from "../../src/join/request.ts";
 import type { PeerContext } from "../../src/peer/context.ts";
 import { joinLab } from "../../src/peer/join.ts";
 import { connectRs } from "../../src/peer/rs_client.ts";
@@ -72,6 +77,34 @@ Deno.test("32 PCs of one host name join at once; each has a name and an id of it
   );
   assertEquals([registered.peer, registered.cookie], [members[0]!.self.name, members[0]!.self.id]);
   link.close();
+});
+
+Deno.test("many wrong codes at the same moment are no more tries than one after the other", async () => {
+  await using rs = await serve();
+  const { code } = await rs.lab.invite({ role: "member" });
+  const { secret } = parseCode(code);
+  const keys = await generateKeys();
+  const wish = { name: "pc", key: await exportPublic(keys.publicKey) };
+  const at = { nonce: "0f".repeat(32), authority: rs.lab.authority };
+  const attempt = async (secret: Bytes) => ({
+    ...await makeJoin(wish, { secret, own: keys.privateKey }, at),
+    kind: "Join" as const,
+  });
+  const wrong = await Promise.all(
+    Array.from({ length: 40 }, (_, i) => attempt(secret.map((byte) => byte ^ (i + 1)) as Bytes)),
+  );
+  // The right one is among them, where somebody who guesses would find it.
+  const all = [...wrong, await attempt(secret)];
+  const ends = await Promise.all(
+    all.map((join) => rs.lab.admit(join, at.nonce, "192.0.2.7").then(() => "in", (e) => String(e.message))),
+  );
+  const told = (word: string) => ends.filter((end) => end.includes(word)).length;
+  assertEquals([told("is wrong"), told("too many"), ends.filter((end) => end === "in").length], [
+    LIMITS.joinTries,
+    41 - LIMITS.joinTries,
+    0,
+  ]);
+  assertEquals((await rs.lab.admit(all.at(-1)!, at.nonce, "192.0.2.8")).kind, "Joined");
 });
 
 Deno.test("a damaged authority is no reason to make a new lab, nor to open this one to anybody", async () => {
