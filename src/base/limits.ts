@@ -76,6 +76,10 @@ export const LIMITS = {
    * behind the same NAT can't keep out who has it.
    */
   pageTries: 5,
+  /** Connections of the page: 64 leads, each with the six of a browser and some tabs. Each costs three sockets and 30 KiB. */
+  pageConnections: 512,
+  /** Of those from one address, that are not logged in: a browser has six, and a few may sit behind one NAT. */
+  pageStrangers: 64,
   /** Tries of one address being judged at once: a whole lab behind one NAT may join at the same moment. */
   triesAtOnce: 64,
   /** Addresses whose failed tries are remembered, the oldest forgotten first: 1 MB. */
@@ -148,6 +152,8 @@ export const TIMEOUTS = {
   dial: 5_000,
   /** From accept to a complete Hello, and from Hello to Welcome. */
   handshake: 10_000,
+  /** From a stranger's connection to the page until a whole request is there, and from that to the next one. */
+  pageRequest: 10_000,
   /** What was said last before a close has this long to get out by the door. */
   doorFarewell: 2_000,
   /** A control message that has begun must be whole by then, however its bytes dribble: 1 MiB at 17 KB/s. */

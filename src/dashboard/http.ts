@@ -107,7 +107,8 @@ const ORDERS = {
  */
 export async function answer(site: Site, request: Request, remote: string): Promise<Response> {
   try {
-    const probe = request.method === "GET" ? site.probes?.get(new URL(request.url).pathname) : undefined;
+    const url = urlOf(request);
+    const probe = request.method === "GET" ? site.probes?.get(url.pathname) : undefined;
     if (probe) {
       const { body, type, status } = probe();
       return respond(body, type, status);
@@ -119,7 +120,6 @@ export async function answer(site: Site, request: Request, remote: string): Prom
         "The page answers only under this machine's own address, and only itself",
       );
     }
-    const url = new URL(request.url);
     const asset = site.assets.get(url.pathname);
     if (request.method === "GET" && asset) return respond(asset.body, asset.type);
     if (url.pathname === "/api/session") {
@@ -140,6 +140,13 @@ export async function answer(site: Site, request: Request, remote: string): Prom
   } catch (thrown) {
     return refusal(site, thrown);
   }
+}
+
+/** @throws {LabError} "usage" for a Host header or a path that makes none. */
+function urlOf({ url }: Request): URL {
+  const parsed = URL.parse(url);
+  if (parsed) return parsed;
+  throw new LabError("usage", "Cannot answer: this address is none");
 }
 
 /** @param isHere somebody at this machine: who never had to log in. */

@@ -199,6 +199,13 @@ Deno.test("orders are checked; what isn't offered isn't done", async () => {
   assertEquals(await status(site, "/etc/passwd"), 404);
 });
 
+Deno.test("an address that is none is the caller's fault, and none for the log", async () => {
+  const site = new FakeLab().site();
+  const log = { ...silentLogger, error: (line: string) => assert(false, line) };
+  const request = { method: "GET", url: "http://127.0.0.1:99999/", headers: new Headers({ host: HOST }) };
+  assertEquals((await answer({ ...site, log }, request as Request, HERE)).status, 400);
+});
+
 Deno.test("a fault of ours is told without its inside", async () => {
   const site = new FakeLab().site({
     retry: () => {

@@ -128,12 +128,13 @@ class Passage {
   }
 }
 
-/** Passes on all bytes, and then that there are no more. */
-async function pass(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
+/** Passes on all bytes, and then that there are no more. @param passed is told of each few. */
+export async function pass(from: Deno.TcpConn, to: Deno.TcpConn, passed = () => {}): Promise<void> {
   let buffer = new Uint8Array(BUFFER.least);
   while (true) {
     const n = await from.read(buffer);
     if (n === null) return await to.closeWrite();
+    passed();
     for (let at = 0; at < n;) at += await to.write(buffer.subarray(at, n));
     if (n === buffer.length && n < BUFFER.most) buffer = new Uint8Array(BUFFER.most);
     else if (n < BUFFER.least && buffer.length > BUFFER.least) buffer = new Uint8Array(BUFFER.least);

@@ -6,6 +6,7 @@
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import { join } from "@std/path";
 import type { Running } from "../../scripts/programs.ts";
+import { LIMITS } from "../../src/base/limits.ts";
 import { assertFile, bytesOf, MB, put } from "./files.ts";
 import { assertCode, labTest } from "./lab.ts";
 
@@ -20,6 +21,29 @@ function peakMemory({ pid }: Running): number {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)![1]) * 1024;
 }
+
+labTest("the page lets go of callers who never end their requests, and is there for others", async (lab) => {
+  const { running } = await lab.securedRs("rs", "--http-port", "0");
+  const port = Number((await running.event("listening")).httpPort);
+  const callers: Deno.Conn[] = [];
+  const enough = Promise.withResolvers<void>();
+  let gone = 0;
+  const leave = () => void (++gone === 300 - LIMITS.pageStrangers && enough.resolve());
+  try {
+    for (let i = 0; i < 300; i++) {
+      const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+      callers.push(conn);
+      await conn.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ")).catch(() => {});
+      conn.read(new Uint8Array(1)).catch(() => null).then(leave);
+    }
+    await enough.promise;
+    const page = await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: "close" } });
+    assertEquals(page.status, 200);
+    await page.body?.cancel();
+  } finally {
+    for (const conn of callers) conn.close();
+  }
+});
 
 labTest(
   "callers who never end TLS's handshake are let go of, and cost nobody anything",

@@ -12,6 +12,7 @@ import { Live } from "../../dashboard/live.ts";
 import type { LabActions, LabView } from "../../dashboard/types.ts";
 import type { PeerContext } from "../../peer/context.ts";
 import { writeAtomic } from "../../storage/atomic.ts";
+import { Porch } from "../../transport/porch.ts";
 
 /** The port of the page, unless told otherwise. */
 export const HTTP_PORT = 23480;
@@ -51,30 +52,36 @@ export async function openDashboard(setting: DashboardSetting): Promise<Dashboar
   const gate = new Gate({ key: await ownKey(data, setting.context), names: ownNames(), random, now });
   const site = { assets: await loadAssets(), view, actions, files, live, gate, log, probes };
   const stop = new AbortController();
-  const server = listen(setting, stop.signal, (request, remote) => answer(site, request, remote));
+  const listener = listen(setting);
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, signal: stop.signal, onListen: () => {} },
+    (request, { remoteAddr }) => {
+      const visitor = porch.visitor(remoteAddr.port);
+      // Some program of this PC that found the server behind the porch.
+      if (!visitor) return new Response(null, { status: 403 });
+      const { host } = visitor.remote;
+      porch.asked(visitor, gate.judge(request, host) === "full");
+      return answer(site, request, host);
+    },
+  );
+  const porch: Porch = new Porch(listener, { clock, port: server.addr.port });
   return {
-    address: { host: server.addr.hostname, port: server.addr.port },
+    address: porch.address,
     async close() {
       live.close();
       stop.abort();
+      porch.close();
       await server.finished;
     },
   };
 }
 
-function listen(
-  { host, port }: DashboardSetting,
-  signal: AbortSignal,
-  answer: (request: Request, remote: string) => Promise<Response>,
-): Deno.HttpServer<Deno.NetAddr> {
+function listen({ host, port }: DashboardSetting): Deno.TcpListener {
   const tries = port === undefined ? [HTTP_PORT, 0] : [port];
   let fault: unknown;
   for (const port of tries) {
     try {
-      return Deno.serve(
-        { hostname: host, port, signal, onListen: () => {} },
-        (request, { remoteAddr }) => answer(request, remoteAddr.hostname),
-      );
+      return Deno.listen({ hostname: host, port });
     } catch (cause) {
       fault = cause;
     }
