@@ -174,7 +174,8 @@ export class SecuredLab implements Admission {
       log.info(`Joined    ${printable(member.name)} (${address}) as ${member.role}`);
       return { kind: "Joined", authorityKey: this.secret.publicKey, certificate, card };
     } catch (thrown) {
-      log.warn(
+      // What isn't even looked at is to flood no log.
+      log[thrown instanceof TooMany ? "debug" : "warn"](
         `Join      ${address} was refused: ${thrown instanceof LabError ? thrown.message : "a fault"}`,
         { code: codeOf(thrown) },
       );
@@ -186,9 +187,9 @@ export class SecuredLab implements Admission {
   async #judge(asked: MessageOf<"Join">, nonce: string, address: string): Promise<Invite> {
     const { clock } = this.o;
     const ended = this.#tries.begin(address, clock.now());
-    if (!ended) throw tooMany();
+    if (!ended) throw new TooMany();
     const [found] = await Promise.allSettled([this.#find(asked, nonce)]);
-    if (!ended(found.status === "fulfilled")) throw tooMany();
+    if (!ended(found.status === "fulfilled")) throw new TooMany();
     if (found.status === "rejected") throw found.reason;
     return found.value;
   }
@@ -209,9 +210,11 @@ export class SecuredLab implements Admission {
   }
 }
 
-function tooMany(): LabError {
-  const message = "Cannot join: too many wrong join codes came from this PC; wait a minute";
-  return new LabError("not_permitted", message);
+/** Too many wrong codes came from an address in the last minute. */
+class TooMany extends LabError {
+  constructor() {
+    super("not_permitted", "Cannot join: too many wrong join codes came from this PC; wait a minute");
+  }
 }
 
 /**
