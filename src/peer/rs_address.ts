@@ -34,6 +34,20 @@ export function withOthers({ host, port }: HostPort, texts: readonly string[]): 
   return others.length === 0 ? { host, port } : { host, port, others };
 }
 
+/**
+ * The registration servers when a person names one: where it is of those that are remembered, the others of these too, for
+ * it may be gone.
+ *
+ * @param kept what this PC remembers of registration servers; another lab's aren't asked.
+ */
+export function namedAmong(
+  named: HostPort,
+  kept: { rs?: string | undefined; servers?: readonly string[] | undefined; named?: string | undefined },
+): RsAddress {
+  const servers = [...kept.rs === undefined ? [] : [kept.rs], ...kept.servers ?? []];
+  return [kept.named, ...servers].includes(formatHostPort(named)) ? withOthers(named, servers) : named;
+}
+
 /** Another of them to be asked first; the one that was goes to the end. */
 export function nextOf(rs: RsAddress): RsAddress {
   const [first, next, ...rest] = allOf(rs);

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { allOf, nextOf, textsOf, withOthers } from "./rs_address.ts";
+import { allOf, namedAmong, nextOf, textsOf, withOthers } from "./rs_address.ts";
 
 const a = { host: "a", port: 1 };
 
@@ -20,4 +20,12 @@ Deno.test("registration servers: each has its turn", () => {
   }
   assertEquals(order, ["a", "b", "c", "a"]);
   assertEquals(nextOf(a), a);
+});
+
+Deno.test("registration servers: who names one that is known means the others too; another one alone", () => {
+  const kept = { rs: "b:2", servers: ["c:3"], named: "a:1" };
+  assertEquals(textsOf(namedAmong(a, kept)), ["b:2", "c:3"]);
+  assertEquals(textsOf(namedAmong({ host: "c", port: 3 }, kept)), ["b:2"]);
+  assertEquals(namedAmong({ host: "d", port: 4 }, kept), { host: "d", port: 4 });
+  assertEquals(namedAmong(a, {}), a);
 });

@@ -47,6 +47,7 @@ export async function startPeer(ctx: Ctx, event: Tell): Promise<PeerServe> {
   return await PeerServe.start({
     context: await memberContext(ctx, data),
     rs,
+    named: flags.rs,
     // The lab may have called it otherwise; that has been said.
     name: given ?? flags.name,
     hostName: hostName(),

@@ -4,7 +4,7 @@ import { type HostPort, parseHostPort } from "../../base/units.ts";
 import type { PeerContext } from "../../peer/context.ts";
 import { loadMembership } from "../../peer/membership_file.ts";
 import { loadPeerState, type PeerState } from "../../peer/peer_state.ts";
-import { type RsAddress, withOthers } from "../../peer/rs_address.ts";
+import { namedAmong, type RsAddress, withOthers } from "../../peer/rs_address.ts";
 import { Watchdog } from "../../transport/watchdog.ts";
 import type { CommandContext } from "../context.ts";
 import { VERSION } from "../version.ts";
@@ -53,7 +53,7 @@ export async function peerSetting(
 }
 
 /**
- * Which registration server to ask: the one that was named, the one that was used last, or the one that is found.
+ * Which registration server to ask: the one that was named, with those that are known to share its registry, the one that was used last, or the one that is found.
  *
  * @param data absolute path of the data folder; reading it must have been granted.
  * @param code with which this PC is about to join a lab.
@@ -65,7 +65,7 @@ export async function registrationServer(
   data: string,
   code?: string,
 ): Promise<RsAddress> {
-  if (ctx.flags.rs) return ctx.flags.rs;
+  if (ctx.flags.rs) return namedAmong(ctx.flags.rs, state);
   if (state.rs) return withOthers(parseHostPort(state.rs, RS_PORT), state.servers ?? []);
   const { discoverRs, wantedLab } = await import("./discover.ts");
   return await discoverRs(ctx, await wantedLab(data, code));

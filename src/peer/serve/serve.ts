@@ -39,6 +39,8 @@ import { Transfers } from "./transfers.ts";
 export interface ServeOptions {
   context: PeerContext;
   rs: RsAddress;
+  /** The one of them that a person named, if one did. */
+  named?: HostPort | undefined;
   /** Name to register under; that of an earlier registration, else the host name, unless told. */
   name: string | undefined;
   hostName: string;
@@ -165,7 +167,7 @@ export class PeerServe {
     this.#state = {
       ...await loadPeerState(this.#o.data, (path) => context.log.warn(stateLost(path))),
       ...(self ? { name: self.name, cookie: self.id } : {}),
-      rs: formatHostPort(rs),
+      ...{ rs: formatHostPort(rs), servers: textsOf(rs) },
     };
     await savePeerState(this.#o.data, this.#state, context.clock);
     this.#offers = this.#offerHandler();
@@ -331,7 +333,11 @@ export class PeerServe {
       context.log.warn(otherName(this.#o.name, peer, this.#state.name));
       this.#o.name = peer;
     }
-    await this.#remember({ name: peer, cookie, ...this.#serversOf(rs) });
+    const named = this.#o.named ? formatHostPort(this.#o.named) : this.#state.named;
+    await this.#remember({
+      ...{ name: peer, cookie, ...this.#serversOf(rs) },
+      ...named === undefined ? {} : { named },
+    });
     event({ event: "registered", peer, cookie, ttl });
     context.log.info(`Registered as ${printable(peer)} at ${formatHostPort(rs)}`);
   }
