@@ -4,7 +4,7 @@
  *
  * Rules: changes are gathered and written together, a second later; a kill loses no more. What is away for less than a
  * minute was never away, for a peer that begins its index anew forgets all and tells it again. What ended is kept for a
- * year. The times are this server's, when it heard of it.
+ * year. The times are this server's, when it heard of it; of what changed while it was off it hears at its start.
  */
 
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
@@ -68,6 +68,13 @@ export interface HistoryQuery {
 export interface Holder {
   cookie: string;
   peer: string;
+}
+
+/** What is held now. */
+export interface HeldNow {
+  /** Cookies of those who hold something. */
+  holders(): Iterable<string>;
+  heldBy(cookie: string): Iterable<ContentKey>;
 }
 
 interface Change extends ContentKey, Holder {
@@ -168,6 +175,51 @@ export class History {
     }
   }
 
+  /**
+   * Compares with what is held now, peer by peer: what changed while nobody told, since the server was off or was killed,
+   * counts as changed now. Others get their turn in between.
+   *
+   * @param peerOf the name of a peer; undefined for who is known no more.
+   */
+  async align(held: HeldNow, peerOf: (cookie: string) => string | undefined): Promise<void> {
+    try {
+      let looked = 0;
+      for (const cookie of new Set([...this.#known(), ...held.holders()])) {
+        if (looked > STEP) {
+          await this.clock.sleep(0);
+          looked = 0;
+        }
+        if (!this.#db.isOpen) return;
+        looked += this.#alignPeer({ cookie, peer: peerOf(cookie) ?? "" }, held.heldBy(cookie));
+      }
+    } catch (thrown) {
+      this.log.warn(`${HISTORY_FILE} may lack what changed while no rs serve ran: ${messageOf(thrown)}`);
+    }
+  }
+
+  /** @returns how many rows were looked at. */
+  #alignPeer(holder: Holder, held: Iterable<ContentKey>): number {
+    this.flush();
+    const open = new Set(this.#statements.openOf.all(holder.cookie).map(({ key }) => String(key)));
+    let looked = open.size;
+    for (const content of held) {
+      looked++;
+      const { name, sha256, size } = content;
+      if (!open.delete(`${sha256}${size}/${name}`)) this.note(holder, content, true);
+    }
+    for (const key of open) this.note(holder, contentOf(key), false);
+    return looked;
+  }
+
+  /** Cookies of all that are told of, each looked up in the index: a year has millions of rows. */
+  *#known(): Generator<string> {
+    for (let cookie = "";;) {
+      const next = this.#statements.next.get(cookie)?.cookie;
+      if (typeof next !== "string") return;
+      yield cookie = next;
+    }
+  }
+
   close(): void {
     this.flush();
     this.#stopCleaning();
@@ -210,6 +262,12 @@ function spanOf({ peer, name, sha256, size, began, ended }: Columns): Span {
   return { peer, name, sha256: toHex(sha256), size, began, ended: ended ?? undefined };
 }
 
+/** @param key hash, size, slash and name, as SQLite puts them together: quicker than a row of columns. */
+function contentOf(key: string): ContentKey {
+  const at = key.indexOf("/");
+  return { sha256: key.slice(0, 64), size: Number(key.slice(64, at)), name: key.slice(at + 1) };
+}
+
 function keyOf({ cookie, name, sha256, size }: Change): SQLInputValue[] {
   return [cookie, name, fromHex(sha256), size];
 }
@@ -218,6 +276,10 @@ function prepare(db: DatabaseSync) {
   const same = "cookie = ? AND name = ? AND sha256 = ? AND size = ?";
   return {
     page: db.prepare("SELECT * FROM spans WHERE id > ? ORDER BY id LIMIT ?"),
+    next: db.prepare("SELECT min(cookie) AS cookie FROM spans WHERE cookie > ?"),
+    openOf: db.prepare(
+      "SELECT lower(hex(sha256)) || size || '/' || name AS key FROM spans WHERE cookie = ? AND ended IS NULL",
+    ),
     known: db.prepare(`SELECT 1 FROM spans WHERE ${same} AND ended IS NULL`),
     end: db.prepare(`UPDATE spans SET ended = ? WHERE ${same} AND ended IS NULL`),
     reopen: db.prepare(`UPDATE spans SET ended = NULL WHERE ${same} AND ended > ?`),

@@ -2,8 +2,10 @@ import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { FakeClock } from "../base/clock.ts";
 import { silentLogger } from "../base/log.ts";
+import { peer, row } from "./_store_contract.ts";
 import { announce, Lab } from "./_testing.ts";
 import { History, HISTORY_FILE, type HistoryQuery } from "./history.ts";
+import { MemoryStore } from "./memory_store.ts";
 
 const START = Date.UTC(2026, 0, 1);
 const key = (name: string, letter = "a") => ({ name, sha256: letter.repeat(64), size: 5 });
@@ -128,4 +130,34 @@ Deno.test("the server tells it what peers announce, and when they leave", () =>
     await link.request({ kind: "Leave", cookie }, "Left");
     const spans = await Array.fromAsync(history.ask({ query: "" }));
     assertEquals(spans.map(({ name, ended }) => [name, ended === undefined]), [["y", false]]);
+  }));
+
+Deno.test("what changed while the server was off is known at its next start", () =>
+  withHistory(async (history, clock) => {
+    history.note(pc1, key("kept"), true);
+    history.note(pc1, key("changed"), true);
+    history.note(pc2, key("left"), true);
+    clock.advance(100_000);
+    const now = new Map([["c1", [key("kept"), key("changed", "b")]], ["c3", [key("new")]]]);
+    await history.align(
+      { holders: () => now.keys(), heldBy: (cookie) => now.get(cookie) ?? [] },
+      (cookie) => cookie.replace("c", "pc"),
+    );
+    assertEquals(await told(history), [
+      ...["pc1 kept a 0-", "pc1 changed a 0-100", "pc2 left a 0-100", "pc1 changed b 100-", "pc3 new a 100-"],
+    ]);
+  }));
+
+Deno.test("a server that starts tells its history what its store has", () =>
+  withHistory(async (history) => {
+    const store = new MemoryStore();
+    await store.savePeers([peer(1)]);
+    await store.changeHoldings({ cookie: "c1", reset: true, rows: [row("x")], gone: [] });
+    history.note({ cookie: "c1", peer: "pc1" }, key("before"), true);
+    await using _lab = await Lab.start({ history, data: { store } });
+    const spans = await Array.fromAsync(history.ask({ query: "" }));
+    assertEquals(spans.map(({ peer, name, ended }) => [peer, name, ended === undefined]), [
+      ["pc1", "before", false],
+      ["pc1", "x", true],
+    ]);
   }));

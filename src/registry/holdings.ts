@@ -74,6 +74,14 @@ export class Holdings {
   ): void {
     this.#contents.scan(from, mayHold, visit);
   }
+  /** Cookies of those who have announced something. */
+  holders(): Iterable<string> {
+    return this.#byPeer.keys();
+  }
+  /** What a peer holds, in no order. */
+  heldBy(cookie: string): Iterable<Content> {
+    return this.#byPeer.get(cookie)?.values() ?? [];
+  }
   /** Names that a peer holds, in order. */
   namesOf(cookie: string): readonly string[] {
     const held = this.#byPeer.get(cookie);

@@ -65,6 +65,7 @@ export async function startRegistry(options: RegistryOptions): Promise<RegistryS
       ...{ members, holdings, broadcasts, store, secured, now },
       ...{ random: options.random, epoch: options.random.id(8) },
     }, local);
+    void options.history?.align(holdings, (cookie) => members.byCookie(cookie)?.name);
     return running;
   } catch (thrown) {
     await store.close();
