@@ -155,6 +155,14 @@ export class Membership {
     return member;
   }
 
+  /** A join that couldn't be kept hasn't been: name and use are free again. */
+  undoJoin({ id }: MemberRecord, invite: Invite): void {
+    this.#members.delete(id);
+    if (invite.uses === undefined) return;
+    const left = this.#invites.find(({ secret }) => secret === invite.secret)?.uses ?? 0;
+    this.putInvite({ ...invite, uses: left + 1 });
+  }
+
   /**
    * Puts somebody out.
    *

@@ -37,13 +37,20 @@ export class MemberFile implements MembershipKeeper {
   }
 
   async invite(invite: Parameters<MembershipKeeper["invite"]>[0]): Promise<void> {
-    this.membership.invite(invite, this.o.clock.now());
-    await this.#keep();
+    const { secret } = this.membership.invite(invite, this.o.clock.now());
+    await this.#keep().catch((thrown) => {
+      this.membership.dropInvite(secret);
+      throw thrown;
+    });
   }
 
   async join(invite: Invite, who: { id: string; name: string; address: string }): Promise<MemberRecord> {
+    const isNew = this.membership.byId(who.id) === undefined;
     const member = this.membership.join(invite, who, this.o.clock.now());
-    await this.#keep();
+    await this.#keep().catch((thrown) => {
+      if (isNew) this.membership.undoJoin(member, invite);
+      throw thrown;
+    });
     return member;
   }
 
