@@ -108,7 +108,9 @@ const ORDERS = {
 export async function answer(site: Site, request: Request, remote: string): Promise<Response> {
   try {
     const url = urlOf(request);
-    const probe = request.method === "GET" ? site.probes?.get(url.pathname) : undefined;
+    // Some programs that watch ask for the head alone; the runtime leaves the body out.
+    const isRead = request.method === "GET" || request.method === "HEAD";
+    const probe = isRead ? site.probes?.get(url.pathname) : undefined;
     if (probe) {
       const { body, type, status } = probe();
       return respond(body, type, status);

@@ -242,6 +242,7 @@ Deno.test("programs that watch over this one are answered whatever name they use
   const far = { remote: FAR, host: "rs.example:23480", headers: { "sec-fetch-site": "-" } };
   const told = await ask(site, "/healthz", far);
   assertEquals([told.status, await told.text()], [200, "ok"]);
+  assertEquals(await status(site, "/healthz", { ...far, method: "HEAD" }), 200);
   assertEquals(await status(site, "/healthz", { ...far, method: "POST" }), 403);
   assertEquals(await status(lab.site(), "/healthz", far), 403);
 });
