@@ -5,14 +5,12 @@ import { within } from "../../base/_patience.ts";
 import { systemClock } from "../../base/clock.ts";
 import { silentLogger } from "../../base/log.ts";
 import { systemRandom } from "../../base/random.ts";
-import { jetstreamManager } from "../../deps/nats.ts";
 import { contract, head, heldIn, peer, peersOf, receipt, row } from "../_store_contract.ts";
 import { NameTaken, type SharedNews, type Store } from "../store.ts";
 import { clusterOfFile } from "./_cluster.ts";
 import type { Conflict } from "./link.ts";
 import { type NatsStore, openNatsStore } from "./nats_store.ts";
 import { parsePlace } from "./place.ts";
-import { connectNats } from "./transport.ts";
 
 const cluster = clusterOfFile();
 const { ignore } = cluster;
@@ -292,32 +290,6 @@ Deno.test({
       assertEquals(await heldIn(b), []);
       assertEquals(await b.broadcasts.load(), { heads: [], receipts: [] });
     }),
-});
-
-Deno.test({
-  name: "NATS store: of the copies the one that leads is read, wherever NATS would have it read",
-  ignore,
-  fn: async () => {
-    const store = await open("led");
-    const { link } = store.setting;
-    const nc = await connectNats({ servers: [...parsePlace(cluster.url).servers] });
-    try {
-      const begun = Array.from({ length: 8 }, () => Promise.withResolvers<void>());
-      const readings = begun.map(({ resolve }) =>
-        link.follow({ bucket: "led", filter: ">", heard: () => {}, caughtUp: resolve })
-      );
-      await Promise.all(begun.map(({ promise }) => promise));
-      const { consumers, streams } = await jetstreamManager(nc);
-      const leader = (await streams.info("KV_led")).cluster?.leader;
-      const places = (await consumers.list("KV_led").next()).map(({ cluster }) => cluster?.leader);
-      for (const reading of readings) reading.close();
-      assert(places.length >= 8 && leader !== undefined, `${places} of ${leader}`);
-      assertEquals(new Set(places), new Set([leader]));
-    } finally {
-      await nc.close();
-      await store.close();
-    }
-  },
 });
 
 Deno.test({

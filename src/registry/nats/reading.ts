@@ -3,8 +3,7 @@
  * dies or a message that gets lost, goes on behind the last message that was heard.
  *
  * Rules: each message is heard once and in order; nothing is left out but what was replaced or removed meanwhile. Reading
- * goes on until it's closed, however often it is broken off. It is the leader's copy that is read: a server that was killed
- * and is back may have another story to tell.
+ * goes on until it's closed, however often it is broken off.
  */
 
 import type { Clock } from "../../base/clock.ts";
@@ -27,8 +26,6 @@ export const WRITER = "Labswarm-Write";
 /** The server says that it's there this often, milliseconds, and counts as gone when it was silent for twice as long and a bit. */
 const HEARTBEAT = 1_000;
 const SILENCE = 2_500;
-/** Consumers made in search of the leader: of three servers each is as likely; 1 in 3,000 searches ends with another. */
-const PLACES_MAX = 20;
 /** Pause before a reading is taken up again, milliseconds. */
 const AGAIN = 250;
 
@@ -101,41 +98,20 @@ export class Reading {
   async #begin(): Promise<void> {
     if (this.#beginning || this.#closed) return;
     this.#beginning = true;
+    const { nc, jsm, bucket, filter, clock } = this.#o;
     const inbox = `_INBOX.labswarm.${crypto.randomUUID()}`;
     this.#delivered = 0;
     this.#isCaughtUp = false;
     try {
-      // Nothing is sent until somebody listens.
-      const pending = await this.#consume(inbox);
-      this.#lastSign = this.#o.clock.monotonic();
-      this.#beginning = false;
-      if (this.#closed) return;
-      this.#listen(inbox);
-      if (pending === 0) this.#caughtUp();
-    } catch {
-      this.#beginning = false;
-      this.#again();
-    }
-  }
-
-  #listen(inbox: string): void {
-    const subscription = this.#o.nc.subscribe(inbox, {
-      callback: (error, message) => {
-        if (this.#subscription !== subscription) return;
-        if (error) return this.#again();
-        this.#hear(message);
-      },
-    });
-    this.#subscription = subscription;
-  }
-
-  /** Has a consumer made at the server that leads the copies; where it is made, NATS leaves to chance. @returns what it has to tell. */
-  async #consume(inbox: string): Promise<number> {
-    const { jsm, bucket, filter } = this.#o;
-    const stream = `KV_${bucket}`;
-    const leader = (await jsm.streams.info(stream)).cluster?.leader;
-    for (let tries = 1;; tries++) {
-      const { name, cluster, num_pending } = await jsm.consumers.add(stream, {
+      const subscription = nc.subscribe(inbox, {
+        callback: (error, message) => {
+          if (this.#subscription !== subscription) return;
+          if (error) return this.#again();
+          this.#hear(message);
+        },
+      });
+      this.#subscription = subscription;
+      const { num_pending: pending } = await jsm.consumers.add(`KV_${bucket}`, {
         ...{ deliver_subject: inbox, filter_subject: `$KV.${bucket}.${filter}`, ack_policy: "none" as const },
         ...(this.#seq > 0
           ? { deliver_policy: "by_start_sequence" as const, opt_start_seq: this.#seq + 1 }
@@ -143,10 +119,13 @@ export class Reading {
         ...{ flow_control: true, idle_heartbeat: HEARTBEAT * 1e6, inactive_threshold: 30_000 * 1e6 },
         ...{ mem_storage: true, num_replicas: 1, max_deliver: 1 },
       });
-      if (!leader || !cluster?.leader || cluster.leader === leader || tries === PLACES_MAX) {
-        return num_pending;
-      }
-      await jsm.consumers.delete(stream, name);
+      this.#lastSign = clock.monotonic();
+      this.#beginning = false;
+      if (this.#closed) return subscription.unsubscribe();
+      if (pending === 0) this.#caughtUp();
+    } catch {
+      this.#beginning = false;
+      this.#again();
     }
   }
 
