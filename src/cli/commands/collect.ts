@@ -79,8 +79,9 @@ function tell(
   }
   if (files > 0) return EXIT.done;
   const what = args.length === 0 ? "anything" : args.slice(0, 5).map((each) => printable(each)).join(", ");
+  const it = args.length > 1 ? "any of them" : "it";
   throw new LabError(
     "not_found",
-    `Cannot collect ${what}: no active peer holds it; see rs index or peer index`,
+    `Cannot collect ${what}: no active peer holds ${it}; see rs index or peer index`,
   );
 }

@@ -105,10 +105,11 @@ function unmatched(patterns: readonly string[], rows: readonly { name: string }[
 
 function nothingFound({ patterns, from }: FetchRequest, peers: number | undefined): LabError {
   const what = patterns.length === 0 ? "anything" : patterns.slice(0, 5).map((p) => printable(p)).join(", ");
+  const it = patterns.length > 1 ? "any of them" : "it";
   if (from !== undefined) {
     return new LabError(
       "not_found",
-      `Cannot fetch ${what}: ${printable(from)} does not hold it; see peer index or rs index`,
+      `Cannot fetch ${what}: ${printable(from)} does not hold ${it}; see peer index or rs index`,
     );
   }
   if (peers === 0) {
@@ -116,7 +117,7 @@ function nothingFound({ patterns, from }: FetchRequest, peers: number | undefine
   }
   return new LabError(
     "not_found",
-    `Cannot fetch ${what}: no active peer holds it; see peer index or rs index for what there is`,
+    `Cannot fetch ${what}: no active peer holds ${it}; see peer index or rs index for what there is`,
   );
 }
 
