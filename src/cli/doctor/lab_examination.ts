@@ -48,7 +48,11 @@ async function measure(
     if (code !== undefined || bytes === undefined || !seconds) {
       return { ...way, port, reason: reason ?? "nothing came" };
     }
-    return { ...way, rate: Math.round(bytes / seconds), ...(ms === undefined ? {} : { ms: Math.round(ms * 100) / 100 }) };
+    return {
+      ...way,
+      rate: Math.round(bytes / seconds),
+      ...(ms === undefined ? {} : { ms: Math.round(ms * 100) / 100 }),
+    };
   } catch (cause) {
     return {
       ...way,
