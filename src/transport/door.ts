@@ -129,7 +129,11 @@ class Passage {
 }
 
 /** Passes on all bytes, and then that there are no more. @param passed is told of each few. */
-export async function pass(from: Deno.TcpConn, to: Deno.TcpConn, passed = () => {}): Promise<void> {
+export async function pass(
+  from: Pick<Deno.TcpConn, "read">,
+  to: Pick<Deno.TcpConn, "write" | "closeWrite">,
+  passed = () => {},
+): Promise<void> {
   let buffer = new Uint8Array(BUFFER.least);
   while (true) {
     const n = await from.read(buffer);

@@ -4,11 +4,13 @@
  * that people know; their bytes are passed on to the server, which listens on loopback, and back.
  *
  * Rules: who is trusted is for the server to say, request by request; until then a caller is a stranger. Of strangers there
- * are so many from one address, and each has to bring a whole request in time, and the next one. The newcomer always gets
- * in: who was silent longest makes room, a stranger first (places.ts).
+ * are so many from one address, and each has to bring a whole request in time, and the next one. The newcomer gets in: who
+ * was silent longest makes room, a stranger first (places.ts). But the runtime keeps the socket of somebody who doesn't read
+ * what is written to it, closed or not (base/lingering.ts): where there are as many of those as of others, nobody gets in.
  */
 
 import type { Clock } from "../base/clock.ts";
+import { Lingering } from "../base/lingering.ts";
 import { LIMITS, TIMEOUTS } from "../base/limits.ts";
 import type { HostPort } from "../base/units.ts";
 import { acceptAll, type TcpServer } from "./accept.ts";
@@ -32,6 +34,8 @@ export interface PorchOptions {
 export class Porch {
   readonly address: HostPort;
   #places: Places<Visitor>;
+  #lingering = new Lingering();
+  #most: { connections: number; strangers: number };
   /** By the port of their way on this machine. */
   #visitors = new Map<number, Visitor>();
   #server: TcpServer;
@@ -42,6 +46,7 @@ export class Porch {
     const { clock, limits: { connections = LIMITS.pageConnections, strangers = LIMITS.pageStrangers } = {} } =
       options;
     const none = Infinity;
+    this.#most = { connections, strangers };
     this.#places = new Places({ connections, handshakes: none, perAddress: strangers, perMember: none });
     this.#server = acceptAll(listener, clock, (caller) => void this.#enter(caller));
     this.address = this.#server.address;
@@ -61,6 +66,11 @@ export class Porch {
     this.#places.greeted(visitor);
   }
 
+  /** How many had to leave whose sockets the runtime keeps. */
+  get lingering(): number {
+    return this.#lingering.count;
+  }
+
   /** Nobody comes in any longer, and who is in has to leave. */
   close(): void {
     this.#stop();
@@ -70,8 +80,13 @@ export class Porch {
 
   async #enter(caller: Deno.TcpConn): Promise<void> {
     const { clock, port } = this.options;
-    this.#places.makeRoom(addressOf(caller.remoteAddr).host);
-    const visitor = new Visitor(caller, clock);
+    const { host } = addressOf(caller.remoteAddr);
+    const { connections, strangers } = this.#most;
+    if (this.#lingering.with(host) >= strangers || this.#lingering.count >= connections) {
+      return closeQuietly(caller);
+    }
+    this.#places.makeRoom(host);
+    const visitor = new Visitor(caller, { clock, lingering: this.#lingering });
     this.#places.add(visitor);
     await visitor.goIn(port, (way) => this.#visitors.set(way, visitor));
     this.#places.remove(visitor);
@@ -103,28 +118,55 @@ export class Visitor implements Placed {
   /** The port of its way to the server. */
   way: number | undefined;
   #link: Deno.TcpConn | undefined;
+  /** Writes that wait for the other side, and can't be broken off. */
+  #waiting = 0;
+  #idle = () => {};
+  #left = Promise.withResolvers<void>();
 
-  constructor(private caller: Deno.TcpConn, private clock: Clock) {
+  constructor(private caller: Deno.TcpConn, private o: { clock: Clock; lingering: Lingering }) {
     this.remote = addressOf(caller.remoteAddr);
-    this.asked = this.lastRead = clock.monotonic();
+    this.asked = this.lastRead = o.clock.monotonic();
   }
 
   /** Passes on what it says and hears. Resolves when that is over; never rejects. */
   async goIn(port: number, begins: (way: number) => void): Promise<void> {
+    const { caller } = this;
     try {
       const link = this.#link = await Deno.connect({ hostname: "127.0.0.1", port });
       if (this.isClosed) return closeQuietly(link);
       begins(this.way = addressOf(link.localAddr).port);
       link.setNoDelay(true);
-      const passed = () => void (this.lastRead = this.clock.monotonic());
-      await Promise.all([pass(this.caller, link, passed), pass(link, this.caller, passed)]);
+      const passed = () => void (this.lastRead = this.o.clock.monotonic());
+      const [inner, outer] = [this.#watched(link), this.#watched(caller)];
+      const over = Promise.all([pass(caller, inner, passed), pass(link, outer, passed)]);
+      await Promise.race([over, this.#left.promise]);
     } catch { /* one of them has gone, or the server has */ }
     this.close();
   }
 
   close(): void {
-    this.isClosed = true;
     closeQuietly(this.caller);
     closeQuietly(this.#link);
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.#left.resolve();
+    if (this.#waiting === 0) return;
+    this.o.lingering.hold(this.remote.host, new Promise<void>((resolve) => this.#idle = resolve));
+  }
+
+  #watched(conn: Deno.TcpConn): Pick<Deno.TcpConn, "write" | "closeWrite"> {
+    return {
+      write: (bytes) => this.#wait(conn.write(bytes)),
+      closeWrite: () => this.#wait(conn.closeWrite()),
+    };
+  }
+
+  #wait<T>(work: Promise<T>): Promise<T> {
+    this.#waiting++;
+    const over = () => {
+      if (--this.#waiting === 0) this.#idle();
+    };
+    work.then(over, over);
+    return work;
   }
 }

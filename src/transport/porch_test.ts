@@ -9,6 +9,9 @@ import { closeQuietly } from "./tls.ts";
 
 const TRUSTED = "GET /trusted HTTP/1.1\r\nHost: x\r\n\r\n";
 const STRANGE = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+const LONG = "GET /long HTTP/1.1\r\nHost: x\r\n\r\n";
+/** More than the system takes for somebody who doesn't read. */
+const LONG_BODY = new Uint8Array(32_000_000);
 
 /** A server that trusts those who ask for the right path, and a porch before it. */
 function open(limits: { connections?: number; strangers?: number } = {}) {
@@ -18,12 +21,14 @@ function open(limits: { connections?: number; strangers?: number } = {}) {
     const visitor = porch.visitor(remoteAddr.port);
     if (!visitor) return new Response("nobody");
     porch.asked(visitor, request.url.endsWith("/trusted"));
+    if (request.url.endsWith("/long")) return new Response(LONG_BODY);
     return new Response(`from ${visitor.remote.host}:${visitor.remote.port}`);
   });
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const porch: Porch = new Porch(listener, { clock, port: server.addr.port, limits });
   return {
     clock,
+    lingering: () => porch.lingering,
     inner: server.addr.port,
     /** Somebody who says this. */
     async call(text: string) {
@@ -100,6 +105,24 @@ Deno.test("where all places are taken a stranger makes room, then who was silent
   assertEquals(await heard(first), "");
   await second.write(new TextEncoder().encode(TRUSTED));
   assert((await heard(second)).includes("from 127.0.0.1"));
+});
+
+Deno.test("who doesn't read keeps its socket, closed or not: there are no more of those than of others", async () => {
+  await using porch = open({ strangers: 3 });
+  const deaf: Deno.Conn[] = [];
+  await until("three of them linger", async () => {
+    porch.clock.advance(TIMEOUTS.pageRequest + 2_000);
+    if (porch.lingering() === 3) return true;
+    const conn = await porch.call(LONG);
+    deaf.push(conn);
+    // The answer has begun, and soon it can't go on.
+    await heard(conn);
+    return false;
+  });
+  assertEquals(await heard(await porch.call(STRANGE)), "");
+  for (const conn of deaf) closeQuietly(conn);
+  await until("their sockets are free", () => Promise.resolve(porch.lingering() === 0));
+  assert((await heard(await porch.call(STRANGE))).includes("from 127.0.0.1"));
 });
 
 Deno.test("a server that is gone: who calls is hung up on; a porch that is closed takes nobody", async () => {
