@@ -5,7 +5,7 @@
  */
 
 import { codeOf, LabError, messageOf } from "../../base/errors.ts";
-import { conflictName, printable } from "../../catalog/names.ts";
+import { conflictName, nameFault, printable } from "../../catalog/names.ts";
 import { comparable, FolderView } from "../../storage/folder_view.ts";
 import type { Root } from "../../storage/root.ts";
 import type { PlacedFile } from "./contents.ts";
@@ -37,7 +37,7 @@ export async function placeFiles(
     const slash = file.name.lastIndexOf("/");
     const name = slash < 0 ? file.name : folderOf(file.name.slice(0, slash), file) + file.name.slice(slash);
     const key = comparable(name);
-    const fault = faultOf(name) ?? clash(key, taken);
+    const fault = renamedFault(file.name, name) ?? faultOf(name) ?? clash(key, taken);
     if (fault) {
       refused(file, fault);
     } else if (isTaken(key, taken) || view.has(name)) {
@@ -58,6 +58,8 @@ function folderNames(root: Root, taken: ReadonlySet<string>): (folder: string, f
   const nameOf = (folder: string, peer: string): string => {
     const slash = folder.lastIndexOf("/");
     const name = slash < 0 ? folder : known(folder.slice(0, slash), peer) + folder.slice(slash);
+    // What lies there is refused.
+    if (nameFault(name) !== undefined) return name;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const free = attempt === 0 ? name : conflictName(name, peer, attempt);
       if (!taken.has(comparable(free)) && !look(root, free)?.isFile) return free;
@@ -71,6 +73,18 @@ function folderNames(root: Root, taken: ReadonlySet<string>): (folder: string, f
     return name;
   };
   return (folder, file) => known(folder, peerOf(file));
+}
+
+/** Why a file can't have the name that it gets by its folder's new name: that is longer. */
+function renamedFault(was: string, name: string): LabError | undefined {
+  const fault = name === was ? undefined : nameFault(name);
+  if (fault === undefined) return undefined;
+  return new LabError(
+    "name_refused",
+    `Cannot save ${
+      printable(was)
+    }: a file has its folder's name, and under another one ${fault}; rename that file and try again`,
+  );
 }
 
 /** By whom a file is called that can't have its own name. */

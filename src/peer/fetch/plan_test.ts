@@ -1,6 +1,7 @@
 /** From the network's index to what travels together, and to where it goes. */
 
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
+import { LIMITS } from "../../base/limits.ts";
 import * as fc from "../../deps/fast_check.ts";
 import { noise, TempFolder } from "../../storage/_testing.ts";
 import { wholeSha256 } from "../../storage/hashing.ts";
@@ -216,6 +217,17 @@ Deno.test("where a file has a folder's name, here or among the wanted ones, the 
   // A second time it is found there.
   temp.file("f (pc1)/a", noise(5));
   assertEquals((await place(temp, [wanted("f/a")])).places, [["f (pc1)/a", true]]);
+});
+
+Deno.test("what would get too long a name by its folder's new one is refused, and the others are placed", async () => {
+  using temp = new TempFolder();
+  temp.file("f", "mine");
+  const deep = `f/${"d".repeat(200)}/${"d".repeat(200)}/${"d".repeat(200)}/${"d".repeat(200)}`;
+  const names = [`${deep}/${"n".repeat(LIMITS.nameBytes - deep.length - 1)}`];
+  const deepest = `${deep}/${"e".repeat(LIMITS.nameBytes - deep.length - 3)}`;
+  names.push(`${deepest}/n`);
+  const { places, refused } = await place(temp, [...names, "f/a"].map((name) => wanted(name)));
+  assertEquals({ places, refused }, { places: [["f (pc1)/a", false]], refused: names });
 });
 
 Deno.test("a link out where a folder is needed refuses what would lie in it", async () => {
