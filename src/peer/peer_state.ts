@@ -15,7 +15,7 @@ const schema = v.object({
   rs: v.optional(v.string()),
   /** The same of others that share its registry. */
   servers: v.optional(v.array(v.string())),
-  /** The same of the one that a person named, if one did, when it last registered at any of these. */
+  /** The same of the one that a person named, if one did, when it was last to register at any of these. */
   named: v.optional(v.string()),
 });
 

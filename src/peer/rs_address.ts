@@ -48,6 +48,15 @@ export function namedAmong(
   return [kept.named, ...servers].includes(formatHostPort(named)) ? withOthers(named, servers) : named;
 }
 
+/** Which one of their lab a person named before; undefined where these are not the remembered ones, but another lab's. */
+export function namedBefore(
+  rs: HostPort,
+  { rs: last, servers = [], named }: Parameters<typeof namedAmong>[1],
+): string | undefined {
+  const at = formatHostPort(rs);
+  return at === last || servers.includes(at) ? named : undefined;
+}
+
 /** Another of them to be asked first; the one that was goes to the end. */
 export function nextOf(rs: RsAddress): RsAddress {
   const [first, next, ...rest] = allOf(rs);

@@ -30,7 +30,7 @@ import { orComing, orderListener } from "./fetch_order.ts";
 import { offerHandler } from "./offers.ts";
 import { tidyShare } from "./tidy_share.ts";
 import { Checks } from "../doctor/checks.ts";
-import { type RsAddress, textsOf } from "../rs_address.ts";
+import { namedBefore, type RsAddress, textsOf } from "../rs_address.ts";
 import { openClassicPort, openPort } from "./ports.ts";
 import { type Registration, RegistrationKeeper } from "./registration.ts";
 import { Transfers } from "./transfers.ts";
@@ -164,10 +164,12 @@ export class PeerServe {
   async #start(): Promise<void> {
     const { context, rs, event } = this.#o;
     const { self } = context.security ?? {};
+    const kept = await loadPeerState(this.#o.data, (path) => context.log.warn(stateLost(path)));
+    const named = this.#o.named ? formatHostPort(this.#o.named) : namedBefore(rs, kept);
     this.#state = {
-      ...await loadPeerState(this.#o.data, (path) => context.log.warn(stateLost(path))),
+      ...kept,
       ...(self ? { name: self.name, cookie: self.id } : {}),
-      ...{ rs: formatHostPort(rs), servers: textsOf(rs) },
+      ...{ rs: formatHostPort(rs), servers: textsOf(rs), named },
     };
     await savePeerState(this.#o.data, this.#state, context.clock);
     this.#offers = this.#offerHandler();
@@ -333,7 +335,7 @@ export class PeerServe {
       context.log.warn(otherName(this.#o.name, peer, this.#state.name));
       this.#o.name = peer;
     }
-    const named = this.#o.named ? formatHostPort(this.#o.named) : this.#state.named;
+    const { named } = this.#state;
     await this.#remember({
       ...{ name: peer, cookie, ...this.#serversOf(rs) },
       ...named === undefined ? {} : { named },
