@@ -161,16 +161,22 @@ export class PeerServe {
       cleanPeerName(this.#o.hostName);
   }
 
-  async #start(): Promise<void> {
-    const { context, rs, event } = this.#o;
+  /** What was remembered, with what is told anew. */
+  async #stateAtStart(): Promise<PeerState> {
+    const { context, rs, data } = this.#o;
     const { self } = context.security ?? {};
-    const kept = await loadPeerState(this.#o.data, (path) => context.log.warn(stateLost(path)));
+    const kept = await loadPeerState(data, (path) => context.log.warn(stateLost(path)));
     const named = this.#o.named ? formatHostPort(this.#o.named) : namedBefore(rs, kept);
-    this.#state = {
+    return {
       ...kept,
       ...(self ? { name: self.name, cookie: self.id } : {}),
       ...{ rs: formatHostPort(rs), servers: textsOf(rs), named },
     };
+  }
+
+  async #start(): Promise<void> {
+    const { context, rs, event } = this.#o;
+    this.#state = await this.#stateAtStart();
     await savePeerState(this.#o.data, this.#state, context.clock);
     this.#offers = this.#offerHandler();
     this.#handler = this.#answers();
