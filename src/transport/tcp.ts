@@ -13,16 +13,24 @@ import { hedged } from "./hedged.ts";
 import { acceptAll, openListener, type TcpServer, type TlsIdentity } from "./accept.ts";
 import { listenSecured, type SecuredListenerOptions } from "./secured_listener.ts";
 import type { ByteStream } from "./stream.ts";
-import { addressOf, closeQuietly, startTls, tlsStream } from "./tls.ts";
+import { addressOf, closedError, closeQuietly, startTls, tlsStream } from "./tls.ts";
 
-/** Wraps a TCP connection of the runtime. */
+/** Wraps a TCP connection of the runtime, which by itself doesn't end a write that waits for the other side. */
 export function tcpStream(conn: Deno.TcpConn): ByteStream {
+  let endWrite: ((cause: unknown) => void) | undefined;
   return {
     remote: addressOf(conn.remoteAddr),
     local: addressOf(conn.localAddr),
     read: (into) => conn.read(into),
-    write: (bytes) => conn.write(bytes),
-    close: () => closeQuietly(conn),
+    write: (bytes) =>
+      new Promise((resolve, reject) => {
+        endWrite = reject;
+        conn.write(bytes).then(resolve, reject);
+      }),
+    close() {
+      closeQuietly(conn);
+      endWrite?.(closedError());
+    },
   };
 }
 

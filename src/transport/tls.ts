@@ -127,6 +127,7 @@ function isCut(cause: unknown): boolean {
   return cause instanceof Deno.errors.UnexpectedEof;
 }
 
-function closedError(): LabError {
+/** What whoever waits on a stream is told when it's closed. */
+export function closedError(): LabError {
   return new LabError("unreachable", "This connection was closed");
 }

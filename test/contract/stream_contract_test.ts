@@ -1,6 +1,7 @@
 /** One contract for everything that a connection can run on. A new transport adds a line to TRANSPORTS. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { until, within } from "../../src/base/_patience.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { makeLab } from "../../src/join/_testing.ts";
 import { RS_NAME } from "../../src/protocol/secured.ts";
@@ -142,6 +143,22 @@ for (const [name, connect] of Object.entries(TRANSPORTS)) {
     const failed = assertRejects(() => writing);
     a.close();
     await failed;
+  });
+
+  contract("a close ends one's own write that waits for a reader who takes nothing", async (a, b) => {
+    let [moved, before] = [0, 0];
+    const writing = writeAll(a, new Uint8Array(50_000_000), () => moved++);
+    const failed = assertRejects(() => writing);
+    await until("it moves no more", () => {
+      const isStill = moved > 0 && moved === before;
+      before = moved;
+      return isStill;
+    });
+    a.close();
+    await within("the write ends", failed);
+    // The system lets go of it once the other side has taken what was on its way.
+    const buffer = new Uint8Array(1 << 20);
+    while (await b.read(buffer).catch(() => null) !== null);
   });
 
   contract("after its own close a stream neither reads nor writes, and may be closed again", async (a, b) => {
