@@ -252,6 +252,33 @@ Deno.test("withdrawn: who is at it is told to stop, who comes late gets nothing,
   );
 });
 
+Deno.test("withdrawn by somebody who doesn't wait for the answer: who is at it is told to stop all the same", async () => {
+  const store = new MemoryStore();
+  await using lab = await Lab.start({ data: { store } });
+  await lab.join("pc1", undefined, 1001);
+  const link = await tell(lab);
+  await receipts(link, [done("pc1")], { over: true });
+  const ear = new Ear(hangs);
+  await lab.join("pc2", undefined, 1002, ear.handler);
+  await ear.until(() => ear.offers.length > 0);
+  const tool = await lab.dial("tool");
+  const { connections } = lab.server.stats();
+  const [begun, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const save = store.broadcasts.save.bind(store.broadcasts);
+  store.broadcasts.save = async (head) => {
+    begun.resolve();
+    await go.promise;
+    await save(head);
+  };
+  const asked = assertRejects(() => tool.request({ kind: "Withdraw", id: ID }, "Noted"));
+  await within("the withdrawal", begun.promise);
+  tool.close();
+  await asked;
+  await until("the tool is gone", () => lab.server.stats().connections < connections);
+  go.resolve();
+  await ear.until(() => ear.withdrawn.length > 0);
+});
+
 Deno.test("an expired one is delivered no more, listed for a week, then forgotten", async () => {
   const store = new MemoryStore();
   await using lab = await Lab.start({ data: { store } });

@@ -337,7 +337,8 @@ class RunningRegistry implements RegistryServer {
     if (effect) this.#apply(session, effect);
     const sent = exchange.send(reply);
     if (!effect) return sent;
-    return sent.then(() => {
+    // What has been done holds for the others, even when who asked for it didn't wait for the answer.
+    return sent.finally(() => {
       const { security } = this.options;
       if (security && message.kind === "Register") tellRevoked(session.connection, security.revoked);
       this.#deliver(session, effect);
@@ -367,6 +368,7 @@ class RunningRegistry implements RegistryServer {
 
   /** What a message means for those who are to get a broadcast; after the reply, which the peer awaits. */
   #deliver({ connection }: Session, effect: Effect): void {
+    if (this.#closing) return;
     if (effect.kind === "bind") return this.#deliveries.registered(effect.record);
     if (effect.kind !== "broadcast") return;
     const { id, what, forgotten } = effect;
