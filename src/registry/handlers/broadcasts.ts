@@ -45,7 +45,7 @@ export const broadcast: Handle<"Broadcast"> = async (registry, message, caller) 
     const fault = nameFault(name);
     if (fault) throw new LabError("name_refused", `Cannot broadcast ${printable(name)}: ${fault}`);
   }
-  const forgotten = known ? undefined : await makeRoom(registry);
+  const forgotten = known ? undefined : spareOne(registry);
   const before = message.at > 0
     ? known!
     : { ...headOf(registry, message), withdrawn: known?.withdrawn ?? false };
@@ -58,6 +58,11 @@ export const broadcast: Handle<"Broadcast"> = async (registry, message, caller) 
   await store.broadcasts.saveFiles(head.id, message.at, files);
   await store.broadcasts.save(head);
   broadcasts.put(head);
+  // Not before the new one is kept: on a full disk neither would be.
+  if (forgotten !== undefined) {
+    await store.broadcasts.forget(forgotten);
+    broadcasts.forget(forgotten);
+  }
   const line = `${printable(head.name, 80)} from ${printable(head.peer)}: ${filesText(head)}`;
   return { reply: noted(head), line, effect: { ...effect, ...forgotten !== undefined && { forgotten } } };
 };
@@ -90,19 +95,19 @@ function demandInOrder(known: BroadcastHead | undefined, { at, files, more }: Me
   }
 }
 
-/** Forgets one that nobody needs any more, where there are too many for another. @returns its id. */
-async function makeRoom({ broadcasts, members, store, now }: Registry): Promise<string | undefined> {
+/**
+ * Which one is to be forgotten for another, where there are as many as are kept.
+ *
+ * @throws {LabError} "busy" when each of them is waited for.
+ */
+function spareOne({ broadcasts, members, now }: Registry): string | undefined {
   if (broadcasts.size < BROADCASTS_MAX) return undefined;
   const id = broadcasts.dispensable(members, now().wall);
-  if (id === undefined) {
-    throw new LabError(
-      "busy",
-      `Cannot broadcast: ${BROADCASTS_MAX} broadcasts wait for PCs already; withdraw some with rs broadcasts --withdraw ID`,
-    );
-  }
-  await store.broadcasts.forget(id);
-  broadcasts.forget(id);
-  return id;
+  if (id !== undefined) return id;
+  throw new LabError(
+    "busy",
+    `Cannot broadcast: ${BROADCASTS_MAX} broadcasts wait for PCs already; withdraw some with rs broadcasts --withdraw ID`,
+  );
 }
 
 function noted({ whole, withdrawn }: BroadcastHead): MessageOf<"Noted"> {
