@@ -29,6 +29,9 @@ export interface Tally {
 /** A PC, and who it is if that is known. */
 type Pc = { name: string; cookie?: string | undefined };
 
+/** Those who may be waited for. */
+type Members = Pick<MembersView, "list" | "byName">;
+
 /** All broadcasts that the registration server knows. */
 export class Broadcasts {
   #heads = new Map<string, BroadcastHead>();
@@ -126,7 +129,7 @@ export class Broadcasts {
    *
    * @returns undefined when somebody waits for each of them.
    */
-  dispensable(members: Pick<MembersView, "list" | "byName">, wall: number): string | undefined {
+  dispensable(members: Members, wall: number): string | undefined {
     for (const { id, withdrawn, expires } of this.#heads.values()) {
       if (withdrawn || wall >= expires) return id;
     }
@@ -136,7 +139,7 @@ export class Broadcasts {
     return undefined;
   }
 
-  #allHaveIt(head: BroadcastHead, members: Pick<MembersView, "list" | "byName">, wall: number): boolean {
+  #allHaveIt(head: BroadcastHead, members: Members, wall: number): boolean {
     let isAnywhere = false;
     for (const { state } of this.pcs(head, members, wall)) {
       if (state !== "done") return false;
@@ -149,7 +152,7 @@ export class Broadcasts {
    * The PCs of a broadcast and how it stands with each, in no order: those of whom there is a receipt, those that it names,
    * and where it names none, all that registered lately.
    */
-  *pcs(head: BroadcastHead, members: Pick<MembersView, "list" | "byName">, wall: number): Generator<Receipt> {
+  *pcs(head: BroadcastHead, members: Members, wall: number): Generator<Receipt> {
     const told = this.#receipts.get(head.id) ?? new Map<string, Receipt>();
     const waiting = (peer: string): Receipt => ({ id: head.id, peer, state: "waiting", at: head.began });
     for (const receipt of told.values()) {
@@ -173,7 +176,7 @@ export class Broadcasts {
   }
 
   /** Counts the PCs of a broadcast. */
-  tally(head: BroadcastHead, members: Pick<MembersView, "list" | "byName">, wall: number): Tally {
+  tally(head: BroadcastHead, members: Members, wall: number): Tally {
     const tally = { done: 0, waiting: 0, failed: 0 };
     for (const { state } of this.pcs(head, members, wall)) tally[state]++;
     return tally;

@@ -1,6 +1,6 @@
 /**
- * Many small changes, one transaction: what is asked for in one turn of the event loop is committed together, and nobody is answered
- * before. A commit costs about the same for one change and for a hundred.
+ * Many small changes, one transaction: what is asked for in one turn of the event loop is committed together, and nobody is
+ * answered before. A commit costs about the same for one change and for a hundred.
  *
  * Rules: work is done in the order in which it was asked for; each is all or nothing, so when one of a group fails, the
  * group is undone and each is done again in a transaction of its own. Work must bear that.
