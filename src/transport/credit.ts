@@ -15,19 +15,22 @@
 export const PACED_BYTES = 60_000;
 
 /**
- * Bytes that have come, after which the receiver says so: each word of it wakes the sender's program. Below a third of the
- * least window, so that one who is to wait for another gets a third indeed.
+ * Bytes that have come, after which our receivers say so: each word of it wakes the sender's program, and until it's said
+ * the sender keeps that much less on the way.
  */
-export const CREDIT_BYTES = 128 * 1024;
+export const CREDIT_BYTES = 96 * 1024;
+
+/** What a receiver may leave unsaid, by the protocol: a window must be open to more, or both would wait for ever. */
+export const UNSAID_MOST = 128 * 1024;
 
 /**
  * Bytes ahead of what has come; the last part may go beyond. `first` until a rate is known: what goes then is not more than
- * a cheap switch's queue holds, for a receiver's two parents begin at once. Then `time` milliseconds of what the receiver
- * takes, for it may gather bytes for 8 ms before it says so; but at least so many, 65 ms of half a link of 100 Mbit/s, for
- * programs wait for a core (with 300,000 a star of 8 took 1.12 F/B, with 400,000 1.09, with 700,000 queues overflowed); and
- * never more than `most`.
+ * a cheap switch's queue holds, for a receiver's two parents begin at once. Then as much as the receiver takes in `time`
+ * milliseconds, or in half as long again as a word of it took at the quickest if that is more: on a long way. But at least so
+ * many: four parts, which is what the system takes at once of a connection; what is more waits there, and is put into packets
+ * that shapers cut up again (src/swarm/STATE.md). And never more than `most`.
  */
-const WINDOW = { first: 220_000, least: 400_000, time: 25, most: 16 * 1024 * 1024 };
+const WINDOW = { first: 220_000, least: 200_000, time: 25, ways: 1.5, most: 16 * 1024 * 1024 };
 
 /** Of two that share an uplink one gets this many times what the other gets, while the other has a narrow window. */
 const NARROW = 3;
@@ -41,6 +44,9 @@ export class CreditWindow {
   #size = WINDOW.first;
   #came = 0;
   #since: number | undefined;
+  /** One part at a time is timed: when it was sent, and how much has to come until it has. */
+  #timed: { at: number; missing: number } | undefined;
+  #shortest = Infinity;
 
   /**
    * Tells whether more may be sent.
@@ -48,8 +54,7 @@ export class CreditWindow {
    * @param isNarrow another receiver is to come first.
    */
   isOpen(isNarrow = false): boolean {
-    // Less than a credit may have come without a word: to wait for that would be to wait for ever.
-    return this.#ahead < (isNarrow ? Math.max(CREDIT_BYTES, this.#size / NARROW) : this.#size);
+    return this.#ahead < (isNarrow ? Math.max(UNSAID_MOST, this.#size / NARROW) : this.#size);
   }
 
   /** Bytes that may be ahead now; the last part may go beyond. */
@@ -57,9 +62,14 @@ export class CreditWindow {
     return this.#size;
   }
 
-  /** So many bytes are being sent. */
-  sent(bytes: number): void {
+  /**
+   * So many bytes are being sent.
+   *
+   * @param now milliseconds.
+   */
+  sent(bytes: number, now: number): void {
     this.#ahead += bytes;
+    this.#timed ??= { at: now, missing: this.#ahead };
   }
 
   /**
@@ -73,13 +83,23 @@ export class CreditWindow {
     const credited = Math.min(bytes, this.#ahead);
     this.#ahead -= credited;
     this.#came += credited;
+    this.#time(credited, now);
     this.#since ??= now;
     const elapsed = now - this.#since;
     if (elapsed < MEASURED) return credited;
-    const wanted = this.#came / elapsed * WINDOW.time;
+    const wanted = this.#came / elapsed * Math.max(WINDOW.time, this.#shortest * WINDOW.ways);
     this.#size = Math.min(WINDOW.most, Math.max(WINDOW.least, wanted));
     this.#came = 0;
     this.#since = now;
     return credited;
+  }
+
+  /** The shortest there was is the way there and back: what else it took, bytes have waited in queues. */
+  #time(credited: number, now: number): void {
+    if (!this.#timed) return;
+    this.#timed.missing -= credited;
+    if (this.#timed.missing > 0) return;
+    this.#shortest = Math.min(this.#shortest, now - this.#timed.at);
+    this.#timed = undefined;
   }
 }

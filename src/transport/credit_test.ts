@@ -1,25 +1,35 @@
 /** How much may be on the way to a receiver that says what has come. */
 
 import { assert, assertEquals } from "@std/assert";
-import { CREDIT_BYTES, CreditWindow, PACED_BYTES } from "./credit.ts";
+import { CREDIT_BYTES, CreditWindow, PACED_BYTES, UNSAID_MOST } from "./credit.ts";
 
 /** Sends while the window is open; returns how many bytes went. */
-function fill(window: CreditWindow, isNarrow = false): number {
+function fill(window: CreditWindow, isNarrow = false, now = 0): number {
   let sent = 0;
-  for (; window.isOpen(isNarrow); sent += PACED_BYTES) window.sent(PACED_BYTES);
+  for (; window.isOpen(isNarrow); sent += PACED_BYTES) window.sent(PACED_BYTES, now);
   return sent;
 }
 
-/** A receiver that takes so many bytes per millisecond for so long; returns the largest window seen. */
-function run(window: CreditWindow, rate: number, ms: number): number {
-  fill(window);
-  let [owed, largest] = [0, 0];
+/**
+ * A receiver behind a link of so many bytes per millisecond, from which a word comes back so many milliseconds later.
+ *
+ * @returns the largest window, and the bytes per millisecond that came in the last tenth of the time.
+ */
+function run({ rate, ms, wayBack = 0 }: { rate: number; ms: number; wayBack?: number }) {
+  const window = new CreditWindow();
+  const words: number[] = [];
+  let queued = fill(window);
+  let [carried, unsaid, largest, late] = [0, 0, 0, 0];
   for (let now = 0; now < ms; now++) {
-    for (owed += rate; owed >= CREDIT_BYTES; owed -= CREDIT_BYTES) window.came(CREDIT_BYTES, now);
-    fill(window);
+    carried = Math.min(queued, rate);
+    queued -= carried;
+    if (now >= 0.9 * ms) late += carried;
+    for (unsaid += carried; unsaid >= CREDIT_BYTES; unsaid -= CREDIT_BYTES) words.push(now + wayBack);
+    for (; words[0] !== undefined && words[0] <= now; words.shift()) window.came(CREDIT_BYTES, now);
+    queued += fill(window, false, now);
     largest = Math.max(largest, window.size);
   }
-  return largest;
+  return { largest, rate: late / (0.1 * ms) };
 }
 
 Deno.test("a first window, then no more than what has come", () => {
@@ -32,13 +42,21 @@ Deno.test("a first window, then no more than what has come", () => {
 });
 
 Deno.test("the window fits the rate: 25 ms of it, but a least size on slow links and a largest on fast ones", () => {
-  assertEquals(run(new CreditWindow(), 6_000, 1_000), 400_000);
-  const gigabit = run(new CreditWindow(), 120_000, 1_000);
+  // The first window is a little larger, until a rate is known.
+  assertEquals(run({ rate: 6_000, ms: 1_000 }).largest, 220_000);
+  const gigabit = run({ rate: 120_000, ms: 1_000 }).largest;
   assert(gigabit > 2_500_000 && gigabit < 3_500_000, `${gigabit}`);
-  assertEquals(run(new CreditWindow(), 4_000_000, 500), 16 * 1024 * 1024);
+  assertEquals(run({ rate: 4_000_000, ms: 500 }).largest, 16 * 1024 * 1024);
 });
 
-Deno.test("who is to wait for another gets a third", () => {
+Deno.test("on a long way, between labs or by radio, the window grows until the link is full", () => {
+  for (const wayBack of [10, 40, 100]) {
+    const { rate } = run({ rate: 12_500, ms: 10_000, wayBack });
+    assert(rate > 0.97 * 12_500, `${rate} with ${wayBack} ms`);
+  }
+});
+
+Deno.test("who is to wait for another gets less", () => {
   const [wide, narrow] = [new CreditWindow(), new CreditWindow()];
   assert(fill(narrow, true) < fill(wide));
   assert(narrow.isOpen(false));
@@ -46,7 +64,7 @@ Deno.test("who is to wait for another gets a third", () => {
 
 Deno.test("who claims more than it was sent gains nothing", () => {
   const window = new CreditWindow();
-  window.sent(1_000);
+  window.sent(1_000, 0);
   assertEquals(window.came(Number.MAX_SAFE_INTEGER, 0), 1_000);
   const honest = fill(new CreditWindow());
   assertEquals(fill(window), honest);
@@ -55,6 +73,6 @@ Deno.test("who claims more than it was sent gains nothing", () => {
 
 Deno.test("a receiver that hasn't enough to tell of is never waited for, however narrow the window", () => {
   const window = new CreditWindow();
-  window.sent(CREDIT_BYTES - 1);
+  window.sent(UNSAID_MOST - 1, 0);
   assert(window.isOpen(true));
 });

@@ -193,7 +193,7 @@ export class Outbox {
     for (let at = 0; at < bytes.length; at += step) {
       const part = bytes.subarray(at, at + step);
       if (!this.#window.isOpen(isAhead())) await this.#whenOpen(this.#window, isAhead);
-      this.#window.sent(part.length);
+      this.#window.sent(part.length, this.#clock.monotonic());
       await this.#write(part);
     }
   }

@@ -23,7 +23,7 @@ import { type ByteStream, writeAll } from "./stream.ts";
  * are given time to gather: as long as what is missing takes to come, `most` milliseconds at most. Above `fast` bytes per
  * millisecond nothing waits, for there a read finds plenty; nor do messages of less than `from` bytes.
  */
-const GATHER = { most: 8, fast: 60_000, from: 16 * 1024 };
+const GATHER = { most: 4, fast: 60_000, from: 16 * 1024 };
 
 /** What a channel needs to let bytes gather. */
 export interface Gathering {

@@ -235,7 +235,7 @@ Deno.test("where a read finds plenty, nothing waits", async () => {
   assertEquals((await receiveAt(100_000)).slept, []);
 });
 
-Deno.test("what comes of paced pieces is told every 128 KiB; of others nothing is", async () => {
+Deno.test("what comes of paced pieces is told every 96 KiB; of others nothing is", async () => {
   for (const paced of [true, false]) {
     const [near, holder] = memoryPipe({ capacity: 400_000 });
     await writeAll(holder, concat([WELCOME, encodeFrame(DATA.PieceData.type, 3, new Uint8Array(150_000))]));
@@ -254,7 +254,7 @@ Deno.test("what comes of paced pieces is told every 128 KiB; of others nothing i
         if (message.kind === "Credit") told.push(message.bytes);
       }
     }
-    assertEquals(told.every((bytes) => bytes >= 128 * 1024), true);
-    assertEquals(told.length > 0 && told.reduce((a, b) => a + b) >= 128 * 1024, paced, `${told}`);
+    assertEquals(told.every((bytes) => bytes >= 96 * 1024), true);
+    assertEquals(told.length > 0 && told.reduce((a, b) => a + b) >= 96 * 1024, paced, `${told}`);
   }
 });
