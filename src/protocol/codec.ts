@@ -7,7 +7,8 @@ import { RemoteProtocolError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import * as v from "../deps/valibot.ts";
 import { encodeFrame, type FrameRule, HEADER_BYTES, writeHeader } from "./frame.ts";
-import { CONTROL, type ControlName, DATA, type DataName, type Message } from "./messages.ts";
+import { CONTROL, type ControlName, DATA, type DataName, type Message, type MessageOf } from "./messages.ts";
+import { jsonOfPeers } from "./written.ts";
 
 /** The version of the protocol that this code speaks. */
 export const PROTOCOL_VERSION = 2;
@@ -66,8 +67,8 @@ export function typeName(type: number): string {
  * @throws {RangeError} when the message is larger than its cap: our own fault.
  */
 export function encodeMessage(message: Message, stream: number): Bytes {
-  const { kind, ...fields } = message;
-  const payload = utf8(JSON.stringify(fields));
+  const { kind } = message;
+  const payload = utf8(jsonOf(message));
   demandFit(kind, payload.length);
   return encodeFrame(CONTROL[kind].type, stream, payload);
 }
@@ -79,8 +80,8 @@ export function encodeMessage(message: Message, stream: number): Bytes {
  * @throws {RangeError} when the message is larger than its cap.
  */
 export function encodeInto(message: Message, stream: number, into: Uint8Array): Uint8Array {
-  const { kind, ...fields } = message;
-  const text = JSON.stringify(fields);
+  const { kind } = message;
+  const text = jsonOf(message);
   const { type } = CONTROL[kind];
   if (HEADER_BYTES + 3 * text.length > into.length) {
     const payload = utf8(text);
@@ -91,6 +92,10 @@ export function encodeInto(message: Message, stream: number, into: Uint8Array): 
   demandFit(kind, length);
   writeHeader(into, { length, type, stream });
   return into.subarray(0, HEADER_BYTES + length);
+}
+
+function jsonOf({ kind, ...fields }: Message): string {
+  return kind === "Peers" ? jsonOfPeers(fields as MessageOf<"Peers">) : JSON.stringify(fields);
 }
 
 function demandFit(kind: ControlName, length: number): void {

@@ -11,6 +11,7 @@ import { LabError } from "../base/errors.ts";
 import { LIMITS, TIMEOUTS } from "../base/limits.ts";
 import { nameKey, peerNameFault } from "../catalog/names.ts";
 import type { WirePeer } from "../protocol/messages.ts";
+import { writeOnce } from "../protocol/written.ts";
 import { ChangeLog } from "./change_log.ts";
 import * as rules from "./rules.ts";
 import type { Claim, KeptRecord, Moment, PeerRecord } from "./rules.ts";
@@ -352,8 +353,12 @@ function timeOf({ registrations, lastRegistered }: PeerRecord): string {
   return time;
 }
 
-/** A record as it travels, with the address under which the asker reaches the peer. */
-export function toWire(record: PeerRecord, address: string, now: Moment): WirePeer {
+/**
+ * A record as it travels, with the address under which the asker reaches the peer.
+ *
+ * @param id the member that it is, in a secured lab.
+ */
+export function toWire(record: PeerRecord, address: string, now: Moment, id?: string): WirePeer {
   return {
     name: record.name,
     host: record.host,
@@ -364,5 +369,26 @@ export function toWire(record: PeerRecord, address: string, now: Moment): WirePe
     registrations30d: rules.registrationsLately(record, now),
     lastRegistered: timeOf(record),
     ...(record.classic === undefined ? {} : { classic: record.classic }),
+    ...(id === undefined ? {} : { id }),
   };
+}
+
+/** What was told last of those who registered lately; a new registration is a new list, which nothing was told of. */
+const TOLD = new WeakMap<readonly number[], WirePeer>();
+
+/**
+ * The same for a record that has changed, of which all who watch the list are told within a moment: made and written once
+ * for those who are told the same.
+ */
+export function toldOf(record: PeerRecord, address: string, now: Moment, id?: string): WirePeer {
+  const { registrations } = record;
+  const last = TOLD.get(registrations);
+  if (
+    last && last.address === address && last.active === record.active &&
+    last.ttl === rules.ttlLeft(record, now) &&
+    last.registrations30d === rules.registrationsLately(record, now) && last.id === id
+  ) return last;
+  const told = writeOnce(toWire(record, address, now, id));
+  TOLD.set(registrations, told);
+  return told;
 }

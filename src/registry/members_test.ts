@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { LabError } from "../base/errors.ts";
 import { nameKey, peerNameFault } from "../catalog/names.ts";
 import * as fc from "../deps/fast_check.ts";
-import { Members } from "./members.ts";
+import { Members, toldOf, toWire } from "./members.ts";
 import { type Moment, REGISTRATION_WINDOW, ttlLeft } from "./rules.ts";
 
 const claim = (name: string) => ({ name, host: "PC", address: "192.168.1.7", port: 23476 });
@@ -198,3 +198,36 @@ function demandRules({ members, now }: Bench): void {
   assertEquals([...members.list()], records.filter(({ active }) => active));
   assertEquals(members.active, records.filter(({ active }) => active).length);
 }
+
+Deno.test("what has changed is made once for those who are told the same, and anew as soon as anything differs", () => {
+  const bench = new Bench();
+  const { cookie } = bench.register("pc7").record;
+  const seen = () => bench.members.byCookie(cookie)!;
+  let last = toldOf(seen(), "192.168.1.7", bench.now);
+  const isSame = (address = "192.168.1.7", id?: string) => {
+    const told = toldOf(seen(), address, bench.now, id);
+    assertEquals(told, toWire(seen(), address, bench.now, id));
+    const same = told === last;
+    last = told;
+    return same;
+  };
+  assert(isSame());
+  bench.pass(5_000);
+  assert(!isSame(), "the time left");
+  bench.members.renew(cookie, bench.now);
+  assert(!isSame(), "the whole time again");
+  bench.members.renew(cookie, bench.now);
+  assert(isSame(), "a KeepAlive changes nothing that is told");
+  assert(!isSame("10.0.0.1"), "another way to it");
+  assert(!isSame("10.0.0.1", "m"), "a secured lab's id");
+  bench.register("pc7", cookie);
+  assert(!isSame("10.0.0.1", "m"), "it registered again");
+  assertEquals(last.registrations30d, 2);
+  bench.members.leave(cookie);
+  assert(!isSame("10.0.0.1", "m"), "it left");
+  assertEquals([last.active, last.ttl], [false, 0]);
+  // It's inactive: only the days pass.
+  bench.now = { wall: bench.now.wall + REGISTRATION_WINDOW, mono: bench.now.mono };
+  assert(!isSame("10.0.0.1", "m"), "registrations that don't count any more");
+  assertEquals(last.registrations30d, 0);
+});

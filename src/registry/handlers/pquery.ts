@@ -5,7 +5,7 @@
 
 import { LIMITS } from "../../base/limits.ts";
 import type { MessageOf, WirePeer } from "../../protocol/messages.ts";
-import { toWire } from "../members.ts";
+import { toldOf, toWire } from "../members.ts";
 import { isClassicOnly, type PeerRecord } from "../rules.ts";
 import { addressOf, askerOf, type Caller, counted, type Handle, type Registry } from "../state.ts";
 
@@ -20,8 +20,8 @@ export const pquery: Handle<"PQuery"> = (registry, message, caller) => {
     (own.cookie === caller.cookie || (caller.cookie === undefined && caller.role === "tool"));
   if (isIts) members.renew(own.cookie, registry.now());
   const leftOut = message.cookie === undefined ? undefined : own?.name;
-  const page = new Page(registry, caller, leftOut);
   const since = message.since === undefined ? undefined : readVersion(registry, message.since);
+  const page = new Page(registry, caller, leftOut, since !== undefined);
   const reply = since === undefined
     ? listed(registry, message, page)
     : changed(registry, message, since, page);
@@ -40,7 +40,13 @@ class Page {
   #bytes = 0;
   #now;
 
-  constructor(private registry: Registry, private caller: Caller, private leftOut: string | undefined) {
+  /** @param isNews what has changed: others will be told the same in a moment. */
+  constructor(
+    private registry: Registry,
+    private caller: Caller,
+    private leftOut: string | undefined,
+    private isNews: boolean,
+  ) {
     this.#now = registry.now();
   }
 
@@ -55,9 +61,8 @@ class Page {
     ) {
       return false;
     }
-    const peer = toWire(record, address, this.#now);
-    if (this.registry.secured) peer.id = record.cookie;
-    this.peers.push(peer);
+    const write = this.isNews ? toldOf : toWire;
+    this.peers.push(write(record, address, this.#now, this.registry.secured ? record.cookie : undefined));
     return true;
   }
 }
