@@ -43,6 +43,13 @@ export class PartFile {
     return root.ownPath(`${key}.part`);
   }
 
+  /** Removes the part file of a content, if there is one, that won't be fetched as it was. */
+  static remove(root: Root, key: string): void {
+    try {
+      Deno.removeSync(PartFile.pathFor(root, key));
+    } catch { /* there is none, or it stays until it is old */ }
+  }
+
   /**
    * Opens the part file, making it if need be. Several workers may have it open.
    *

@@ -68,6 +68,8 @@ export class ContentRun {
   /** Manifests that turned out false. */
   readonly falseManifests = new Set<string>();
   sawBadPiece = false;
+  /** A holder that answers can't deliver it as a whole: perhaps one file of a pack has gone, or is locked. */
+  declined = false;
   /** In a broadcast: who delivers which pieces. */
   readonly stripes: Parents<Holder> | undefined;
   /** In a broadcast: those who are asked, and for how many pieces. */

@@ -94,6 +94,18 @@ function planOf(files: PlacedFile[]): ContentPlan {
   return { key, files, holders: files[0]!.holders, pieceSize, bytes };
 }
 
+/**
+ * What is missing of a pack, in two contents: where one of its files can't be had, the others still can.
+ *
+ * @returns undefined for a single file, which can't be divided.
+ */
+export function halves({ files }: ContentPlan): ContentPlan[] | undefined {
+  if (files.length < 2) return undefined;
+  const missing = files.filter((file) => !file.present);
+  const half = missing.length >> 1;
+  return [missing.slice(0, half), missing.slice(half)].filter((part) => part.length > 0).map(planOf);
+}
+
 /** The files as they stand in a manifest. */
 export function contentFiles(plan: ContentPlan): ContentFile[] {
   return plan.files.map(({ name, size, sha256 }) => ({ name, size, sha256 }));

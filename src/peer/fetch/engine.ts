@@ -5,14 +5,14 @@
  * All decisions are made here, on one thread, by one event after another; the workers only do as they are told.
  */
 
-import { codeOf, LabError, messageOf } from "../../base/errors.ts";
+import { codeOf, LabError, messageOf, RemoteError } from "../../base/errors.ts";
 import { printable } from "../../catalog/names.ts";
 import { type FileLock, tryLock } from "../../storage/lock.ts";
 import { BROADCAST_LIMITS, Scheduler } from "../../swarm/scheduler.ts";
 import type { ReceiveNews } from "../receive_protocol.ts";
 import { PartFile } from "../../storage/part_file.ts";
 import { ContentRun } from "./content_run.ts";
-import type { ContentPlan } from "./contents.ts";
+import { type ContentPlan, halves } from "./contents.ts";
 import { grow, startGrowing } from "./growing.ts";
 import type { HashFeed } from "../broadcast/hash_feed.ts";
 import type { EngineOptions } from "./engine_options.ts";
@@ -26,6 +26,9 @@ import { Sources } from "./sources.ts";
 /** Contents open at once: enough to keep the pipe full while small ones begin and end. */
 const WINDOW = { contents: 8, bytes: 256e6 };
 
+/** How often packs are divided in one fetch: of a full one, 90 files that can't be had are found with so many. */
+const MOST_DIVISIONS = 1000;
+
 /** A single fetch of any number of contents. */
 export class FetchEngine {
   #o: EngineOptions;
@@ -38,6 +41,7 @@ export class FetchEngine {
   #opening = new Set<ContentRun>();
   #queue: ContentPlan[] = [];
   #locks = new Map<ContentRun, FileLock>();
+  #divisions = 0;
   #finish = () => {};
   #abort: (reason: unknown) => void = () => {};
   #stop = () => {};
@@ -122,7 +126,7 @@ export class FetchEngine {
   /** Finds a manifest and gets the content going by it. */
   async #follow(run: ContentRun): Promise<void> {
     run.manifest = await this.#firstManifest(run);
-    if (!run.manifest) return this.#drop(run, run.failure());
+    if (!run.manifest) return this.#giveUp(run);
     // In a broadcast the plan says who is asked for pieces, whoever gave the manifest.
     if (run.stripes) run.standby = [];
     const held = await this.#parts.open(run);
@@ -217,6 +221,7 @@ export class FetchEngine {
         `${printable(holder.peer)} cannot deliver ${printable(run.title)}: ${messageOf(cause)}`,
       );
       run.banned.set(holder.peer, new LabError(codeOf(cause), messageOf(cause)));
+      run.declined ||= cause instanceof RemoteError && cause.code !== "busy";
       heard(undefined);
       this.#settle(run);
     });
@@ -356,6 +361,7 @@ export class FetchEngine {
       run.standby.unshift(holder);
       this.#askManifest(run, () => this.#settle(run));
     } else {
+      run.declined ||= code !== "busy";
       this.#ban(run, holder.peer, new LabError(code, message));
     }
     this.#pump();
@@ -398,7 +404,7 @@ export class FetchEngine {
     }
     this.#forget(run);
     this.#parts.close(run.id);
-    if (run.dissenters.size === 0) return this.#drop(run, run.failure());
+    if (run.dissenters.size === 0) return this.#giveUp(run);
     this.#opening.add(run);
     run.followDissenters();
     this.#follow(run).catch((cause) => this.#abort(cause));
@@ -415,8 +421,9 @@ export class FetchEngine {
     } catch (cause) {
       undo?.();
       if (!(cause instanceof LabError)) throw cause;
-      if (cause.code === "integrity" && !run.feed) await this.#retract(run, cause.message);
-      else this.#drop(run, cause);
+      if (cause.code === "integrity" && !run.feed) return await this.#retract(run, cause.message);
+      this.#parts.close(run.id);
+      this.#drop(run, cause);
     }
   }
 
@@ -436,6 +443,18 @@ export class FetchEngine {
   #forget(run: ContentRun): void {
     this.#scheduler.removeContent(run.id);
     this.#runs.delete(run.id);
+  }
+
+  /** Nobody delivers it. Where that may be for a file of a pack, the others are fetched without it. */
+  #giveUp(run: ContentRun): void {
+    // In a broadcast contents are the same everywhere, and passed on.
+    const divisible = run.declined && !run.sawBadPiece && !this.#o.relay && this.#divisions < MOST_DIVISIONS;
+    const parts = divisible ? halves(run.plan) : undefined;
+    if (!parts) return this.#drop(run, run.failure());
+    this.#divisions++;
+    this.#queue.unshift(...parts);
+    PartFile.remove(this.#o.root, run.plan.key);
+    this.#close1(run);
   }
 
   #drop(run: ContentRun, error: LabError): void {

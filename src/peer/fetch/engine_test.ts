@@ -213,6 +213,53 @@ Deno.test("one file that can't be had doesn't keep the others", async () => {
   assertEquals(outcome.failed.map(({ names }) => names), [["x"]]);
 });
 
+Deno.test("a file of a pack that can't be had doesn't keep the others of its pack", async () => {
+  for (const code of ["not_found", "changed", "failed"] as const) {
+    await using swarm = new Swarm();
+    const files: Record<string, Uint8Array> = { ...SMALL };
+    for (let i = 0; i < 40; i++) files[`many/${i}`] = noise(100 + i, i);
+    const bad = ["many/7", "d/a.txt"];
+    swarm.holder(files, (message, exchange, handler) => {
+      const has = message.kind === "GetRFC" && bad.find((name) => message.files.some(([n]) => n === name));
+      if (has) throw new LabError(code, `${has} is not what it was`);
+      return handler(message, exchange);
+    });
+    const { fetched, failed } = await swarm.fetch(swarm.wanted(files));
+    assertEquals(failed.map(({ names }) => names).sort(), [["d/a.txt"], ["many/7"]]);
+    for (const { names: [name], error } of failed) {
+      assertEquals([error.code, error.message], [
+        code,
+        `Cannot fetch ${name}: pc1: ${name} is not what it was`,
+      ]);
+    }
+    assertEquals(fetched.length, Object.keys(files).length - bad.length);
+    for (const { name } of fetched) assert(sameBytes(swarm.read(name), files[name]!), name);
+    assertEquals(ours(swarm), []);
+  }
+});
+
+Deno.test("a pack whose pieces are refused is fetched in parts", async () => {
+  await using swarm = new Swarm();
+  let spoilt: string | undefined;
+  swarm.holder(SMALL, (message, exchange, handler) => {
+    if (message.kind === "PieceRequest" && message.content === (spoilt ??= message.content)) {
+      throw new LabError("changed", "not as a whole");
+    }
+    return handler(message, exchange);
+  });
+  assertFetched(swarm, await swarm.fetch(swarm.wanted(SMALL)), SMALL);
+});
+
+Deno.test("a pack isn't divided when its holder is busy, or is not there", async () => {
+  await using swarm = new Swarm();
+  const [busy, away] = [swarm.holder(SMALL, refusing("busy", "GetRFC")), swarm.holder(SMALL)];
+  await away.die();
+  for (const holder of [busy, away]) {
+    const { failed } = await swarm.fetch(swarm.wanted(SMALL, [holder]));
+    assertEquals(failed.map(({ names }) => names.length), [4]);
+  }
+});
+
 Deno.test("a holder that falls silent is given up after the stall, and another takes over", async () => {
   await using swarm = new Swarm({ stall: 100 });
   swarm.holder({ "big.bin": BIG }, silent("PieceRequest"));
