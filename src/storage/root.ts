@@ -187,20 +187,23 @@ export function isWithin(path: string, folder: string): boolean {
 }
 
 /**
- * Turns an error of the file system into one of ours, by its kind: disk full, read-only, no permission, not there, or the
- * rest.
+ * Turns an error of the file system into one of ours, by its kind: disk full, read-only, no permission, not there, held by
+ * another program, or the rest.
  *
  * @param what the beginning of the sentence: "Cannot write a.txt".
+ * @param os as `Deno.build.os` has it.
  */
-export function fileError(cause: unknown, what: string): LabError {
+export function fileError(cause: unknown, what: string, os: string = Deno.build.os): LabError {
   if (cause instanceof LabError) return cause;
   const message = cause instanceof Error ? cause.message : String(cause);
-  const code = osError(cause);
+  const code = osError(cause, os);
+  const windows = os === "windows" ? WINDOWS_FAULTS.get(code) : undefined;
+  if (windows) return new LabError("failed", `${what}: ${windows}`, { cause });
   if (code === 28 || code === 112 || code === 39) {
     return new LabError("disk_full", `${what}: the disk is full; free some space and try again`, { cause });
   }
   if (code === 122) return new LabError("disk_full", `${what}: your disk quota is used up`, { cause });
-  if (isReadOnly(cause)) {
+  if (isReadOnly(cause, os)) {
     const message = `${what}: that disk is read-only; use a folder that can be written`;
     return new LabError("not_permitted", message, { cause });
   }
@@ -220,13 +223,22 @@ export function fileError(cause: unknown, what: string): LabError {
   return new LabError("failed", `${what}: ${message}`, { cause });
 }
 
-/** The number in "(os error N)"; on Windows 112 and 39 are a full disk, elsewhere 28. */
-function osError(cause: unknown): number | undefined {
+/** What Windows says in the language of its user, by number. */
+const WINDOWS_FAULTS: ReadonlyMap<number | undefined, string> = new Map([
+  [32, "another program has it open and lets nobody else; close it there"],
+  [33, "another program has locked a part of it; close it there"],
+  [123, "Windows can't have such a name; use another"],
+]);
+
+/** The number in "(os error N)" where it says more than the error's class; on Windows 112 and 39 are a full disk, elsewhere 28. */
+function osError(cause: unknown, os: string): number | undefined {
   const text = cause instanceof Error ? cause.message : "";
   const match = /\(os error (\d+)\)/.exec(text);
   const number = match ? Number(match[1]) : undefined;
   if (number === undefined) return /ENOSPC|No space left/i.test(text) ? 28 : undefined;
-  const windows = Deno.build.os === "windows";
-  if (windows) return number === 112 || number === 39 ? 112 : undefined;
+  if (os === "windows") {
+    if (WINDOWS_FAULTS.has(number)) return number;
+    return number === 112 || number === 39 ? 112 : undefined;
+  }
   return number === 28 || number === 122 ? number : undefined;
 }

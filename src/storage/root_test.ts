@@ -226,6 +226,20 @@ Deno.test("errors of the file system are told apart by their kind", () => {
   assertEquals(codeOf(fileError(readOnly, "Cannot write a")), "not_permitted");
 });
 
+Deno.test("what Windows says in its user's language is said in ours", () => {
+  const told = (number: number, os: string) =>
+    fileError(new Error(`Der Prozess kann nicht. (os error ${number}): open 'C:\\x'`), "Cannot read x", os)
+      .message;
+  assertEquals(
+    told(32, "windows"),
+    "Cannot read x: another program has it open and lets nobody else; close it there",
+  );
+  assertEquals(told(123, "windows"), "Cannot read x: Windows can't have such a name; use another");
+  // Elsewhere the numbers mean something else.
+  assertEquals(told(32, "linux"), "Cannot read x: Der Prozess kann nicht. (os error 32): open 'C:\\x'");
+  assertEquals(codeOf(fileError(new Error("voll (os error 112)"), "Cannot write x", "windows")), "disk_full");
+});
+
 Deno.test("a file that alone was granted can be read through a root of its own", {
   permissions: { read: ["/etc/hostname"], write: false },
   ignore: !posix || !(await Deno.stat("/etc/hostname").then((s) => s.isFile, () => false)),

@@ -1,6 +1,6 @@
 /** `--join`: where the code comes from, and joining before the serve begins. */
 
-import { codeOf, RemoteError } from "../../base/errors.ts";
+import { codeOf, LabError, RemoteError } from "../../base/errors.ts";
 import { formatHostPort, type HostPort } from "../../base/units.ts";
 import { cleanPeerName, printable } from "../../catalog/names.ts";
 import { parseCode } from "../../join/code.ts";
@@ -20,6 +20,7 @@ type Ctx = CommandContext<typeof SERVE_FLAGS>;
 
 /** Bytes of a code that are read; a code has 29 with its dashes. */
 const CODE_BYTES = 256;
+const LINE_FEED = 10;
 
 /**
  * Joins a lab if a code was given; while a PC is a member of that lab, the code says nothing new.
@@ -69,29 +70,36 @@ async function isMember(ctx: Ctx, rs: HostPort, data: string): Promise<boolean> 
 /** The join code that was given, wherever it comes from. */
 export async function joinCode({ flags, ensureAccess }: Ctx): Promise<string | undefined> {
   const { join, joinFile } = flags;
-  if (joinFile !== undefined) {
-    const path = await ensureAccess(joinFile, "read", { flag: "--join-file", folder: "data" });
-    const file = await Deno.open(path).catch((cause) => {
-      throw fileError(cause, "Cannot read the join code");
-    });
-    try {
-      return await firstBytes(file);
-    } finally {
-      file.close();
+  if (joinFile === undefined) return join === "-" ? await firstLine(Deno.stdin) : join;
+  const path = await ensureAccess(joinFile, "read", { flag: "--join-file", folder: "data" });
+  const what = `Cannot read the join code from ${joinFile}`;
+  try {
+    using file = await Deno.open(path);
+    if ((await file.stat()).isDirectory) {
+      throw new LabError("failed", `${what}: it is a folder; name the file that holds the code`);
     }
+    return await firstLine(file);
+  } catch (cause) {
+    throw fileError(cause, what);
   }
-  return join === "-" ? await firstBytes(Deno.stdin) : join;
 }
 
-/** The first line, or what there is of it. */
-async function firstBytes(source: { read(into: Uint8Array): Promise<number | null> }): Promise<string> {
+/**
+ * The first line of a text, or what there is of it: UTF-8, or UTF-16 as Windows' PowerShell writes it to a file.
+ *
+ * @param source read no further than the line, or {@linkcode CODE_BYTES}.
+ */
+export async function firstLine(source: { read(into: Uint8Array): Promise<number | null> }): Promise<string> {
   const bytes = new Uint8Array(CODE_BYTES);
   let filled = 0;
   while (filled < bytes.length) {
     const n = await source.read(bytes.subarray(filled));
     if (n === null) break;
     filled += n;
-    if (bytes.subarray(0, filled).includes(10)) break;
+    if (bytes.subarray(0, filled).includes(LINE_FEED)) break;
   }
-  return new TextDecoder().decode(bytes.subarray(0, filled)).split("\n")[0]!;
+  const line = bytes.subarray(0, filled);
+  const end = line.indexOf(LINE_FEED);
+  const isWide = line[0] === 0xff && line[1] === 0xfe;
+  return new TextDecoder(isWide ? "utf-16le" : "utf-8").decode(end < 0 ? line : line.subarray(0, end));
 }
