@@ -69,11 +69,15 @@ Deno.test("the middle of numbers", () => {
 });
 
 Deno.test("the commands that open a firewall", () => {
-  const [netsh, powershell] = firewallAdvice("windows", {
-    name: "LabSwarm peer",
-    protocol: "TCP",
-    port: 23476,
-  });
+  const opening = { name: "LabSwarm peer", protocol: "TCP", port: 23476 } as const;
+  const [netsh, powershell, ...more] = firewallAdvice("windows", opening);
+  assertEquals(more, []);
+  // A rule that blocks goes before them.
+  const [, , blocked] = firewallAdvice("windows", { ...opening, program: "peer" });
+  assertMatch(
+    blocked!,
+    /a rule that blocks peer\.exe.* Program -like \*\\peer\.exe .* Action -eq Block \| Remove-NetFirewallRule$/,
+  );
   assertMatch(
     netsh!,
     /netsh advfirewall firewall add rule name="LabSwarm peer" dir=in action=allow protocol=TCP localport=23476$/,
@@ -123,7 +127,7 @@ Deno.test("why there's no server decides what to do", () => {
       .advice!;
   assertMatch(advice("usage"), /--rs HOST/);
   assertMatch(advice("not_permitted", 4000), /rs invite[^]*--join CODE/);
-  assertMatch(advice("unreachable"), /localport=23475[^]*--rs HOST[^]*localport=5353/);
+  assertMatch(advice("unreachable"), /localport=23475[^]*blocks rs\.exe[^]*--rs HOST[^]*localport=5353/);
   assertMatch(advice("unreachable", 4000), /localport=4000/);
   assert(!advice("unreachable", 4000).includes("5353"));
   assertEquals(judgeServer(new LabError("unreachable", "why"), undefined).exit, 3);

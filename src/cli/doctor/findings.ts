@@ -71,10 +71,13 @@ export interface Opening {
   name: string;
   protocol: "TCP" | "UDP";
   port: number;
+  /** Which program listens there: Windows may have a rule of its own against it. */
+  program?: "rs" | "peer";
 }
 
 /**
- * The commands that let others in.
+ * The commands that let others in. On Windows a rule that blocks goes before any that allows; it makes one for a program
+ * that listens for the first time, unless somebody with the right to do so allows it then.
  *
  * @param os as `Deno.build.os` has it.
  * @example
@@ -84,7 +87,7 @@ export interface Opening {
  * if (!advice!.includes("localport=23476")) throw new Error(advice);
  * ```
  */
-export function firewallAdvice(os: string, { name, protocol, port }: Opening): string[] {
+export function firewallAdvice(os: string, { name, protocol, port, program }: Opening): string[] {
   if (os !== "windows") {
     const small = protocol.toLowerCase();
     return [
@@ -92,9 +95,14 @@ export function firewallAdvice(os: string, { name, protocol, port }: Opening): s
       `as root, where firewalld is in use: firewall-cmd --permanent --add-port=${port}/${small} && firewall-cmd --reload`,
     ];
   }
+  const blocking = "Get-NetFirewallApplicationFilter | Where-Object Program -like *\\" + program +
+    ".exe | Get-NetFirewallRule | Where-Object Action -eq Block | Remove-NetFirewallRule";
   return [
     `as an administrator: netsh advfirewall firewall add rule name="${name}" dir=in action=allow protocol=${protocol} localport=${port}`,
     `or in PowerShell: New-NetFirewallRule -DisplayName "${name}" -Direction Inbound -Action Allow -Protocol ${protocol} -LocalPort ${port}`,
+    ...(program === undefined ? [] : [
+      `if that changes nothing, Windows has a rule that blocks ${program}.exe, from when it asked and nobody allowed it; in PowerShell: ${blocking}`,
+    ]),
   ];
 }
 
@@ -165,7 +173,7 @@ export function judgeServer(cause: unknown, at: HostPort | undefined, os: string
       "peer serve --join CODE";
     return { ...finding, advice };
   }
-  const rule = { name: "LabSwarm rs", protocol: "TCP", port: at?.port ?? RS_PORT } as const;
+  const rule = { name: "LabSwarm rs", protocol: "TCP", port: at?.port ?? RS_PORT, program: "rs" } as const;
   const found = { name: "LabSwarm rs, to be found", protocol: "UDP", port: 5353 } as const;
   const advice = [
     "Is rs serve running, is its PC on, does its firewall let this in (there, not here):",

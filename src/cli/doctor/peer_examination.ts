@@ -204,7 +204,7 @@ async function dialledBack(check: string, by: Connection, port: number): Promise
     if (reason === undefined) {
       return { check, health: "ok", seen: `it reached port ${port} here in ${(ms ?? 0).toFixed(0)} ms` };
     }
-    const rule = { name: "LabSwarm peer", protocol: "TCP", port } as const;
+    const rule = { name: "LabSwarm peer", protocol: "TCP", port, program: "peer" } as const;
     const advice = "A firewall is in the way: others can't fetch from this PC. Let them in, once:\n" +
       firewallAdvice(Deno.build.os, rule).join("\n");
     return { check, health: "fault", seen: printable(reason, 300), advice };

@@ -45,7 +45,7 @@ export function textOf(verdict: Verdict): string[] {
 function unreachable({ peer, reason, port = PEER_PORT }: Verdict): string[] {
   const name = printable(peer);
   const why = reason === undefined ? "" : ` (${printable(reason, 200)})`;
-  const rule = { name: "LabSwarm peer", protocol: "TCP", port } as const;
+  const rule = { name: "LabSwarm peer", protocol: "TCP", port, program: "peer" } as const;
   const commands = (system: string, os: string) => [
     `  if it has ${system},`,
     ...firewallAdvice(os, rule).map((line) => `    ${line}`),
