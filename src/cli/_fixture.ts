@@ -67,7 +67,16 @@ export const PROGRAM: ProgramSpec = {
     command({
       name: "fetch",
       summary: "fetch files from the peers that hold them",
-      positionals: [{ name: "NAME|GLOB", help: "what to fetch", required: true, many: true, unless: "all" }],
+      positionals: [
+        {
+          name: "NAME|GLOB",
+          help: "what to fetch",
+          required: true,
+          many: true,
+          unless: "all",
+          indexed: true,
+        },
+      ],
       flags: FETCH_FLAGS,
       examples: [["peer fetch rfc1.txt", "one file"], ["peer fetch --all --out ./share/new", "all of them"]],
       run: nothing,

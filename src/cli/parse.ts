@@ -6,6 +6,9 @@
  *
  * Rules: flags may stand anywhere; `--` ends them. A flag that wants a value takes the next word even if that is `-`
  * or `-5`, but never one with two dashes. Names that look like numbers stay texts.
+ *
+ * On Windows, where a closing quotation mark after a backslash closes nothing, a path that swallowed what came after it is
+ * told as that.
  */
 
 import { parseArgs } from "@std/cli";
@@ -61,9 +64,10 @@ export function peek(args: readonly string[]): Peeked {
  *
  * @param program the table to read it by.
  * @param args what the person typed, without the baked argument.
+ * @param os as `Deno.build.os` has it.
  * @throws {LabError} "usage" with one sentence that says what to do.
  */
-export function parse(program: ProgramSpec, args: readonly string[]): Parsed {
+export function parse(program: ProgramSpec, args: readonly string[], os: string = Deno.build.os): Parsed {
   const peeked = peek(args);
   const { name, rest } = splitCommand(program, args, peeked);
   if (name === undefined) {
@@ -74,7 +78,7 @@ export function parse(program: ProgramSpec, args: readonly string[]): Parsed {
   if (peeked.version) return { kind: "version" };
   const command = find(program, name);
   if (peeked.help) return { kind: "help", command };
-  return readCommand(program, command, rest);
+  return readCommand(program, command, rest, os);
 }
 
 function helpOn(program: ProgramSpec, rest: readonly string[]): Parsed {
@@ -112,7 +116,7 @@ function splitCommand(program: ProgramSpec, args: readonly string[], peeked: Pee
   return { name: undefined, rest: [] };
 }
 
-function readCommand(program: ProgramSpec, command: Command, words: readonly string[]): Parsed {
+function readCommand(program: ProgramSpec, command: Command, words: readonly string[], os: string): Parsed {
   const table: Flags = { ...command.flags, ...GLOBAL_FLAGS };
   const title = `${program.name} ${command.name}`;
   const { flagWords, positionals, given } = normalise(words, table, title);
@@ -126,13 +130,40 @@ function readCommand(program: ProgramSpec, command: Command, words: readonly str
     collect: valued,
     default: Object.fromEntries(booleans.map((name) => [name, table[name]!.default === "true"])),
   });
-  const args = raw._.map(String);
+  const args = asMeant(raw._.map(String), command, os);
   checkExclusions(table, given);
   checkPositionals(command, title, args, given);
   const flags: Record<string, unknown> = {};
   for (const name of booleans) flags[camel(name)] = raw[name] === true;
+  for (const name of os === "windows" ? valued : []) {
+    for (const text of raw[name] as string[]) demandClosedQuotes(table[name]!.value ?? "", text);
+  }
   for (const name of valued) flags[camel(name)] = convert(name, table[name]!, raw[name] as string[]);
   return { kind: "run", command, args, flags: flags as typeof flags & GlobalValues, given };
+}
+
+/** What stands for a path, or for a name that the index may have: on Windows neither holds a quotation mark. */
+const PATHS = /^(?:PATH|DIR|FILE|NAME\|GLOB)/;
+
+/** Positionals as they are meant: on Windows people write names with backslashes, and the index has none. */
+function asMeant(args: readonly string[], { positionals = [] }: Command, os: string): string[] {
+  return args.map((arg, i) => {
+    const spec = positionals[i] ?? positionals.at(-1);
+    if (os !== "windows" || !spec) return arg;
+    demandClosedQuotes(spec.name, arg);
+    return spec.indexed ? arg.replaceAll("\\", "/") : arg;
+  });
+}
+
+/**
+ * Windows makes of `--out "share\my lab\" --rs pc1` one word from `share` to its end, as the backslash takes the meaning
+ * from the quotation mark; PowerShell hands on `'share\my lab\'` just so.
+ */
+function demandClosedQuotes(value: string, text: string): void {
+  if (!PATHS.test(value) || !text.includes('"')) return;
+  throw usage(
+    `Cannot use ${text}: no name on Windows has a quotation mark; leave out the \\ in front of a closing one`,
+  );
 }
 
 /** Brings the words into one shape, and refuses what isn't in the table. */

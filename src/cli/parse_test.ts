@@ -138,6 +138,31 @@ Deno.test("bad lines get one sentence and exit code 2", () => {
   assertThrows(() => parse(PROGRAM, ["fetch", "a", "--from", ""]), LabError, "--from without a value");
 });
 
+Deno.test("on Windows a name's backslashes are the index's slashes, and a path's its own", () => {
+  const args = (os: string, ...words: string[]) => {
+    const parsed = parse(PROGRAM, words, os);
+    assert(parsed.kind === "run");
+    return parsed.args;
+  };
+  assertEquals(args("windows", "fetch", "rfc\\old\\", "*.txt"), ["rfc/old/", "*.txt"]);
+  assertEquals(args("windows", "send", "share\\x"), ["share\\x"]);
+  assertEquals(args("linux", "fetch", "a\\b"), ["a\\b"]);
+});
+
+Deno.test("on Windows a quotation mark that a backslash kept from closing is told", () => {
+  const swallowed = [
+    ["fetch", "a", "--out", 'share\\my lab" --rs pc1'],
+    ["fetch", 'my lab" --from pc7'],
+    ["send", 'share\\my lab"'],
+  ];
+  for (const words of swallowed) {
+    assertThrows(() => parse(PROGRAM, words, "windows"), LabError, "leave out the \\ in front");
+    assert(parse(PROGRAM, words, "linux").kind === "run");
+  }
+  // Where it's no path it may be meant.
+  assert(parse(PROGRAM, ["serve", "--join", 'a"b'], "windows").kind === "run");
+});
+
 Deno.test("help and version win over mistakes", () => {
   for (const line of ["--help", "-h", "help", "--json --help", "help --json"]) {
     assertEquals(read(line), { kind: "help" }, line);

@@ -54,6 +54,7 @@ export const PEER: ProgramSpec = {
       positionals: [{
         name: "NAME|GLOB",
         help: "file, folder, or pattern such as '*.pdf'",
+        indexed: true,
         required: true,
         many: true,
         unless: "all",
@@ -89,6 +90,7 @@ export const PEER: ProgramSpec = {
       positionals: [{
         name: "QUERY",
         help: "words of name or title, or a glob",
+        indexed: true,
         required: false,
         many: true,
       }],

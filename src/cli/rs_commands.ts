@@ -112,6 +112,7 @@ export const RS: ProgramSpec = {
       positionals: [{
         name: "NAME|GLOB",
         help: "file, folder, or pattern such as '*.pdf'",
+        indexed: true,
         required: true,
         many: true,
       }],
@@ -139,6 +140,7 @@ export const RS: ProgramSpec = {
       positionals: [{
         name: "QUERY",
         help: "words of name or title, or a glob",
+        indexed: true,
         required: false,
         many: true,
       }],

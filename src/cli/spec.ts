@@ -15,6 +15,8 @@ export interface Positional {
   required: boolean;
   /** One or more of them. */
   many?: true;
+  /** Names as the index has them, "/" between folders: on Windows "\\" is taken for it, as people write it there. */
+  indexed?: true;
   /** Not wanted when this flag is given, such as `all`; both together are refused. */
   unless?: string;
 }
