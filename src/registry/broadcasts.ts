@@ -150,13 +150,17 @@ export class Broadcasts {
 
   /**
    * The PCs of a broadcast and how it stands with each, in no order: those of whom there is a receipt, those that it names,
-   * and where it names none, all that registered lately.
+   * and where it names none, all that registered lately. Who is known no longer, such as one that was put out, is waited for
+   * only by name.
    */
   *pcs(head: BroadcastHead, members: Members, wall: number): Generator<Receipt> {
     const told = this.#receipts.get(head.id) ?? new Map<string, Receipt>();
     const waiting = (peer: string): Receipt => ({ id: head.id, peer, state: "waiting", at: head.began });
+    const named = new Set(head.to?.map(nameKey));
     for (const receipt of told.values()) {
-      yield isOf(receipt, members.byName(receipt.peer)) ? receipt : waiting(receipt.peer);
+      const record = members.byName(receipt.peer);
+      if (!record && receipt.state === "waiting" && !named.has(nameKey(receipt.peer))) continue;
+      yield isOf(receipt, record) ? receipt : waiting(receipt.peer);
     }
     if (head.to) {
       for (const peer of new Set(head.to)) if (!told.has(nameKey(peer))) yield waiting(peer);

@@ -63,3 +63,17 @@ Deno.test("none goes that is under way, that a PC waits for which is off, or tha
   assertEquals(made([head("all")], []).dispensable(membersOf(), NOW), undefined);
   assertEquals(made([], []).dispensable(members, NOW), undefined);
 });
+
+Deno.test("who was put out meanwhile is waited for no longer, unless by name; what it had stays told", () => {
+  const told = (["waiting", "done", "failed"] as const).map((state) =>
+    receipt("all", `gone-${state}`, state)
+  );
+  const done = ["pc1", "pc2"].map((name) => receipt("all", name, "done"));
+  const stands = (of: BroadcastHead, receipts: Receipt[]) =>
+    [...made([of], receipts).pcs(of, members, NOW)].map(({ peer, state }) => `${peer} ${state}`);
+  const others = ["gone-done done", "gone-failed failed", "pc1 done", "pc2 done"];
+  assertEquals(stands(head("all"), [...told, ...done]), others);
+  assertEquals(stands(head("all", { to: ["GONE-waiting"] }), told.slice(0, 1)), ["gone-waiting waiting"]);
+  // Nothing keeps it from making room for another.
+  assertEquals(made([head("all")], [told[0]!, ...done]).dispensable(members, NOW), "all");
+});
