@@ -16,7 +16,7 @@ import { isCode } from "../join/code.ts";
 import { camel, type Flag, type Flags, GLOBAL_FLAGS, type GlobalValues, SHORT } from "./flags.ts";
 import { nearest } from "./nearest.ts";
 import type { Command, Positional, ProgramSpec } from "./spec.ts";
-import { readValue, usage } from "./values.ts";
+import { indexedName, readValue, usage } from "./values.ts";
 
 /** What a command line asks for. */
 export type Parsed =
@@ -145,13 +145,13 @@ function readCommand(program: ProgramSpec, command: Command, words: readonly str
 /** What stands for a path, or for a name that the index may have: on Windows neither holds a quotation mark. */
 const PATHS = /^(?:PATH|DIR|FILE|NAME\|GLOB)/;
 
-/** Positionals as they are meant: on Windows people write names with backslashes, and the index has none. */
+/** Positionals as they are meant. */
 function asMeant(args: readonly string[], { positionals = [] }: Command, os: string): string[] {
   return args.map((arg, i) => {
     const spec = positionals[i] ?? positionals.at(-1);
     if (os !== "windows" || !spec) return arg;
     demandClosedQuotes(spec.name, arg);
-    return spec.indexed ? arg.replaceAll("\\", "/") : arg;
+    return spec.indexed ? indexedName(arg, os) : arg;
   });
 }
 

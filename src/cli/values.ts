@@ -46,6 +46,20 @@ export function readValue(name: string, flag: Flag, text: string): unknown {
   }
 }
 
+/**
+ * A name or pattern as the index has it, from what a person wrote: on Windows people separate folders with backslashes.
+ *
+ * @param os as `Deno.build.os` has it.
+ * @example
+ * ```ts
+ * import { indexedName } from "./values.ts";
+ * if (indexedName("notes\\*.txt", "windows") !== "notes/*.txt") throw new Error("the index has none");
+ * ```
+ */
+export function indexedName(text: string, os: string = Deno.build.os): string {
+  return os === "windows" ? text.replaceAll("\\", "/") : text;
+}
+
 /** "a, b or c". */
 export function listed(words: readonly string[]): string {
   return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;

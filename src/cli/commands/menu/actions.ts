@@ -7,6 +7,7 @@ import { printable } from "../../../catalog/names.ts";
 import { MAX_PATTERNS } from "../../../catalog/search.ts";
 import type { NetworkRow } from "../../../peer/fetch/select.ts";
 import { explain } from "../../failure.ts";
+import { indexedName } from "../../values.ts";
 import type { Prompts } from "./prompts.ts";
 import { joinLab } from "./join_lab.ts";
 import { carryOut, watchTransfers } from "./work.ts";
@@ -124,7 +125,7 @@ async function listFiles(menu: Menu): Promise<void> {
     placeholder: "words of name or title, or a pattern such as *.pdf",
   });
   const command = await import("../peer_index.ts");
-  const args = query === "" ? [] : [query];
+  const args = query === "" ? [] : [indexedName(query)];
   await menu.prompts.busy((signal) => menu.session.run(command, "index", { args, signal }));
 }
 
@@ -139,11 +140,13 @@ async function requestFile(menu: Menu): Promise<void> {
     ],
   });
   if (how === "name") {
-    const pattern = await prompts.text({
-      message: "Name, folder or pattern",
-      placeholder: "report.pdf, notes/ or *.pdf",
-      fault: (text) => text === "" ? "Type a name, or go back with Ctrl-C" : undefined,
-    });
+    const pattern = indexedName(
+      await prompts.text({
+        message: "Name, folder or pattern",
+        placeholder: "report.pdf, notes/ or *.pdf",
+        fault: (text) => text === "" ? "Type a name, or go back with Ctrl-C" : undefined,
+      }),
+    );
     const rows = await prompts.busy((signal) => session.files([pattern], signal));
     return await fetchRows(menu, rows, [pattern]);
   }
