@@ -1,6 +1,6 @@
 /** The core scenario with the Windows executables, under Wine; and Windows and Linux in one lab. */
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { wineReady } from "../../scripts/wine/wine.ts";
 import { assertFile, bytesOf, MB, put, sha256, shared, textUntil } from "./files.ts";
@@ -84,6 +84,84 @@ labTest("Wine: a killed fetch goes on where it was", async (lab) => {
   assert(Number(eventsOf(again, "fetched")[0]?.bytes) <= (bytes.length - Number(had)) * 1.05, again.stdout);
   assertFile(join(lab.pc("alice"), "share/image.bin"), bytes);
 }, options);
+
+labTest(
+  "Wine: in the middle of a broadcast a peer and the server are killed and started again; Ctrl-C",
+  async (lab) => {
+    const bytes = bytesOf(30 * MB, 5);
+    put(lab.pc("rs"), "share/image.bin", bytes);
+    const { address, port, running: rs } = await lab.rs();
+    const [w1, w2] = await Promise.all(["w1", "w2"].map((pc) => lab.peer(pc, address)));
+    const status = async () =>
+      jsonLines(assertCode(await lab.run("peer", "w1", ["status", "--json"]), 0).stdout)[0] as unknown as {
+        received: number;
+        transfers: { direction: string; bytes: number }[];
+      };
+    const args = ["broadcast", "share\\image.bin", "--json", "--rate", "6MB/s"];
+    const sending = lab.start("rs", "rs", args);
+    await sending.event("progress", (line) => Number(line.bytes) > 16 * MB);
+    const had = (await status()).transfers.find(({ direction }) => direction === "in")!.bytes;
+    await Promise.all([w1!.kill(), rs.kill()]);
+    assert(had > 2 * MB && had < bytes.length, `${had} bytes`);
+    assertEquals(await shared(lab.pc("w1")), []);
+
+    const again = lab.start("rs", "rs", ["serve", "--open", "--json", "--no-discovery", "--port", `${port}`]);
+    await again.event("listening");
+    const back = await lab.peer("w1", address);
+    await back.event("received");
+    // Pieces that were on their way when it was killed come again.
+    assertLess((await status()).received, bytes.length - had + 3 * MB);
+    const [line] = eventsOf(assertCode(await sending.ended, 0), "broadcast");
+    assertEquals([line?.peers, line?.done, line?.failed], [2, 2, 0]);
+    for (const pc of ["w1", "w2"]) assertFile(join(lab.pc(pc), "share/image.bin"), bytes);
+
+    for (const running of [back, w2!, again]) assertEquals((await running.kill("SIGINT")).code, 130);
+    await again.said(/Leave +w1/);
+  },
+  options,
+);
+
+labTest(
+  "Wine: a code that PowerShell wrote to a file, names with backslashes, what is no path",
+  async (lab) => {
+    const { address, code } = await lab.securedRs();
+    put(lab.pc("holder"), "share/my notes/one.txt", "one");
+    put(lab.pc("holder"), "share/my notes/deep/two.txt", "two");
+    const wide = new Uint8Array(Uint16Array.from(`\ufeff${code}\r\n`, (unit) => unit.charCodeAt(0)).buffer);
+    put(lab.pc("holder"), "peer-data/code.txt", wide);
+    const serve = ["serve", "--rs", address, "--port", "0", "--join-file"];
+    const holder = lab.start("peer", "holder", [
+      ...serve,
+      "peer-data\\code.txt",
+      "--json",
+      "--name",
+      "holder",
+    ]);
+    await holder.event("registered");
+    await lab.peer("pc", address, "--join", code);
+    assertMatch(
+      sentence(assertCode(await lab.run("peer", "other", [...serve, "share"]), 1)),
+      /from share: it is a folder/,
+    );
+
+    const fetch = (...args: string[]) => lab.run("peer", "pc", ["fetch", ...args]);
+    assertCode(await fetch("my notes\\one.txt", "--out", "share\\a b\\"), 0);
+    assertCode(await fetch("my notes\\deep\\", "--out", "share\\a b"), 0);
+    assertFile(join(lab.pc("pc"), "share/a b/my notes/one.txt"), "one");
+    assertFile(join(lab.pc("pc"), "share/a b/my notes/deep/two.txt"), "two");
+    const found = jsonLines(
+      assertCode(await lab.run("peer", "pc", ["index", "my notes\\*", "--json"]), 0).stdout,
+    );
+    assertEquals(found.map((line) => [line.name, line.peer]), [["my notes/one.txt", "holder"]]);
+    const swallowed = await fetch("one.txt", "--out", 'share\\a b" --from holder');
+    assertMatch(sentence(assertCode(swallowed, 2)), /leave out the \\ in front of a closing one/);
+    assertMatch(
+      sentence(assertCode(await fetch("my notes", "--out", "share\\a?b"), 1)),
+      /Windows can't have such a name/,
+    );
+  },
+  options,
+);
 
 labTest(
   "Linux and Wine in one lab: names that are one file on Windows, long paths, names it can't have",
