@@ -5,6 +5,7 @@
 
 import { basename, dirname, join, resolve } from "@std/path";
 import { nameKey } from "../catalog/names.ts";
+import { isGranted } from "./granted.ts";
 import { isWithin } from "./root.ts";
 
 /** Links that lead to nothing, one after the other, are followed so often. */
@@ -70,5 +71,5 @@ function targetOf(path: string): string | undefined {
 
 /** On a terminal the runtime would ask about a path that hasn't been granted. */
 export function mayLook(path: string): boolean {
-  return Deno.permissions.querySync({ name: "read", path }).state === "granted";
+  return isGranted("read", path);
 }

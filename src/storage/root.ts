@@ -9,9 +9,7 @@
 import { dirname, join, resolve, SEPARATOR } from "@std/path";
 import { isReadOnly, LabError } from "../base/errors.ts";
 import { checkName, printable } from "../catalog/names.ts";
-
-/** What a root is opened for. */
-export type Access = "read" | "write";
+import { type Access, isGranted } from "./granted.ts";
 
 /** Names that start like this are ours: part files and temporary files. Never indexed, never accepted from the network. */
 export const OWN_PREFIX = ".labswarm-";
@@ -171,7 +169,7 @@ export class Root {
 export function requirePermission(path: string, access: Access): void {
   const needed: Access[] = access === "write" ? ["read", "write"] : ["read"];
   for (const name of needed) {
-    if (Deno.permissions.querySync({ name, path }).state !== "granted") {
+    if (!isGranted(name, path)) {
       throw new LabError(
         "not_permitted",
         `Cannot ${name} ${path}: this program may only touch the folders that were compiled into it`,
