@@ -3,10 +3,11 @@
  * carries out the commands that come over the control port.
  */
 
+import { existsSync } from "node:fs";
 import { LabError, messageOf } from "../../base/errors.ts";
 import { formatHostPort, type HostPort } from "../../base/units.ts";
 import { cleanPeerName, printable } from "../../catalog/names.ts";
-import { Root } from "../../storage/root.ts";
+import { isWithin, Root } from "../../storage/root.ts";
 import { RateLimiter } from "../../transport/rate.ts";
 import type { Handler } from "../../transport/connection.ts";
 import type { Server } from "../../transport/server.ts";
@@ -92,7 +93,7 @@ export class PeerServe {
   #ending = new AbortController();
   #markDone = () => {};
   #fail: (why: LabError) => void = () => {};
-  #claims = new Claims();
+  #claims = new Claims((path) => isWithin(path, this.#root.path) && existsSync(path));
   #transfers: Transfers;
   #sent = 0;
   #received = 0;
@@ -278,6 +279,7 @@ export class PeerServe {
   #tidy(): void {
     this.#contents.tidy();
     this.#relay.tidy();
+    this.#claims.tidy();
   }
 
   /** Opens the ports. */
