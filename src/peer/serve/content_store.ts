@@ -28,8 +28,12 @@ export interface LocalFile {
 /** Finds a file by its content. */
 export type LocalFiles = (sha256: string, name: string) => LocalFile | undefined;
 
-/** Manifests kept at once: a fetch of 100,000 small files goes through 50. */
+/**
+ * Manifests kept at once, and their bytes: a fetch of 100,000 small files goes through 50, of 20 MiB. What is kept beside them
+ * takes twice as much. The one that was asked for last is kept, however large.
+ */
 const MOST_CONTENTS = 512;
+const MOST_BYTES = 32 * 1024 * 1024;
 /** Open files kept for the next piece, and for how long they may lie unused, milliseconds. */
 const MOST_OPEN = 32;
 const OPEN_FOR = 5_000;
@@ -60,12 +64,19 @@ export interface PieceReader {
 export class ContentStore {
   #contents = new Map<string, Content>();
   #bySpec = new Map<string, string>();
+  #encodedBytes = 0;
   #open = new Map<string, { file: Deno.FsFile; used: number }>();
   #kept = new Map<string, Bytes>();
   #keptBytes = 0;
   #making: Promise<unknown> = Promise.resolve();
 
-  constructor(private files: LocalFiles, private pieces: PieceHashes | undefined, private clock: Clock) {}
+  /** @param mostBytes of manifests; for tests. */
+  constructor(
+    private files: LocalFiles,
+    private pieces: PieceHashes | undefined,
+    private clock: Clock,
+    private mostBytes: number = MOST_BYTES,
+  ) {}
 
   /**
    * The manifest of a content made of files that are held here.
@@ -98,6 +109,7 @@ export class ContentStore {
     const encoded = encodeManifest({ pieceSize: layout.pieceSize, files: [...wanted], hashes });
     const id = toHex(sha256(encoded));
     for (const [i, bytes] of pieces.entries()) this.#keepPiece(`${id} ${i}`, bytes);
+    this.#forget(this.#contents.get(id));
     this.#contents.set(id, {
       id,
       spec,
@@ -107,7 +119,8 @@ export class ContentStore {
       looked: this.clock.monotonic(),
     });
     this.#bySpec.set(spec, id);
-    if (this.#contents.size > MOST_CONTENTS) this.#forgetOldest();
+    this.#encodedBytes += encoded.length;
+    this.#makeRoom();
     return encoded;
   }
 
@@ -171,10 +184,20 @@ export class ContentStore {
     this.#contents.set(id, content);
   }
 
-  #forgetOldest(): void {
-    const [id, { spec }] = this.#contents.entries().next().value!;
+  #makeRoom(): void {
+    for (const content of this.#contents.values()) {
+      const isFull = this.#contents.size > MOST_CONTENTS || this.#encodedBytes > this.mostBytes;
+      if (!isFull || this.#contents.size === 1) return;
+      this.#forget(content);
+    }
+  }
+
+  #forget(content: Content | undefined): void {
+    if (!content) return;
+    const { id, spec, encoded } = content;
     this.#contents.delete(id);
     this.#bySpec.delete(spec);
+    this.#encodedBytes -= encoded.length;
   }
 
   /** Closes files that have not been read for a while. */

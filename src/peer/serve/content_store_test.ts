@@ -205,3 +205,30 @@ Deno.test("many files are open at most for a while; what is tidied can be read a
   assertNotEquals(ids[0], ids[1]);
   assert(new Set(ids).size === 40);
 });
+
+Deno.test("manifests take no more room than there is; the one that was used longest ago goes first, the newest never", async () => {
+  using w = new World();
+  const files = Array.from({ length: 12 }, (_, i) => w.add(`file ${i}`, noise(10 + i)));
+  const first = await w.store.manifest([files[0]!]);
+  const most = 3.5 * first.length;
+  const store = new ContentStore(
+    (_, name) => ({ name, root: w.root, size: w.rows.get(name)!.size, modified: w.rows.get(name)!.modified }),
+    ...[undefined, w.clock, most] as const,
+  );
+  const ids: string[] = [];
+  const open = async (file: ContentFile) => ids.push(toHex(sha256(await store.manifest([file]))));
+  for (const file of files) {
+    await open(file);
+    store.piece(ids[0]!, 0);
+  }
+  assertEquals(ids.map((id) => store.has(id)), [true, ...Array(9).fill(false), true, true]);
+  // Asked for again it's made again, and is the same.
+  assertEquals(toHex(sha256(await store.manifest([files[5]!]))), ids[5]!);
+  const small = new ContentStore(
+    (_, name) => ({ name, root: w.root, size: w.rows.get(name)!.size, modified: w.rows.get(name)!.modified }),
+    ...[undefined, w.clock, 10] as const,
+  );
+  for (const file of files) assertEquals(small.has(toHex(sha256(await small.manifest([file])))), true);
+  store.close();
+  small.close();
+});

@@ -280,6 +280,7 @@ export class PeerServe {
     this.#contents.tidy();
     this.#relay.tidy();
     this.#claims.tidy();
+    this.#transfers.tidy();
   }
 
   /** Opens the ports. */

@@ -91,6 +91,16 @@ export class Transfers {
     else outgoing.lately = [...outgoing.lately.filter(({ at }) => now - at < LATELY), { at: now, bytes }];
   }
 
+  /** Forgets what is over. To be called now and then: nobody may ever ask for the list. */
+  tidy(): void {
+    this.#tidy(this.clock.monotonic());
+  }
+
+  /** How many are remembered that go out. */
+  get outgoing(): number {
+    return this.#outgoing.size;
+  }
+
   /** What is under way, what comes in first. */
   list(): Transfer[] {
     const now = this.clock.monotonic();

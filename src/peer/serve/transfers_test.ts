@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { FakeClock } from "../../base/clock.ts";
 import { Transfers } from "./transfers.ts";
 
@@ -47,4 +47,15 @@ Deno.test("however many there are, memory and lists stay small", () => {
   clock.advance(10_000);
   transfers.sent("late", "b", 1);
   assertEquals(transfers.list().map(({ peer }) => peer), ["late"]);
+});
+
+Deno.test("nothing is kept of what is over, though nobody asks for the list", () => {
+  const clock = new FakeClock();
+  const transfers = new Transfers(clock);
+  for (let i = 0; i < 500; i++) {
+    transfers.sent("bob", `${i}.iso`, MB);
+    clock.advance(1_000);
+    transfers.tidy();
+    assert(transfers.outgoing <= 5, `${transfers.outgoing}`);
+  }
 });
