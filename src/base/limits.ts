@@ -96,6 +96,11 @@ export const LIMITS = {
   indexText: 512 * MiB,
   /** Rows of an index.csv: 25 times the files of a large lab's share; about 1 GB in memory. */
   indexRows: 1_000_000,
+  /**
+   * Of those, rows of files that have gone: ten years of a share that changes 27 times a day. Where a program makes names
+   * without end they would fill the memory, and in the end the file couldn't be read again.
+   */
+  goneRows: 100_000,
   /** A line of it in UTF-16 units: a row needs 3 KiB at most, all of it quotes; the parser's memory grows with it. */
   indexLine: 16 * KiB,
   /** Files in one manifest: a pack has 2,000, so this is room for other people's habits. */

@@ -1,7 +1,9 @@
 /**
- * What a scan of the share does to the index. A row never vanishes: the file that has gone keeps its row with flag 0,
- * and the row turns to 1 again when the file comes back.
+ * What a scan of the share does to the index. A row stays: the file that has gone keeps its row with flag 0, and the row
+ * turns to 1 again when the file comes back. Only where there are very many rows of files that have gone, those of the
+ * oldest files are left out.
  */
+import { LIMITS } from "../base/limits.ts";
 import { byName, type IndexRow } from "./row.ts";
 
 /** A file that a scan found. */
@@ -36,6 +38,7 @@ function sameFile(row: IndexRow, file: Scanned): boolean {
  *
  * @param before the index so far, in any order; of rows with one name the last counts.
  * @param found every file that is there now, in any order; of files with one name the last counts.
+ * @param mostGone rows of files that have gone which are kept.
  * @example
  * ```ts
  * import { applyScan } from "./index.ts";
@@ -45,7 +48,11 @@ function sameFile(row: IndexRow, file: Scanned): boolean {
  * if (first.added.length !== 1 || second.gone[0]?.flag !== 0) throw new Error("came and went");
  * ```
  */
-export function applyScan(before: readonly IndexRow[], found: readonly Scanned[]): IndexChange {
+export function applyScan(
+  before: readonly IndexRow[],
+  found: readonly Scanned[],
+  mostGone: number = LIMITS.goneRows,
+): IndexChange {
   const old = new Map(before.map((row) => [row.name, row]));
   const now = new Map(found.map((file) => [file.name, file]));
   const change: IndexChange = { rows: [], added: [], gone: [] };
@@ -66,6 +73,14 @@ export function applyScan(before: readonly IndexRow[], found: readonly Scanned[]
     change.rows.push(kept);
     if (kept !== row) change.gone.push(kept);
   }
+  if (change.rows.length - now.size > mostGone) change.rows = withoutOldest(change.rows, mostGone);
   for (const list of [change.rows, change.added, change.gone]) list.sort(byName);
   return change;
+}
+
+/** When a file went isn't known; when it was made, is. A tenth more goes, so that the next that goes costs nothing. */
+function withoutOldest(rows: IndexRow[], most: number): IndexRow[] {
+  const gone = rows.filter(({ flag }) => flag === 0);
+  gone.sort((a, b) => a.modified < b.modified ? 1 : a.modified > b.modified ? -1 : byName(a, b));
+  return [...rows.filter(({ flag }) => flag === 1), ...gone.slice(0, Math.floor(most * 0.9))];
 }

@@ -57,3 +57,21 @@ Deno.test("applyScan: no row vanishes, flags follow the scan, doing it twice cha
     assertEquals([again.rows, again.added, again.gone], [rows, [], []]);
   }));
 });
+
+Deno.test("applyScan: of very many that have gone the rows of the oldest files are left out, of those that are there none", () => {
+  const made = (n: number) => ({ modified: new Date(Date.UTC(2026, 0, 1) + n).toISOString() });
+  const stays = Array.from({ length: 30 }, (_, n) => file(`stays ${n}`, made(-n)));
+  let { rows } = applyScan([], stays, 20);
+  for (let n = 0; n < 100; n++) {
+    ({ rows } = applyScan(rows, [...stays, file(`n${n}`, made(n))], 20));
+    const change = applyScan(rows, stays, 20);
+    assertEquals(names(change.gone), `n${n}0`, "it is told, kept or not");
+    rows = change.rows;
+    const kept = rows.filter(({ flag }) => flag === 0).length;
+    assert(kept === n + 1 || (kept >= 18 && kept <= 20), `${kept} of ${n + 1}`);
+  }
+  const gone = rows.filter(({ flag }) => flag === 0).map(({ name }) => Number(name.slice(1)));
+  assertEquals(gone.sort((a, b) => a - b), gone.map((_, i) => 100 - gone.length + i));
+  assertEquals(rows.filter(({ flag }) => flag === 1).length, stays.length);
+  assertEquals(rows.map(({ name }) => name), rows.map(({ name }) => name).sort());
+});
