@@ -35,6 +35,8 @@ export const LIMITS = {
   rowsPerPeer: 200_000,
   /** Rows of all peers together: three times a campus of a million; each takes 0.3 to 1.5 KB. */
   rowsInAll: 3_000_000,
+  /** Rows of the history, of what ended: a year of 400 PCs on which 35 files a day change; 0.2 KB each, 1 GB in all. */
+  historyRows: 5_000_000,
   /** Longest time that a broadcast is kept for those who come late, seconds: 30 days, as long as registrations count. */
   broadcastSeconds: 30 * 24 * 3600,
   /** Requests of one connection being worked on at once; one more is answered with the error "busy". */

@@ -4,17 +4,18 @@
  *
  * Rules: changes are gathered and written together, a second later; a kill loses no more. What is away for less than a
  * minute was never away, for a peer that begins its index anew forgets all and tells it again. What ended is kept for a
- * year. The times are this server's, when it heard of it; of what changed while it was off it hears at its start.
+ * year, and of very much the part that ended last; what goes on is never forgotten. The times are this server's, when it heard of it; of what changed while it was off it hears at its start.
  */
 
-import { DatabaseSync, type SQLInputValue } from "node:sqlite";
-import { fromHex, toHex } from "../base/bytes.ts";
+import { DatabaseSync } from "node:sqlite";
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
 import { searcher } from "../catalog/search.ts";
 import { join } from "../deps/std_path.ts";
 import type { ContentKey } from "./contents.ts";
+import { type Columns, contentOf, keyOf, prepare, SCHEMA, type Span, spanOf } from "./history_sql.ts";
 import { isDamage, setAside } from "./sqlite_file.ts";
 
 /** The file's name in the data folder. */
@@ -22,39 +23,19 @@ export const HISTORY_FILE = "history.sqlite";
 
 /** Changes wait so long for others, milliseconds. */
 const FLUSH_MS = 1_000;
+/** Between two parts of very many changes, milliseconds. */
+const BETWEEN_MS = 10;
 /** Away for less than this isn't away, milliseconds: an index of 200,000 rows is told in some seconds. */
 const AWAY_MS = 60_000;
 /** What ended is kept so long, milliseconds: a school year. */
 const KEPT_MS = 366 * 24 * 3600_000;
-/** Rows looked at before others get their turn: some 10 ms. */
+/** Rows looked at, or removed, before others get their turn: some 10 ms, removed some 50. */
 const STEP = 5_000;
+/** How often it is looked what may be forgotten, and the pause before more of it is, milliseconds. */
+const CLEAN_EVERY = 600_000;
+const CLEAN_MORE = 100;
 /** Changes of a whole campus in one second: beyond, something runs wild, and the oldest are written at once. */
 const WAITING_MAX = 100_000;
-
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS spans (
-    id INTEGER PRIMARY KEY,
-    cookie TEXT NOT NULL,
-    peer TEXT NOT NULL,
-    name TEXT NOT NULL,
-    sha256 BLOB NOT NULL,
-    size INTEGER NOT NULL,
-    began INTEGER NOT NULL,
-    ended INTEGER
-  ) STRICT;
-  CREATE INDEX IF NOT EXISTS held ON spans (cookie, name);
-  CREATE INDEX IF NOT EXISTS over ON spans (ended) WHERE ended IS NOT NULL;
-`;
-
-/** Somebody held something for some time. */
-export interface Span extends ContentKey {
-  /** The peer's name. */
-  peer: string;
-  /** Milliseconds since 1970. */
-  began: number;
-  /** undefined: it still does. */
-  ended: number | undefined;
-}
 
 /** What is asked for. */
 export interface HistoryQuery {
@@ -89,26 +70,41 @@ export class History {
   #waiting = new Map<string, Change>();
   #stopFlush: (() => void) | undefined;
   #stopCleaning: () => void;
+  #stopMore = () => {};
+  /** Rows of what ended. */
+  #ended: number;
 
-  private constructor(path: string, private clock: Clock, private log: Logger) {
+  private constructor(path: string, private clock: Clock, private log: Logger, private mostEnded: number) {
     this.#db = new DatabaseSync(path);
     try {
       this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
       this.#db.exec(SCHEMA);
       this.#statements = prepare(this.#db);
+      this.#ended = this.#countEnded();
     } catch (thrown) {
       this.#db.close();
       throw thrown;
     }
     this.#clean();
-    this.#stopCleaning = clock.every(3600_000, () => this.#clean());
+    this.#stopCleaning = clock.every(CLEAN_EVERY, () => this.#clean());
   }
 
-  /** Opens the history of a data folder; begins anew where it is damaged. */
-  static open({ dataDir, clock, log }: { dataDir: string; clock: Clock; log: Logger }): History {
+  /**
+   * Opens the history of a data folder; begins anew where it is damaged.
+   *
+   * @param mostEnded how much is kept of what ended; for tests.
+   */
+  static open(
+    { dataDir, clock, log, mostEnded = LIMITS.historyRows }: {
+      dataDir: string;
+      clock: Clock;
+      log: Logger;
+      mostEnded?: number;
+    },
+  ): History {
     const path = join(dataDir, HISTORY_FILE);
     try {
-      return new History(path, clock, log);
+      return new History(path, clock, log, mostEnded);
     } catch (thrown) {
       if (!isDamage(thrown)) throw thrown;
       log.warn(
@@ -116,7 +112,7 @@ export class History {
           setAside(path, clock.now())
         }`,
       );
-      return new History(path, clock, log);
+      return new History(path, clock, log, mostEnded);
     }
   }
 
@@ -134,17 +130,42 @@ export class History {
         ...{ cookie, peer, name, sha256, size, isHeld },
         at: this.clock.now(),
       });}
-    if (this.#waiting.size >= WAITING_MAX) this.flush();
-    else this.#stopFlush ??= this.clock.after(FLUSH_MS, () => this.flush());
+    if (this.#waiting.size >= WAITING_MAX) this.#write(STEP);
+    else this.#stopFlush ??= this.clock.after(FLUSH_MS, () => this.#flushSome());
   }
 
   /** Writes what waits. */
   flush(): void {
     this.#stopFlush?.();
     this.#stopFlush = undefined;
+    this.#write(Infinity);
+  }
+
+  /** Writes some of what waits, the rest in a moment: 100,000 changes at once would hold everybody up for a second. */
+  #flushSome(): void {
+    this.#write(STEP);
+    this.#stopFlush = this.#waiting.size > 0
+      ? this.clock.after(BETWEEN_MS, () => this.#flushSome())
+      : undefined;
+  }
+
+  /** Writes all that waits now, and lets others have their turn in between. */
+  async #written(): Promise<void> {
+    for (let left = this.#waiting.size; left > 0 && this.#db.isOpen; left -= STEP) {
+      this.#write(STEP);
+      if (left > STEP) await this.clock.sleep(0);
+    }
+  }
+
+  #write(most: number): void {
     if (this.#waiting.size === 0 || !this.#db.isOpen) return;
-    const changes = [...this.#waiting.values()];
-    this.#waiting.clear();
+    const changes: Change[] = [];
+    for (const [key, change] of this.#waiting) {
+      if (changes.length >= most) break;
+      this.#waiting.delete(key);
+      changes.push(change);
+    }
+    const ended = this.#ended;
     try {
       this.#db.exec("BEGIN");
       // What is no longer held first: a name has one content at a time.
@@ -153,6 +174,7 @@ export class History {
       this.#db.exec("COMMIT");
     } catch (thrown) {
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      this.#ended = ended;
       this.log.error(
         `Cannot write ${HISTORY_FILE}: ${messageOf(thrown)}; what changed in this second is not in it`,
       );
@@ -161,7 +183,7 @@ export class History {
 
   /** Who held what, in the order in which it began. Others get their turn in between. */
   async *ask({ query, at }: HistoryQuery): AsyncGenerator<Span> {
-    this.flush();
+    await this.#written();
     const finds = searcher(query);
     for (let after = 0;;) {
       const rows = this.#statements.page.all(after, STEP) as unknown as Columns[];
@@ -190,17 +212,35 @@ export class History {
           looked = 0;
         }
         if (!this.#db.isOpen) return;
-        looked += this.#alignPeer({ cookie, peer: peerOf(cookie) ?? "" }, held.heldBy(cookie));
+        await this.#written();
+        const open = await this.#openOf(cookie);
+        if (!this.#db.isOpen) return;
+        looked += this.#alignPeer({ cookie, peer: peerOf(cookie) ?? "" }, open, held.heldBy(cookie));
       }
     } catch (thrown) {
       this.log.warn(`${HISTORY_FILE} may lack what changed while no rs serve ran: ${messageOf(thrown)}`);
     }
   }
 
+  /**
+   * What a peer holds by what is written here. Others get their turn in between: what they tell meanwhile is written too, and
+   * to tell it once more changes nothing.
+   */
+  async #openOf(cookie: string): Promise<Set<string>> {
+    const open = new Set<string>();
+    for (let [name, id] = ["", 0]; this.#db.isOpen;) {
+      const rows = this.#statements.openOf.all(cookie, name, id, STEP);
+      for (const { key } of rows) open.add(String(key));
+      const last = rows.at(-1);
+      if (rows.length < STEP || !last) break;
+      [name, id] = [String(last.name), Number(last.id)];
+      await this.clock.sleep(0);
+    }
+    return open;
+  }
+
   /** @returns how many rows were looked at. */
-  #alignPeer(holder: Holder, held: Iterable<ContentKey>): number {
-    this.flush();
-    const open = new Set(this.#statements.openOf.all(holder.cookie).map(({ key }) => String(key)));
+  #alignPeer(holder: Holder, open: Set<string>, held: Iterable<ContentKey>): number {
     let looked = open.size;
     for (const content of held) {
       looked++;
@@ -211,7 +251,7 @@ export class History {
     return looked;
   }
 
-  /** Cookies of all that are told of, each looked up in the index: a year has millions of rows. */
+  /** Cookies of all that held something at last, each looked up in the index: there may be millions of rows. */
   *#known(): Generator<string> {
     for (let cookie = "";;) {
       const next = this.#statements.next.get(cookie)?.cookie;
@@ -223,69 +263,38 @@ export class History {
   close(): void {
     this.flush();
     this.#stopCleaning();
+    this.#stopMore();
     if (this.#db.isOpen) this.#db.close();
   }
 
   #end(change: Change): void {
-    this.#statements.end.run(change.at, ...keyOf(change));
+    this.#ended += Number(this.#statements.end.run(change.at, ...keyOf(change)).changes);
   }
 
   #begin(change: Change): void {
     const { peer, at } = change;
     const key = keyOf(change);
     if (this.#statements.known.get(...key)) return;
-    if (this.#statements.reopen.run(...key, at - AWAY_MS).changes === 0) {
-      this.#statements.begin.run(...key, peer, at);
-    }
+    const reopened = Number(this.#statements.reopen.run(...key, at - AWAY_MS).changes);
+    this.#ended -= reopened;
+    if (reopened === 0) this.#statements.begin.run(...key, peer, at);
   }
 
+  /** Forgets what ended too long ago, or before all that there is room for; in steps, with others in between. */
   #clean(): void {
+    this.#stopMore();
     try {
-      this.#statements.clean.run(this.clock.now() - KEPT_MS);
+      const tooMany = Math.min(STEP, this.#ended - this.mostEnded);
+      const gone = Number(this.#statements.clean.run(this.clock.now() - KEPT_MS, STEP).changes) ||
+        (tooMany > 0 ? Number(this.#statements.clean.run(Number.MAX_SAFE_INTEGER, tooMany).changes) : 0);
+      this.#ended -= gone;
+      if (gone > 0) this.#stopMore = this.clock.after(CLEAN_MORE, () => this.#clean());
     } catch (thrown) {
       this.log.warn(`Cannot clean ${HISTORY_FILE}: ${messageOf(thrown)}`);
     }
   }
-}
 
-interface Columns {
-  id: number;
-  peer: string;
-  name: string;
-  sha256: Uint8Array;
-  size: number;
-  began: number;
-  ended: number | null;
-}
-
-function spanOf({ peer, name, sha256, size, began, ended }: Columns): Span {
-  return { peer, name, sha256: toHex(sha256), size, began, ended: ended ?? undefined };
-}
-
-/** @param key hash, size, slash and name, as SQLite puts them together: quicker than a row of columns. */
-function contentOf(key: string): ContentKey {
-  const at = key.indexOf("/");
-  return { sha256: key.slice(0, 64), size: Number(key.slice(64, at)), name: key.slice(at + 1) };
-}
-
-function keyOf({ cookie, name, sha256, size }: Change): SQLInputValue[] {
-  return [cookie, name, fromHex(sha256), size];
-}
-
-function prepare(db: DatabaseSync) {
-  const same = "cookie = ? AND name = ? AND sha256 = ? AND size = ?";
-  return {
-    page: db.prepare("SELECT * FROM spans WHERE id > ? ORDER BY id LIMIT ?"),
-    next: db.prepare("SELECT min(cookie) AS cookie FROM spans WHERE cookie > ?"),
-    openOf: db.prepare(
-      "SELECT lower(hex(sha256)) || size || '/' || name AS key FROM spans WHERE cookie = ? AND ended IS NULL",
-    ),
-    known: db.prepare(`SELECT 1 FROM spans WHERE ${same} AND ended IS NULL`),
-    end: db.prepare(`UPDATE spans SET ended = ? WHERE ${same} AND ended IS NULL`),
-    reopen: db.prepare(`UPDATE spans SET ended = NULL WHERE ${same} AND ended > ?`),
-    begin: db.prepare(
-      "INSERT INTO spans (cookie, name, sha256, size, peer, began) VALUES (?, ?, ?, ?, ?, ?)",
-    ),
-    clean: db.prepare("DELETE FROM spans WHERE ended < ?"),
-  };
+  #countEnded(): number {
+    return Number(this.#statements.countEnded.get()?.rows ?? 0);
+  }
 }
