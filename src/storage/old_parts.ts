@@ -1,23 +1,86 @@
-/** Part files that nobody came back for: left by interrupted fetches, of use for a resume, but not for ever. */
+/**
+ * Part files that nobody came back for: left by interrupted transfers, of use for a resume, but not for ever. They lie where
+ * somebody received: at the top of a share, or in a folder of it that was named, and in the inbox of each sender.
+ */
 
 import { join } from "@std/path";
-import { OWN_PREFIX, type Root } from "./root.ts";
+import type { Clock } from "../base/clock.ts";
+import { LIMITS } from "../base/limits.ts";
+import { tryLock } from "./lock.ts";
+import { OWN_PREFIX, requirePermission } from "./root.ts";
 
 /** A lab meets at least once a week; what wasn't resumed by then isn't missed. Milliseconds. */
 const KEEP = 14 * 24 * 3600_000;
+/** A serve may run for years; between two looks, milliseconds. */
+const LOOK_EVERY = 24 * 3600_000;
+
+/** What a look works with. */
+interface Look {
+  /** Milliseconds since 1970. */
+  now: number;
+  signal?: AbortSignal | undefined;
+}
 
 /**
- * Removes our own files in a root that have not been touched for two weeks.
+ * Removes our own files below a folder that have not been touched for two weeks. What can't be removed stays, and does no
+ * harm. Links are not followed; what another program holds locked is left alone.
  *
- * @param now milliseconds since 1970.
+ * @param options.signal ends it early.
  */
-export function removeOldParts(root: Root, now: number): void {
+export async function removeOldParts(folder: string, options: Look): Promise<void> {
   try {
-    for (const { name, isSymlink } of Deno.readDirSync(root.path)) {
-      if (isSymlink || !name.startsWith(OWN_PREFIX)) continue;
-      const path = join(root.path, name);
-      const { mtime } = Deno.lstatSync(path);
-      if (mtime && now - mtime.getTime() > KEEP) Deno.removeSync(path, { recursive: true });
-    }
-  } catch { /* what can't be removed does no harm */ }
+    requirePermission(folder, "write");
+    await removeBelow(folder, 0, options);
+  } catch { /* there is nothing that we may remove */ }
+}
+
+async function removeBelow(folder: string, depth: number, look: Look): Promise<void> {
+  const below: string[] = [];
+  for await (const { name, isSymlink, isDirectory } of Deno.readDir(folder)) {
+    if (look.signal?.aborted) return;
+    if (isSymlink) continue;
+    const path = join(folder, name);
+    if (name.startsWith(OWN_PREFIX)) removeOld(path, look.now);
+    else if (isDirectory && depth < LIMITS.nameParts) below.push(path);
+  }
+  for (const path of below) await removeBelow(path, depth + 1, look).catch(() => {});
+}
+
+function removeOld(path: string, now: number): void {
+  try {
+    const { mtime } = Deno.lstatSync(path);
+    if (!mtime || now - mtime.getTime() <= KEEP) return;
+    if (path.endsWith(".lock")) tryLock(path)?.release();
+    else Deno.removeSync(path, { recursive: true });
+  } catch { /* gone already, or somebody has it open */ }
+}
+
+/** Old parts that are removed every day. */
+export interface Tidying {
+  /** Resolves when nothing is being looked at. */
+  idle(): Promise<void>;
+  /** Ends it; resolves when nothing is touched any more. */
+  stop(): Promise<void>;
+}
+
+/** Removes old parts below folders, now and every day. */
+export function keepTidy(folders: readonly string[], clock: Clock): Tidying {
+  const ending = new AbortController();
+  let running: Promise<void> = Promise.resolve();
+  const look = () => {
+    running = running.then(async () => {
+      const options = { now: clock.now(), signal: ending.signal };
+      for (const folder of folders) await removeOldParts(folder, options);
+    });
+  };
+  look();
+  const stopLooking = clock.every(LOOK_EVERY, look);
+  return {
+    idle: () => running,
+    async stop() {
+      stopLooking();
+      ending.abort();
+      await running;
+    },
+  };
 }

@@ -4,9 +4,9 @@ import { assert, assertEquals, assertFalse } from "@std/assert";
 import { codeOf } from "../base/errors.ts";
 import { NO_VOLUME, noise, TempFolder, tinyVolume } from "./_testing.ts";
 import { tryLock } from "./lock.ts";
-import { removeOldParts } from "./old_parts.ts";
+import { FakeClock } from "../base/clock.ts";
+import { keepTidy, removeOldParts } from "./old_parts.ts";
 import { PieceHashes } from "./piece_hashes.ts";
-import { Root } from "./root.ts";
 import { freeSpace } from "./space.ts";
 
 const NAME = "ab".repeat(32);
@@ -99,34 +99,66 @@ Deno.test("a lock in a folder that isn't there is an error, not a lock", () => {
   throw new Error("no error");
 });
 
-Deno.test("our own files that two weeks have not touched go; all else stays", () => {
+const NOW = Date.UTC(2026, 5, 1);
+
+/** A file that was touched so many days ago. */
+function aged(temp: TempFolder, name: string, days: number): string {
+  const time = new Date(NOW - days * 24 * 3600_000);
+  const path = temp.file(name);
+  Deno.utimeSync(path, time, time);
+  return path;
+}
+
+Deno.test("our own files that two weeks have not touched go, wherever they lie; all else stays", async () => {
   using temp = new TempFolder();
-  const now = Date.UTC(2026, 5, 1);
-  const age = (name: string, days: number) => {
-    const time = new Date(now - days * 24 * 3600_000);
-    Deno.utimeSync(temp.file(name), time, time);
-  };
-  age(".labswarm-old.part", 15);
-  age(".labswarm-old-3.tmp", 15);
-  age(".labswarm-young.part", 13);
-  age("thesis.part", 1000);
-  age("sub/.labswarm-old.part", 1000);
-  age(".labswarm-future.part", -10);
-  temp.folder(".labswarm-folder");
-  removeOldParts(Root.open(temp.path, "write"), now);
-  assertEquals(temp.list(), [
-    ".labswarm-future.part",
-    ".labswarm-young.part",
-    "sub/.labswarm-old.part",
-    "thesis.part",
-  ]);
+  const outside = temp.folder("outside");
+  aged(temp, "outside/.labswarm-old.part", 1000);
+  for (
+    const name of [
+      ".labswarm-old.part",
+      ".labswarm-old-3.tmp",
+      ".labswarm-old.lock",
+      "a/b/.labswarm-old.part",
+    ]
+  ) {
+    aged(temp, `share/${name}`, 15);
+  }
+  const kept = [".labswarm-future.part", ".labswarm-young.part", "a/labswarm.part", "thesis.part"];
+  for (const [i, name] of kept.entries()) aged(temp, `share/${name}`, [-10, 13, 1000, 1000][i]!);
+  temp.folder("share/.labswarm-folder");
+  Deno.symlinkSync(outside, temp.at("share", "link"));
+  const lock = tryLock(aged(temp, "share/.labswarm-held.lock", 15));
+  Deno.utimeSync(temp.at("share", ".labswarm-held.lock"), 0, 0);
+  await removeOldParts(temp.at("share"), { now: NOW });
+  const left = temp.list().filter((name) => name !== "share/link");
+  assertEquals(
+    left,
+    ["outside/.labswarm-old.part", "share/.labswarm-held.lock", ...kept.map((k) => `share/${k}`)].sort(),
+  );
+  lock!.release();
 });
 
-Deno.test("old parts of a share that has vanished are no trouble", () => {
+Deno.test("a serve that runs for months removes old parts every day", async () => {
+  using temp = new TempFolder();
+  const clock = new FakeClock(NOW);
+  const { idle, stop } = keepTidy([temp.at("none"), temp.path], clock);
+  const path = aged(temp, "pc7/.labswarm-left.part", 0);
+  const there = () => Deno.lstat(path).then(() => true, () => false);
+  for (let day = 0; day < 14; day++) {
+    clock.advance(24 * 3600_000);
+    await idle();
+    assert(await there(), `day ${day}`);
+  }
+  clock.advance(24 * 3600_000);
+  await idle();
+  assertFalse(await there());
+  await stop();
+});
+
+Deno.test("old parts of a share that has vanished are no trouble", async () => {
   const temp = new TempFolder();
-  const root = Root.open(temp.path, "write");
   temp[Symbol.dispose]();
-  removeOldParts(root, 0);
+  await removeOldParts(temp.path, { now: 0 });
 });
 
 Deno.test("free space is a number of bytes, and unknown where there is nothing", () => {

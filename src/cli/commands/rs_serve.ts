@@ -18,6 +18,7 @@ import { metricsOf } from "../../registry/metrics.ts";
 import { demandNoHalfRestore } from "../../registry/restore.ts";
 import { type RegistryServer, startRegistry } from "../../registry/server.ts";
 import { demandApart } from "../../storage/apart.ts";
+import { keepTidy } from "../../storage/old_parts.ts";
 import { Root } from "../../storage/root.ts";
 import type { Handler } from "../../transport/connection.ts";
 import { RateLimiter } from "../../transport/rate.ts";
@@ -95,12 +96,14 @@ export async function run(ctx: Ctx): Promise<void> {
     } else if (lab.isNew) await tellFirst(ctx, lab);
     log.info(`Listening on ${formatHostPort(serves)}, data in ${data}`);
     if (classicPort !== undefined) log.info(`Answers the course's own programs on port ${classicPort}`);
+    const tidying = keepTidy([resolve(folders.share), join(data, "inbox")], ctx.clock);
     const announced = flags.discovery ? await announceLab(ctx, serves, lab?.authority) : undefined;
     await new Promise<void>((resolve) => {
       if (ctx.signal.aborted) resolve();
       ctx.signal.addEventListener("abort", () => resolve(), { once: true });
     });
     await announced?.close();
+    await tidying.stop();
     await control.close();
     await page.close();
     await server.close().finally(() => history.close());

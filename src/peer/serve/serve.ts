@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { LabError, messageOf } from "../../base/errors.ts";
 import { formatHostPort, type HostPort } from "../../base/units.ts";
 import { cleanPeerName, printable } from "../../catalog/names.ts";
+import type { Tidying } from "../../storage/old_parts.ts";
 import { isWithin, Root } from "../../storage/root.ts";
 import { RateLimiter } from "../../transport/rate.ts";
 import type { Handler } from "../../transport/connection.ts";
@@ -88,6 +89,7 @@ export class PeerServe {
   #keeper!: RegistrationKeeper;
   #lock: { release(): void };
   #stopTidy = () => {};
+  #tidying: Tidying | undefined;
   #stopWarming = () => {};
   #stopHearing: (() => void) | undefined;
   #ending = new AbortController();
@@ -193,7 +195,7 @@ export class PeerServe {
       ...(classicPort === undefined ? {} : { classicPort }),
     });
     context.log.info(`Listening on ${formatHostPort({ host, port })}, sharing ${this.#root.path}`);
-    tidyShare(this.#root, context);
+    this.#tidying = tidyShare(this.#root, context);
     this.#control = await openControl({
       data: this.#o.data,
       role: "peer",
@@ -256,6 +258,7 @@ export class PeerServe {
     this.#stopWarming();
     this.#stopHearing?.();
     await this.#keeper?.close();
+    await this.#tidying?.stop();
     await this.#index.close();
     await this.#control?.close();
     this.#server?.close();

@@ -1,16 +1,16 @@
-/** The share at the start of a serve: old part files go, and one that can't be written is told. */
+/** The share of a serve: old part files go, and one that can't be written is told. */
 
 import { messageOf } from "../../base/errors.ts";
 import { tryLock } from "../../storage/lock.ts";
-import { removeOldParts } from "../../storage/old_parts.ts";
+import { keepTidy, type Tidying } from "../../storage/old_parts.ts";
 import type { Root } from "../../storage/root.ts";
 import type { PeerContext } from "../context.ts";
 
 /**
- * Removes what was left long ago. A share on a DVD is as good as any; but who serves it learns now that nothing can be
+ * Removes what was left long ago, now and every day. A share on a DVD is as good as any; but who serves it learns now that nothing can be
  * received, not from the first who sends in vain.
  */
-export function tidyShare(root: Root, { clock, log }: Pick<PeerContext, "clock" | "log">): void {
+export function tidyShare(root: Root, { clock, log }: Pick<PeerContext, "clock" | "log">): Tidying {
   try {
     tryLock(root.ownPath("writable.lock"))?.release();
   } catch (cause) {
@@ -20,5 +20,5 @@ export function tidyShare(root: Root, { clock, log }: Pick<PeerContext, "clock" 
       }`,
     );
   }
-  removeOldParts(root, clock.now());
+  return keepTidy([root.path], clock);
 }
