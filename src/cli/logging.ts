@@ -9,6 +9,7 @@ import { LabError, messageOf } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { Colour } from "./terminal.ts";
+import { RotatingFile } from "./log_file.ts";
 import { redact } from "./redact.ts";
 import type { LogRecord, Sink } from "../deps/logtape.ts";
 
@@ -43,11 +44,6 @@ export interface Log {
   close(): Promise<void>;
 }
 
-/** 5 files of 5 MB: a week of a lab's server at level info, and no more than a memory stick notices. */
-const MAX_FILE_BYTES = 5_000_000;
-const OLD_FILES = 4;
-/** What is in the log's buffer is written after this time, milliseconds: a crash loses no more. */
-const FLUSH_MS = 1_000;
 /** Messages that wait for LogTape; more in that moment would mean that something runs wild. */
 const MAX_WAITING = 1_000;
 
@@ -115,7 +111,7 @@ async function configure(options: LogOptions): Promise<LogTape> {
   const name = (level: Level) => level === "warn" ? "warning" as const : level;
   const sinks: Record<string, Sink> = {
     stderr: tape.withFilter(stderrSink(options), name(options.quiet ? "error" : options.level)),
-    ...(options.file ? { file: await fileSink(options.file) } : {}),
+    ...(options.file ? { file: fileSink(options.file, options) } : {}),
   };
   await tape.configure({
     reset: true,
@@ -164,16 +160,13 @@ function levelOf(record: LogRecord): Level {
   return record.level === "fatal" ? "error" : record.level === "trace" ? "debug" : record.level;
 }
 
-async function fileSink(file: LogFile): Promise<Sink> {
-  const { getFileSink, getRotatingFileSink } = await import("../deps/logtape_file.ts");
-  const common = { formatter: fileLine, nonBlocking: true, flushInterval: FLUSH_MS } as const;
+function fileSink({ path, rotate }: LogFile, { clock, write }: LogOptions): Sink & AsyncDisposable {
   try {
-    if (!file.rotate) return getFileSink(file.path, common);
-    return getRotatingFileSink(file.path, { ...common, maxSize: MAX_FILE_BYTES, maxFiles: OLD_FILES });
+    const file = new RotatingFile({ path, rotate, clock, tell: write });
+    const sink = (record: LogRecord) => file.write(fileLine(record));
+    return Object.assign(sink, { [Symbol.asyncDispose]: () => file.close() });
   } catch (thrown) {
-    const message = `Cannot open the log file ${file.path} (${
-      messageOf(thrown)
-    }): name another with --log-file`;
+    const message = `Cannot open the log file ${path} (${messageOf(thrown)}): name another with --log-file`;
     throw new LabError("failed", message, { cause: thrown });
   }
 }

@@ -10,7 +10,6 @@ import * as path from "./std_path.ts";
 import * as clack from "./clack.ts";
 import * as fc from "./fast_check.ts";
 import * as logtape from "./logtape.ts";
-import { getRotatingFileSink } from "./logtape_file.ts";
 import * as v from "./valibot.ts";
 
 Deno.test("assertions are all there", async () => {
@@ -61,6 +60,5 @@ Deno.test("the other packages", () => {
   assertEquals(v.parse(v.object({ a: v.number() }), { a: 1 }), { a: 1 });
   fc.assert(fc.property(fc.integer(), (n) => n === n + 0));
   assertEquals(typeof logtape.getLogger(["x"]).info, "function");
-  assertEquals(typeof getRotatingFileSink, "function");
   assertEquals(typeof clack.select, "function");
 });
