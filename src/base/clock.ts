@@ -32,25 +32,48 @@ export const systemClock: Clock = {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
       const onAbort = () => {
-        clearTimeout(timer);
+        cancel();
         reject(signal?.reason);
       };
-      const timer = setTimeout(() => {
+      const cancel = after(ms, () => {
         signal?.removeEventListener("abort", onAbort);
         resolve();
-      }, ms);
+      });
       signal?.addEventListener("abort", onAbort, { once: true });
     });
   },
   every(ms, callback) {
+    if (ms > LONGEST_TIMER) return again(ms, callback);
     const timer = setInterval(callback, ms);
     return () => clearInterval(timer);
   },
-  after(ms, callback) {
-    const timer = setTimeout(callback, ms);
-    return () => clearTimeout(timer);
-  },
+  after,
 };
+
+/** The runtime's timers count to this, milliseconds: 24.8 days; what is longer would go off at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** Timers one after the other, where it takes more than one; for ever where it is infinite. */
+function after(ms: number, callback: () => void): () => void {
+  let timer: ReturnType<typeof setTimeout>;
+  const wait = (left: number) => {
+    timer = left > LONGEST_TIMER
+      ? setTimeout(() => wait(left - LONGEST_TIMER), LONGEST_TIMER)
+      : setTimeout(callback, left);
+  };
+  wait(ms);
+  return () => clearTimeout(timer);
+}
+
+function again(ms: number, callback: () => void): () => void {
+  let cancel = () => {};
+  const next = () => {
+    cancel = after(ms, next);
+    callback();
+  };
+  cancel = after(ms, next);
+  return () => cancel();
+}
 
 /**
  * Calls back when all that has come in by now has been dealt with, for work that is better done in company: one turn of the

@@ -54,3 +54,44 @@ Deno.test("a sleep that is over does not hold on to its signal", async () => {
   await Promise.all([fake, real]);
   assertEquals(listeners, 0);
 });
+
+/** The runtime's timers, as far as they go; a delay that they can't count goes off at once, as it does there. */
+function withTimers(test: (pass: (days: number) => void) => void): void {
+  const { setTimeout, clearTimeout } = globalThis;
+  const clock = new FakeClock(0);
+  const cancels = new Map<number, () => void>();
+  Object.assign(globalThis, {
+    setTimeout: (callback: () => void, ms: number) =>
+      cancels.set(cancels.size + 1, clock.after(ms >= 2 ** 31 ? 0 : ms, callback)).size,
+    clearTimeout: (timer: number) => cancels.get(timer)?.(),
+  });
+  try {
+    test((days) => clock.advance(days * 86_400_000));
+  } finally {
+    Object.assign(globalThis, { setTimeout, clearTimeout });
+  }
+}
+
+Deno.test("real clock: a month is a month, though a timer holds 24 days only; for ever is for ever", () =>
+  withTimers((pass) => {
+    const seen: string[] = [];
+    const note = (what: string) => () => void seen.push(what);
+    const month = 30 * 86_400_000;
+    systemClock.after(month, note("a month"));
+    systemClock.after(3 * month, note("three"));
+    const stop = systemClock.every(month, note("each"));
+    const cancel = systemClock.after(month, note("never"));
+    systemClock.after(Infinity, note("for ever"));
+    pass(29.9);
+    assertEquals(seen, []);
+    cancel();
+    pass(0.2);
+    assertEquals(seen, ["a month", "each"]);
+    pass(30);
+    assertEquals(seen, ["a month", "each", "each"]);
+    stop();
+    pass(30);
+    assertEquals(seen, ["a month", "each", "each", "three"]);
+    pass(10_000);
+    assertEquals(seen.length, 4);
+  }));
