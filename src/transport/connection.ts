@@ -150,13 +150,15 @@ export class Connection {
   /**
    * Opens a new exchange with a first message.
    *
-   * @throws {LabError} when the connection has ended.
+   * @throws {LabError} when the connection has ended, or ends by this since it has no stream ids left.
    * @throws {RangeError} when the message is larger than its cap: our own fault.
    */
   open(message: Message): Exchange {
     if (this.isClosed) throw this.#reason;
     if (this.#nextStream > LAST_STREAM) {
-      throw new LabError("busy", "This connection has used up its stream ids");
+      // Whoever needs it dials again; on this one nothing could ever be asked any more.
+      this.close(new LabError("unreachable", `The connection to ${this.title} has used up its stream ids`));
+      throw this.#reason;
     }
     const bytes = encodeMessage(message, this.#nextStream);
     const exchange = new Exchange(this, this.#nextStream);
@@ -164,6 +166,12 @@ export class Connection {
     this.#exchanges.add(exchange);
     this.#outbox.send(bytes);
     return exchange;
+  }
+
+  /** For tests: no more than so many exchanges can be opened from now on, as after two thousand million of them. */
+  leave(exchanges: number): void {
+    const isOdd = this.#nextStream % 2 === 1;
+    this.#nextStream = LAST_STREAM - (isOdd ? 0 : 1) - 2 * (exchanges - 1);
   }
 
   /** Asks, and waits for the one answer, which must be of kind `expected`. */

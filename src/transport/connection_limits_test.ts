@@ -1,6 +1,6 @@
 /** What a connection bears: messages that never end, more questions than anybody needs. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { concat } from "../base/bytes.ts";
 import { codeOf, messageOf } from "../base/errors.ts";
 import { TIMEOUTS } from "../base/limits.ts";
@@ -78,4 +78,26 @@ Deno.test("a large message is read with a large buffer, and what follows with a 
   assert(Math.max(...sizes) > 10_000, `${sizes}`);
   dialer.close();
   acceptor.close();
+});
+
+Deno.test("stream ids go up to the last one; then the connection ends on both sides, and whoever waits hears why", async () => {
+  const w = world();
+  const asked: number[] = [];
+  const answer: Handler = (_, exchange) => {
+    asked.push(exchange.stream);
+    return asked.length === 2 ? Promise.resolve() : exchange.send({ kind: "Alive", ttl: 7 });
+  };
+  const acceptor = welcome(w.far, hostWith(answer), w.options);
+  const { connection: dialer } = await greet(w.near, { role: "tool", agent: "test" }, w.options);
+  dialer.leave(3);
+  const ask = () => dialer.request({ kind: "KeepAlive", cookie: "7" }, "Alive");
+  await ask();
+  const waits = assertRejects(ask);
+  await ask();
+  assertEquals(asked, [0xfffffffb, 0xfffffffd, 0xffffffff]);
+  const refused = await assertRejects(ask);
+  assertEquals([codeOf(refused), messageOf(refused).includes("stream ids")], ["unreachable", true]);
+  assertEquals(await waits, refused);
+  await acceptor.closed;
+  assert(dialer.isClosed);
 });

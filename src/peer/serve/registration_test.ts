@@ -324,3 +324,22 @@ Deno.test("pages hold all items in order, none too long, none empty", () => {
   assertEquals([...inPages([1, 2], () => LIMITS.pageBytes)].length, 2);
   assertEquals([...inPages([1], () => 2 * LIMITS.pageBytes)], [[1]]);
 });
+
+Deno.test("a connection that has used up its stream ids makes way for a new one, with the whole index", async () => {
+  await using w = new World();
+  w.keeper.start();
+  await w.until(() => w.registered.length === 1);
+  w.keeper.connection!.leave(2);
+  await passUntil(w, () => w.kinds().filter((kind) => kind === "KeepAlive").length === 1);
+  // One is left, which this takes; what comes after it can't be told any more.
+  w.rows = [row("a"), row("b")];
+  w.keeper.announce([w.rows[1]!], []);
+  await w.until(() => w.heard.filter(({ kind }) => kind === "Announce").length === 2);
+  w.rows = [...w.rows, row("c")];
+  w.keeper.announce([w.rows[2]!], []);
+  const ms = await passUntil(w, () => w.registered.length === 2);
+  assertLessOrEqual(ms, 5_000);
+  const last = w.heard.findLast(({ kind }) => kind === "Announce") as MessageOf<"Announce">;
+  assertEquals([last.reset, last.rows.map(({ name }) => name)], [true, ["a", "b", "c"]]);
+  assertEquals(w.registered[1], w.registered[0], "the same name and cookie");
+});
