@@ -4,7 +4,7 @@
  * time, and put right.
  */
 
-import { join } from "@std/path";
+import { basename, dirname, join } from "@std/path";
 import type { Clock } from "../base/clock.ts";
 import { LabError, messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
@@ -12,6 +12,9 @@ import { decodeIndex, encodeIndex, MAX_INDEX_TEXT } from "../catalog/csv.ts";
 import type { IndexRow } from "../catalog/row.ts";
 import { requirePermission } from "./root.ts";
 import { renameWithRetry, writeAtomic } from "./atomic.ts";
+
+/** Damaged ones that are kept, the newest: more of them tell nobody more. */
+const DAMAGED_KEPT = 10;
 
 /** Reads and writes index.csv of one data folder. */
 export class IndexFile {
@@ -119,9 +122,18 @@ export class IndexFile {
     }`;
     try {
       await renameWithRetry(this.path, aside, this.#clock);
+      this.#forgetOldDamage();
       this.#log.warn(`${this.path} is damaged (${messageOf(cause)}); it was set aside as ${aside}`);
     } catch (failed) {
       this.#log.warn(`${this.path} is damaged and could not be set aside: ${messageOf(failed)}`);
     }
+  }
+
+  /** Where a program damages it again and again there would be one more with each scan. */
+  #forgetOldDamage(): void {
+    const [folder, prefix] = [dirname(this.path), `${basename(this.path)}.damaged-`];
+    const old = [...Deno.readDirSync(folder)].filter(({ name, isFile }) => isFile && name.startsWith(prefix))
+      .map(({ name }) => name).sort().slice(0, -DAMAGED_KEPT);
+    for (const name of old) Deno.removeSync(join(folder, name));
   }
 }

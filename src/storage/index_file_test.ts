@@ -61,6 +61,25 @@ Deno.test("a damaged file is set aside under another name, and said", async () =
   assert(await file.save([row("a")]));
 });
 
+Deno.test("of a file that is damaged again and again the last ten are kept, and all else", async () => {
+  using w = world();
+  const clock = new FakeClock();
+  const file = new IndexFile(w.temp.path, { clock, log: w.log });
+  w.temp.file("index.csv.damaged-by me/notes.txt");
+  for (let n = 0; n < 30; n++) {
+    w.temp.file("index.csv", `damage ${n}`);
+    await file.keep([row("a")]);
+    clock.advance(30_000);
+  }
+  const [mine, ...damaged] = w.temp.list().filter((name) => name !== "index.csv").reverse();
+  assertEquals(mine, "index.csv.damaged-by me/notes.txt");
+  assertEquals(
+    damaged.map((name) => w.temp.read(name)),
+    Array.from({ length: 10 }, (_, i) => `damage ${29 - i}`),
+  );
+  assertEquals(w.log.lines.length, 30);
+});
+
 Deno.test("one damaged row costs that row", async () => {
   using w = world();
   w.temp.file("index.csv", encodeIndex([row("a"), row("b")]).replace(/^b,,3/m, "b,,three"));
