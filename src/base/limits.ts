@@ -21,6 +21,11 @@ export const LIMITS = {
   manifest: 64 * MiB,
   /** Hashes of pieces in one message while a file is being hashed: 200 of 67 characters stay under `smallMessage`. */
   hashesPerMessage: 200,
+  /**
+   * Manifests that a holder keeps, bytes: what was asked for last is asked for again. A fetch of 100,000 small files goes
+   * through 20 MiB of them; what is kept beside them takes twice as much. The newest is kept however large.
+   */
+  manifestsKept: 32 * MiB,
   /** A piece, bytes: the largest piece size there is. */
   piece: 4 * MiB,
   /** Rows in one page of an index: a page stays under `listMessage` even with names of 200 bytes. */

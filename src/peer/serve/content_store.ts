@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { type Bytes, concat, toHex } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { LabError } from "../../base/errors.ts";
+import { LIMITS } from "../../base/limits.ts";
 import { type ContentFile, contentTitle, Layout, pieceSizeFor } from "../../catalog/layout.ts";
 import { encodeManifest } from "../../catalog/manifest.ts";
 import { printable } from "../../catalog/names.ts";
@@ -28,12 +29,8 @@ export interface LocalFile {
 /** Finds a file by its content. */
 export type LocalFiles = (sha256: string, name: string) => LocalFile | undefined;
 
-/**
- * Manifests kept at once, and their bytes: a fetch of 100,000 small files goes through 50, of 20 MiB. What is kept beside them
- * takes twice as much. The one that was asked for last is kept, however large.
- */
+/** Manifests kept at once: a fetch of 100,000 small files goes through 50. */
 const MOST_CONTENTS = 512;
-const MOST_BYTES = 32 * 1024 * 1024;
 /** Open files kept for the next piece, and for how long they may lie unused, milliseconds. */
 const MOST_OPEN = 32;
 const OPEN_FOR = 5_000;
@@ -75,7 +72,7 @@ export class ContentStore {
     private files: LocalFiles,
     private pieces: PieceHashes | undefined,
     private clock: Clock,
-    private mostBytes: number = MOST_BYTES,
+    private mostBytes: number = LIMITS.manifestsKept,
   ) {}
 
   /**
