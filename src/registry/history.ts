@@ -172,6 +172,8 @@ export class History {
       for (const change of changes) if (!change.isHeld) this.#end(change);
       for (const change of changes) if (change.isHeld) this.#begin(change);
       this.#db.exec("COMMIT");
+      // Somebody makes entries by the million: the next look may be far too late.
+      if (this.#ended > 1.1 * this.mostEnded) this.#clean();
     } catch (thrown) {
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
       this.#ended = ended;
