@@ -12,7 +12,8 @@ const PACES = 3;
 
 /**
  * While nothing has come yet it is most often the source that is slow, and it gets slower still when all ask it: that
- * takes so many times the patience.
+ * takes so many times the patience. A stripe without its first piece while others move has so many of their longest
+ * pauses: its pieces have further to come.
  */
 const FIRST_PIECE = 7;
 
@@ -195,8 +196,9 @@ export class Parents<Holder extends Candidate> {
   }
 
   #patience(stripe: Stripe<Holder>, least: number): number {
-    if (stripe.pace === 0) return FIRST_PIECE * least;
-    return Math.max(least, PACES * stripe.pace);
+    if (stripe.pace > 0) return Math.max(least, PACES * stripe.pace);
+    const others = Math.max(...this.#stripes.map(({ pace }) => pace));
+    return others > 0 ? Math.max(least, FIRST_PIECE * Math.min(least, others)) : FIRST_PIECE * least;
   }
 
   /** Reaches on until so many are asked, as far as there are own candidates; beyond them, until one is. */

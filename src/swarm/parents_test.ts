@@ -116,6 +116,19 @@ Deno.test("before anything has come others are asked late: the source may only b
   assertEquals(asked(parents), "ab");
 });
 
+Deno.test("the other stripe is whole, this one has nothing: its parent may be dead, and is given no more than at any time", () => {
+  const quick = new Parents(lists("S", "aS"), 100, 0);
+  for (let piece = 0; piece < 100; piece += 2) quick.gained(piece, 2 * (piece + 1));
+  assertEquals(changed(quick, 1_100, (stripe) => stripe === 1), []);
+  assertEquals(changed(quick, 1_300, (stripe) => stripe === 1), [1]);
+  assertEquals(asked(quick), "Sa");
+  // Where a piece takes long, this one's has further to come.
+  const slow = new Parents(lists("S", "aS"), 2, 0);
+  slow.gained(0, 700);
+  assertEquals(changed(slow, 5_500, (stripe) => stripe === 1), []);
+  assertEquals(changed(slow, 5_700, (stripe) => stripe === 1), [1]);
+});
+
 Deno.test("a stripe that is whole needs nobody", () => {
   const parents = new Parents(lists("abS", "abS"), 4, 0);
   assertEquals(changed(parents, 9_000, () => false), []);
