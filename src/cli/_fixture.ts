@@ -40,6 +40,7 @@ export const SERVE_FLAGS = {
   to: { type: "list", value: "NAME,...", help: "only these", repeatable: true },
   ttl: { type: "number", value: "SECONDS", default: "7200", min: 1, max: 86400, help: "lifetime" },
   timeout: { type: "duration", value: "TIME", default: "10m", help: "give up after this" },
+  grace: { type: "duration", value: "TIME", longest: "1h", help: "and so much later for good" },
   role: { type: "string", value: "ROLE", choices: ["member", "lead"], help: "member or lead" },
   join: { type: "string", value: "CODE", help: "join code; - reads it from standard input" },
   share: { type: "string", value: "DIR", help: "folder to share", shownDefault: "{share}" },

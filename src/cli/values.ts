@@ -5,6 +5,9 @@ import { parseDuration, parseHostPort, parseRate, parseSize } from "../base/unit
 import { isCode } from "../join/code.ts";
 import type { Flag } from "./flags.ts";
 
+/** Of durations that don't say anything else: a timer of 2^31 ms, 24 days, or more goes off at once. */
+const LONGEST = "20d";
+
 /** A usage error: exit code 2. */
 export function usage(message: string): LabError {
   return new LabError("usage", message);
@@ -30,7 +33,7 @@ export function readValue(name: string, flag: Flag, text: string): unknown {
     case "list":
       return readList(name, text);
     case "duration":
-      return named(name, () => parseDuration(text));
+      return readDuration(name, flag, text);
     case "rate":
       return named(name, () => parseRate(text));
     case "size":
@@ -82,6 +85,14 @@ function readNumber(name: string, flag: Flag, text: string): number {
     throw usage(`Cannot read "${text}" as the number for --${name}: write a whole number, ${range}`);
   }
   return value;
+}
+
+function readDuration(name: string, { longest = LONGEST }: Flag, text: string): number {
+  const duration = named(name, () => parseDuration(text));
+  if (duration > parseDuration(longest)) {
+    throw usage(`Cannot use "${text}" for --${name}: write a duration, ${longest} at most`);
+  }
+  return duration;
 }
 
 function readPort(name: string, text: string): number {

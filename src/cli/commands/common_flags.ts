@@ -57,6 +57,8 @@ export const BROADCAST_FLAGS = {
     type: "duration",
     value: "TIME",
     default: "24h",
+    // LIMITS.broadcastSeconds
+    longest: "30d",
     help: "PCs that are off now get it when they register, for so long",
   },
 } as const satisfies Flags;
