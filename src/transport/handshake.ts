@@ -135,6 +135,7 @@ export function welcome(stream: ByteStream, host: Host, options: WelcomeOptions)
     handler: (message, exchange) => {
       if (typeof state === "object") {
         if (message.kind === "Hello") throw new RemoteProtocolError("A second Hello on one connection");
+        if (message.kind === "Welcome") throw new RemoteProtocolError("A Welcome from the side that dialled");
         return state.handler(message, exchange);
       }
       if (message.kind !== "Hello" || state === "proving") {

@@ -25,6 +25,7 @@ Deno.test("questions before Hello are not answered; the Hello that follows is", 
 const ENDS_THE_CONNECTION: [string, boolean, Uint8Array][] = [
   ["a Welcome before Hello", false, encodeMessage(welcomeMessage(2), 1)],
   ["a second Hello", true, encodeMessage(HELLO, 3)],
+  ["a Welcome from the dialler", true, encodeMessage(welcomeMessage(2), 3)],
   ["a huge frame before Hello", false, header(CONTROL.Hello.type, LIMITS.handshakeFrame + 1)],
   ["a frame of 4 GB", true, header(DATA.PieceData.type, 0xffffffff)],
   ["a huge unknown frame", true, header(0xee, LIMITS.unknownMessage + 1)],
