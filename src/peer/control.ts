@@ -229,11 +229,23 @@ export async function connectControl(
           if (incoming.kind === "Event") line(incoming.line);
           else if (incoming.kind === "Done") return;
         }
+      } catch (cause) {
+        throw connection.isClosed && codeOf(cause) === "unreachable"
+          ? endedMeanwhile(data, role, cause)
+          : cause;
       } finally {
         signal?.removeEventListener("abort", cancel);
       }
     },
   };
+}
+
+function endedMeanwhile(data: string, role: "peer" | "rs", cause: unknown): LabError {
+  return new LabError(
+    "unreachable",
+    `The ${role} serve on ${data} ended before it was done with this: start it again, and repeat the command`,
+    { cause },
+  );
 }
 
 /** Somebody else's serve may run there: that nothing runs would be wrong. */

@@ -164,7 +164,9 @@ Deno.test("when the serve ends in the middle of a command the caller learns it",
   const running = assertRejects(() => client.run("wait", {}, () => {}));
   await begun;
   await w.server.close();
-  assertEquals(codeOf(await running), "unreachable");
+  const thrown = await running;
+  assertEquals(codeOf(thrown), "unreachable");
+  assertMatch(String(thrown), /peer serve on .* ended .* start it again/);
 });
 
 Deno.test("a data folder serves one program at a time", () => {
