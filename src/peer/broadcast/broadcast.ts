@@ -202,6 +202,8 @@ export class Broadcast {
     const { context } = this.#o;
     const level = Math.min(...this.#depths.get(target.name) ?? [0]);
     await context.clock.sleep(level * LEVEL_AFTER, signal).catch(() => {});
+    /** What kept it waiting last. */
+    let fault: string | undefined;
     while (target.state !== "done" && target.state !== "failed") {
       try {
         await this.#offer(target, signal);
@@ -209,7 +211,9 @@ export class Broadcast {
         target.seconds = (context.clock.monotonic() - this.#began) / 1000;
         delete target.reason;
       } catch (cause) {
-        target.reason = signal.aborted ? messageOf(signal.reason) : messageOf(cause);
+        const last = target.state === "waiting" ? fault : undefined;
+        target.reason = signal.aborted ? whyEnded(signal.reason, last) : messageOf(cause);
+        fault = target.reason;
         target.state = signal.aborted || !PASSING.has(codeOf(cause)) ? "failed" : "waiting";
         if (target.state === "failed") target.code = codeOf(signal.aborted ? signal.reason : cause);
       }
@@ -295,6 +299,12 @@ export class Broadcast {
   #tell(): void {
     this.#o.changed(this.targets);
   }
+}
+
+/** Why nothing more is tried; what kept a PC waiting until the time was up says more than that it was. */
+function whyEnded(reason: unknown, fault: string | undefined): string {
+  const isLate = codeOf(reason) === "timeout" && fault !== undefined;
+  return isLate ? `${messageOf(reason)}; the last try: ${fault}` : messageOf(reason);
 }
 
 /** Tells a reason in one line for a table. */

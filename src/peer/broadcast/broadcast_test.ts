@@ -148,6 +148,8 @@ Deno.test("when the time is up, who isn't done has failed: the silent one, and t
     assertEquals(targets.get(name)!.state, "failed", name);
     assertMatch(String(targets.get(name)!.reason), /time is up/, name);
   }
+  // What kept it waiting is what helps.
+  assertMatch(String(targets.get("c")!.reason), /no room/);
 });
 
 Deno.test("interrupted, it ends; with nobody there, it says so", async () => {
