@@ -89,6 +89,13 @@ export function lockDataFolder(data: string, program: "rs" | "peer"): FileLock {
   );
 }
 
+/** Tells whether a process has taken the data folder, however it does. */
+function isServed(data: string): boolean {
+  const lock = tryLock(join(data, "serve.lock"));
+  lock?.release();
+  return lock === undefined;
+}
+
 /** Opens the control port and writes how to reach it into the data folder. */
 export async function openControl(options: {
   data: string;
@@ -188,7 +195,8 @@ export interface ControlClient {
  * Connects to the serve that runs on a data folder.
  *
  * @returns undefined when none does.
- * @throws {LabError} "not_permitted" when it is somebody else's, whose files can't be read.
+ * @throws {LabError} "not_permitted" when it is somebody else's, whose files can't be read; "unreachable" when it runs and
+ * does not answer.
  */
 export async function connectControl(
   data: string,
@@ -211,7 +219,14 @@ export async function connectControl(
       connection.close();
       return undefined;
     }
-  } catch {
+  } catch (cause) {
+    if (codeOf(cause) === "timeout" && isServed(data)) {
+      throw new LabError(
+        "unreachable",
+        `The ${role} serve on ${data} does not answer: wait until it does, or end it`,
+        { cause },
+      );
+    }
     // The file of a serve that was killed; its port is nobody's, or somebody else's.
     return undefined;
   }

@@ -110,6 +110,23 @@ Deno.test("the file of a serve that was killed leads nowhere, and tells where it
   temp[Symbol.dispose]();
 });
 
+Deno.test("a serve that hangs is no serve that isn't there", async () => {
+  using temp = new TempFolder();
+  // Takes connections, and says nothing.
+  using mute = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = mute.addr;
+  const serves = { host: "0.0.0.0", port: 23476 };
+  temp.file("control.json", JSON.stringify({ port, token: "t", role: "rs", serves }));
+  const context = contextOf(fastClock(20));
+  // Its port is somebody else's now.
+  assertEquals(await connectControl(temp.path, "rs", context), undefined);
+  const lock = lockDataFolder(temp.path, "rs");
+  const thrown = await assertRejects(() => connectControl(temp.path, "rs", context));
+  lock.release();
+  assertEquals(codeOf(thrown), "unreachable");
+  assertMatch(String(thrown), /rs serve on .* does not answer/);
+});
+
 Deno.test("a damaged file, another role, and no file are no serve", async () => {
   await using w = await world(nobody);
   assertEquals(await connectControl(w.temp.path, "rs", w.context), undefined);

@@ -7,7 +7,7 @@ import { LabError, messageOf } from "../../../base/errors.ts";
 import { formatHostPort, type HostPort, parseHostPort } from "../../../base/units.ts";
 import { cleanPeerName, printable } from "../../../catalog/names.ts";
 import type { IndexRow } from "../../../catalog/row.ts";
-import { connectControl } from "../../../peer/control.ts";
+import { connectControl, type ControlClient } from "../../../peer/control.ts";
 import { type PeerContext, toolIdentity } from "../../../peer/context.ts";
 import type { NetworkRow } from "../../../peer/fetch/select.ts";
 import { findFiles, type NetworkAccess } from "../../../peer/network.ts";
@@ -90,16 +90,16 @@ export class Session {
 
   /** How the serve on this data folder is doing; undefined when none runs. */
   async status(): Promise<ServeStatus | undefined> {
-    const control = await connectControl(this.data, "peer", this.#context);
-    if (!control) return undefined;
+    let control: ControlClient | undefined;
     let status: ServeStatus | undefined;
     try {
-      await control.run("status", {}, (line) => status = line as unknown as ServeStatus, this.#ctx.signal);
+      control = await connectControl(this.data, "peer", this.#context);
+      await control?.run("status", {}, (line) => status = line as unknown as ServeStatus, this.#ctx.signal);
     } catch (thrown) {
-      // It ends just now.
+      // It ends just now, or hangs.
       this.log.debug(`Cannot ask the serve how it is: ${messageOf(thrown)}`);
     } finally {
-      control.close();
+      control?.close();
     }
     return status;
   }
