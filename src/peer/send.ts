@@ -100,6 +100,7 @@ export function fileToSend(absolute: string, said: string): LocalFile | undefine
   const fault = nameFault(name);
   if (fault) throw new LabError("name_refused", `Cannot send ${printable(said)}: ${fault}; rename it first`);
   if (info.isDirectory) return undefined;
+  if (!info.isFile) throw new LabError("failed", `Cannot send ${said}: it is neither a file nor a folder`);
   return { name, root: Root.ofFile(absolute), size: info.size, modified: isoTime(info.mtime) };
 }
 

@@ -178,6 +178,16 @@ Deno.test("what can't be sent is said before anybody is asked", async () => {
   assertEquals(await code(temp.at("tree2")), "name_refused");
 });
 
+Deno.test("what is neither file nor folder isn't opened: a pipe would never end", {
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  using temp = new TempFolder();
+  const pipe = temp.at("pipe");
+  await new Deno.Command("mkfifo", { args: [pipe] }).output();
+  const thrown = await assertRejects(() => filesToSend([pipe]));
+  assertEquals([codeOf(thrown), messageOf(thrown).includes("neither a file nor a folder")], ["failed", true]);
+});
+
 Deno.test("a path that is named twice is sent once; two files that would have one name are not sent", async () => {
   using temp = new TempFolder();
   const paths = ["a/x.txt", "b/x.txt", "b/y.txt"].map((name) => temp.file(name));
