@@ -45,7 +45,7 @@ export interface Flag {
   defaultPort?: number;
   min?: number;
   max?: number;
-  /** The longest `duration`, written as a person would type it; 20 days unless said: timers don't run longer than 24. */
+  /** The longest `duration`, written as a person would type it; a year unless said. */
   longest?: string;
   /** Flags that make no sense beside this one. */
   excludes?: readonly string[];

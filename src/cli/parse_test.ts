@@ -112,7 +112,7 @@ const BAD: [line: string, ...words: string[]][] = [
   ["serve --uses -1", "0 or more"],
   ["serve --timeout soon", "--timeout", "duration"],
   ["serve --timeout 0", "duration"],
-  ["serve --timeout 25d", '"25d"', "--timeout", "20d at most"],
+  ["serve --timeout 366d", '"366d"', "--timeout", "365d at most"],
   ["serve --grace 61m", '"61m"', "--grace", "1h at most"],
   ["serve --rs a:b:c:x", "HOST[:PORT]"],
   ["serve --rs a:99999", "HOST[:PORT]"],

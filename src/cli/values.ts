@@ -5,8 +5,8 @@ import { parseDuration, parseHostPort, parseRate, parseSize } from "../base/unit
 import { isCode } from "../join/code.ts";
 import type { Flag } from "./flags.ts";
 
-/** Of durations that don't say anything else: a timer of 2^31 ms, 24 days, or more goes off at once. */
-const LONGEST = "20d";
+/** Of durations that don't say anything else: what is longer was hardly meant. */
+const LONGEST = "365d";
 
 /** A usage error: exit code 2. */
 export function usage(message: string): LabError {

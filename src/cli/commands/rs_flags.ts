@@ -168,13 +168,7 @@ export const INVITE_FLAGS = {
     default: "member",
     help: "member: share, fetch, send to the server; lead: broadcast and collect too",
   },
-  expires: {
-    type: "duration",
-    value: "TIME",
-    default: "2h",
-    longest: "365d",
-    help: "how long the code holds",
-  },
+  expires: { type: "duration", value: "TIME", default: "2h", help: "how long the code holds" },
   uses: {
     type: "number",
     value: "N",
