@@ -40,7 +40,7 @@ type Ctx = CommandContext<typeof RS_SERVE_FLAGS>;
 
 /** Serves until it is interrupted. */
 export async function run(ctx: Ctx): Promise<void> {
-  const { flags, folders, output, log } = ctx;
+  const { flags, folders, log } = ctx;
   if (flags.classic !== undefined && !flags.open) {
     throw new LabError(
       "usage",
@@ -79,23 +79,8 @@ export async function run(ctx: Ctx): Promise<void> {
         ...lab ? labCommands(lab) : openLabCommands,
       },
     });
-    const { classicPort } = server;
     const http = await page.open(server, context, lab);
-    output.json({
-      event: "listening",
-      role: "rs",
-      host,
-      port,
-      ...(classicPort === undefined ? {} : { classicPort }),
-      ...(http === undefined ? {} : { httpPort: http.port }),
-    });
-    if (!lab) {
-      log.warn(
-        "OPEN MODE: anybody on this network may register, fetch, send and read along; for demonstrations only",
-      );
-    } else if (lab.isNew) await tellFirst(ctx, lab);
-    log.info(`Listening on ${formatHostPort(serves)}, data in ${data}`);
-    if (classicPort !== undefined) log.info(`Answers the course's own programs on port ${classicPort}`);
+    await tellStart(ctx, { server, lab, data, httpPort: http?.port });
     const tidying = keepTidy([resolve(folders.share), join(data, "inbox")], ctx.clock);
     const announced = flags.discovery ? await announceLab(ctx, serves, lab?.authority) : undefined;
     await new Promise<void>((resolve) => {
@@ -110,6 +95,35 @@ export async function run(ctx: Ctx): Promise<void> {
   } finally {
     lock.release();
   }
+}
+
+/** Connections are accepted: where, and how safely. */
+async function tellStart(
+  ctx: Ctx,
+  { server, lab, data, httpPort }: {
+    server: RegistryServer;
+    lab: Awaited<ReturnType<typeof labFor>>;
+    data: string;
+    httpPort: number | undefined;
+  },
+): Promise<void> {
+  const { output, log } = ctx;
+  const { address: { host, port }, classicPort } = server;
+  output.json({
+    event: "listening",
+    role: "rs",
+    host,
+    port,
+    ...(classicPort === undefined ? {} : { classicPort }),
+    ...(httpPort === undefined ? {} : { httpPort }),
+  });
+  if (!lab) {
+    log.warn(
+      "OPEN MODE: anybody on this network may register, fetch, send and read along; for demonstrations only",
+    );
+  } else if (lab.isNew) await tellFirst(ctx, lab);
+  log.info(`Listening on ${formatHostPort({ host, port })}, data in ${data}`);
+  if (classicPort !== undefined) log.info(`Answers the course's own programs on port ${classicPort}`);
 }
 
 /** What `rs broadcast` on this PC may ask for. */
