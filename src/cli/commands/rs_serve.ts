@@ -102,7 +102,7 @@ async function tellStart(
   ctx: Ctx,
   { server, lab, data, httpPort }: {
     server: RegistryServer;
-    lab: Awaited<ReturnType<typeof labFor>>;
+    lab: SecuredLab | undefined;
     data: string;
     httpPort: number | undefined;
   },
