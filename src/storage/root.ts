@@ -223,7 +223,7 @@ export function fileError(cause: unknown, what: string, os: string = Deno.build.
 
 /** What Windows says in the language of its user, by number. */
 const WINDOWS_FAULTS: ReadonlyMap<number | undefined, string> = new Map([
-  [32, "another program has it open and lets nobody else; close it there"],
+  [32, "another program has it open; close it there"],
   [33, "another program has locked a part of it; close it there"],
   [123, "Windows can't have such a name; use another"],
 ]);

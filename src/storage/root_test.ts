@@ -232,7 +232,7 @@ Deno.test("what Windows says in its user's language is said in ours", () => {
       .message;
   assertEquals(
     told(32, "windows"),
-    "Cannot read x: another program has it open and lets nobody else; close it there",
+    "Cannot read x: another program has it open; close it there",
   );
   assertEquals(told(123, "windows"), "Cannot read x: Windows can't have such a name; use another");
   // Elsewhere the numbers mean something else.

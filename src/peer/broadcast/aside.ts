@@ -14,7 +14,10 @@ import { fileError, type Root } from "../../storage/root.ts";
 
 /** Moves files out of the way. */
 export class Aside {
-  constructor(private o: { root: Root; data: string; clock: Clock; log: Logger }) {}
+  /** @param o `rename`: the system's own, but for tests. */
+  constructor(
+    private o: { root: Root; data: string; clock: Clock; log: Logger; rename?: typeof Deno.renameSync },
+  ) {}
 
   /**
    * Frees the names of files that are whole now.
@@ -59,7 +62,7 @@ export class Aside {
    * @throws {LabError} when the file that has it can't be moved; it is then where it was.
    */
   free(name: string): () => void {
-    const { root, data, clock, log } = this.o;
+    const { root, data, clock, log, rename = Deno.renameSync } = this.o;
     const path = root.pathOf(name);
     try {
       Deno.lstatSync(path);
@@ -70,7 +73,7 @@ export class Aside {
     const aside = freePath(join(data, "replaced", ...`${name}.${time}`.split("/")));
     try {
       Deno.mkdirSync(dirname(aside), { recursive: true });
-      move(path, aside);
+      move(path, aside, rename);
     } catch (cause) {
       throw fileError(cause, `Cannot move the old ${printable(name)} away`);
     }
@@ -78,7 +81,7 @@ export class Aside {
     return () => {
       try {
         if (existsSync(path)) return;
-        move(aside, path);
+        move(aside, path, rename);
         log.info(`${printable(name)} was not replaced: the old one is back`);
       } catch (cause) {
         log.error(`Cannot put the old ${printable(name)} back; it is ${aside}: ${messageOf(cause)}`);
@@ -98,12 +101,26 @@ function freePath(path: string): string {
   for (let i = 2, free = path;; free = `${path}-${i++}`) if (!existsSync(free)) return free;
 }
 
-/** The data folder may be on another volume, where a rename can't lead. */
-function move(from: string, to: string): void {
+/**
+ * The data folder may be on another volume, where a rename can't lead. A file that can't be moved for another reason, such
+ * as a program that has it open on Windows, is not copied: each further try would leave one more copy.
+ */
+function move(from: string, to: string, rename: typeof Deno.renameSync): void {
   try {
-    Deno.renameSync(from, to);
-  } catch {
+    rename(from, to);
+  } catch (cause) {
+    if (!isOtherVolume(cause)) throw cause;
     Deno.copyFileSync(from, to);
-    Deno.removeSync(from);
+    try {
+      Deno.removeSync(from);
+    } catch (cause) {
+      Deno.removeSync(to);
+      throw cause;
+    }
   }
+}
+
+function isOtherVolume(thrown: unknown): boolean {
+  const number = /\(os error (\d+)\)/.exec(thrown instanceof Error ? thrown.message : "")?.[1];
+  return number === (Deno.build.os === "windows" ? "17" : "18");
 }

@@ -3,15 +3,15 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { FakeClock } from "../../base/clock.ts";
 import { LabError } from "../../base/errors.ts";
-import { Lines, TempFolder } from "../../storage/_testing.ts";
+import { Lines, NO_VOLUME, TempFolder, tinyVolume } from "../../storage/_testing.ts";
 import { Root } from "../../storage/root.ts";
 import { Aside } from "./aside.ts";
 
-function stage() {
+function stage(more: { data?: string; rename?: typeof Deno.renameSync } = {}) {
   const temp = new TempFolder();
   const root = Root.open(temp.folder("share"), "write");
   const log = new Lines();
-  const aside = new Aside({ root, data: temp.folder("data"), clock: new FakeClock(), log });
+  const aside = new Aside({ root, data: temp.folder("data"), clock: new FakeClock(), log, ...more });
   return { temp, aside, log, [Symbol.dispose]: () => temp[Symbol.dispose]() };
 }
 
@@ -55,6 +55,32 @@ Deno.test("a file in the place of a folder makes room, once for all in it; undon
   putBack();
   assertEquals(s.temp.list(), ["share/d", "share/e/f"]);
   assertEquals(s.temp.read("share/d"), "old");
+});
+
+Deno.test("a file that another program holds stays, and no try leaves a copy of it", () => {
+  const rename = () => {
+    throw new Error("Sharing violation. (os error 32): rename 'a' -> 'b'");
+  };
+  using s = stage({ rename });
+  s.temp.file("share/d/image.bin", "old");
+  for (let i = 0; i < 3; i++) {
+    assertThrows(() => s.aside.free("d/image.bin"), LabError, "Cannot move the old d/image.bin away: ");
+  }
+  assertEquals(s.temp.list(), ["share/d/image.bin"]);
+});
+
+Deno.test({
+  name: `with the data folder on another volume it is copied there, and back${NO_VOLUME}`,
+  ignore: NO_VOLUME !== "",
+  fn() {
+    using volume = tinyVolume(256 * 1024)!;
+    using s = stage({ data: volume.folder("data") });
+    s.temp.file("share/d/image.bin", "old");
+    const undo = s.aside.free("d/image.bin");
+    assertEquals([s.temp.list(), volume.list()], [[], [REPLACED]]);
+    undo();
+    assertEquals([s.temp.list(), volume.list()], [["share/d/image.bin"], []]);
+  },
 });
 
 Deno.test("what was replaced twice in one moment is kept twice", () => {
