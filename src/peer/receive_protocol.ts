@@ -44,6 +44,13 @@ export type ReceiveOrder =
   | { kind: "close"; content: string; discard: boolean }
   | { kind: "hash"; name: string };
 
+/** A file that could not be put in its place, by its place in the content. */
+export interface PlaceFault {
+  file: number;
+  code: ErrorCode;
+  message: string;
+}
+
 /** From the worker. */
 export type ReceiveNews =
   | { kind: "opened"; content: string; span: number }
@@ -57,7 +64,8 @@ export type ReceiveNews =
   | { kind: "told"; source: number; news: HolderNews }
   /** Its part file is gone. */
   | { kind: "discarded"; content: string }
-  | { kind: "finished"; content: string; paths: string[] }
+  /** The files are in their places, but those that `faults` tells of, by their place in the content. */
+  | { kind: "finished"; content: string; paths: string[]; faults: PlaceFault[] }
   | { kind: "hashed"; name: string; sha256: string | undefined }
   /** Something of ours failed: the disk, a permission. */
   | { kind: "fault"; content: string; code: ErrorCode; message: string };

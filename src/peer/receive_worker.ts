@@ -10,6 +10,7 @@ import { TIMEOUTS } from "../base/limits.ts";
 import { MAX_PIECE_SIZE } from "../catalog/layout.ts";
 import { PartFile } from "../storage/part_file.ts";
 import { Root } from "../storage/root.ts";
+import { Unplaced } from "../storage/unpack.ts";
 import { wholeSha256 } from "../storage/hashing.ts";
 import { LabSecurity } from "../join/lab_security.ts";
 import { dial as dialSource } from "../transport/connect.ts";
@@ -150,7 +151,13 @@ function ask({ orders, paced }: Extract<ReceiveOrder, { kind: "ask" }>): void {
 function finish({ content, checkWhole }: Extract<ReceiveOrder, { kind: "finish" }>): void {
   const part = partOf(content);
   parts.delete(content);
-  tell({ kind: "finished", content, paths: part.finish(checkWhole) });
+  try {
+    tell({ kind: "finished", content, paths: part.finish(checkWhole), faults: [] });
+  } catch (cause) {
+    if (!(cause instanceof Unplaced)) throw cause;
+    const faults = [...cause.faults].map(([file, { code, message }]) => ({ file, code, message }));
+    tell({ kind: "finished", content, paths: cause.paths, faults });
+  }
 }
 
 function close({ content, discard }: Extract<ReceiveOrder, { kind: "close" }>): void {

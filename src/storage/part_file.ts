@@ -132,6 +132,7 @@ export class PartFile {
    *
    * @param checkWhole whether the claimed SHA-256 of a single file is checked before it gets its name.
    * @returns the final path of each file.
+   * @throws {Unplaced} when some of several could not be put in their places; the part file stays.
    * @throws {LabError} "integrity" when a file isn't what its manifest claims; the part file is then removed.
    */
   finish(checkWhole: CheckWhole): string[] {

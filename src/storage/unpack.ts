@@ -6,15 +6,31 @@
 import { existsSync } from "node:fs";
 import { SEPARATOR } from "@std/path";
 import { type Bytes, toHex } from "../base/bytes.ts";
-import { LabError } from "../base/errors.ts";
+import { isReadOnly, LabError } from "../base/errors.ts";
 import type { ContentFile } from "../catalog/layout.ts";
 import { printable } from "../catalog/names.ts";
 import { readAt, sha256 } from "./hashing.ts";
 import type { PartSpec } from "./part_spec.ts";
-import type { Root } from "./root.ts";
+import { fileError, type Root } from "./root.ts";
+
+/** Some files of a pack could not be put in their places; the others were. */
+export class Unplaced extends LabError {
+  override name = "Unplaced";
+
+  /**
+   * @param paths the path of each file of the pack; of those that have none, what it would have been.
+   * @param faults why, by place in the pack.
+   */
+  constructor(readonly paths: string[], readonly faults: ReadonlyMap<number, LabError>) {
+    const [first] = faults.values();
+    super(first!.code, first!.message);
+  }
+}
 
 /** A file of the pack on its way to its place. */
 interface Item {
+  /** Its place in the pack. */
+  file: number;
   target: string;
   /** Milliseconds since 1970, 0 for now. */
   modified: number;
@@ -26,7 +42,9 @@ interface Item {
  * @param file the part file, all of its pieces verified.
  * @param present says of a file that it's in its place already, and where.
  * @returns the path of each file.
- * @throws {LabError} "integrity" when a file is not what it was claimed to be; "failed" when its name was taken meanwhile.
+ * @throws {Unplaced} when some could not be put in their places, such as where a name was taken meanwhile.
+ * @throws {LabError} "integrity" when a file is not what it was claimed to be, "disk_full": those after it are then not
+ * looked at.
  */
 export function unpack(
   root: Root,
@@ -36,6 +54,13 @@ export function unpack(
 ): string[] {
   const window = new ReadWindow(file);
   const paths: string[] = [];
+  const faults = new Map<number, LabError>();
+  const failed = (i: number, cause: unknown) => {
+    const fault = fileError(cause, `Cannot put ${printable(spec.files[i]!.name)} in its place`);
+    // What would befall the others, too.
+    if (fault.code === "integrity" || fault.code === "disk_full" || isReadOnly(cause)) throw fault;
+    faults.set(i, fault);
+  };
   let folder: NewFolder | undefined;
   let offset = 0;
   try {
@@ -46,19 +71,24 @@ export function unpack(
       if (there === undefined) {
         const bytes = window.at(offset, claim.size);
         checkClaim(claim, toHex(sha256(bytes)));
-        const item = { target: spec.targets[i]!, modified: spec.modified[i]! };
+        const item = { file: i, target: spec.targets[i]!, modified: spec.modified[i]! };
         const name = folderOf(item.target);
         if (folder?.name !== name) {
-          folder?.appear();
+          folder?.appear(failed);
           folder = NewFolder.begin(root, name, `${spec.key}-${i}.dir`);
         }
-        if (folder) folder.add(item, bytes);
-        else writeOne(root, item, bytes, root.ownPath(`${spec.key}-${i}.tmp`));
+        try {
+          if (folder) folder.add(item, bytes);
+          else writeOne(root, item, bytes, root.ownPath(`${spec.key}-${i}.tmp`));
+        } catch (cause) {
+          failed(i, cause);
+        }
       }
       paths.push(path);
       offset += claim.size;
     }
-    folder?.appear();
+    folder?.appear(failed);
+    if (faults.size > 0) throw new Unplaced(paths, faults);
     return paths;
   } catch (cause) {
     // What it held is in the part file still.
@@ -79,7 +109,7 @@ export function checkClaim(claim: ContentFile, seen: string): void {
 }
 
 /** Gives a file of ours its final name and time. */
-export function giveName(root: Root, temporary: string, { target, modified }: Item): string {
+export function giveName(root: Root, temporary: string, { target, modified }: Omit<Item, "file">): string {
   setTime(temporary, modified);
   if (takeNameIn(root, temporary, target)) return root.pathOf(target);
   throw new LabError(
@@ -140,20 +170,26 @@ class NewFolder {
     this.#items.push(item);
   }
 
-  /** All that was added is in its place when this returns. */
-  appear(): void {
+  /** All that was added is in its place when this returns, but what `failed` was told of. */
+  appear(failed: (file: number, cause: unknown) => void): void {
     try {
       Deno.renameSync(this.staging, this.root.pathToWrite(this.name));
     } catch (cause) {
-      if (cause instanceof LabError) throw cause;
       // Somebody made the folder meanwhile: what they put there stays.
-      for (const item of this.#items) giveName(this.root, this.#staged(item), { ...item, modified: 0 });
+      for (const item of this.#items) {
+        try {
+          if (cause instanceof LabError) throw cause;
+          giveName(this.root, this.#staged(item), { ...item, modified: 0 });
+        } catch (cause) {
+          failed(item.file, cause);
+        }
+      }
       this.discard();
     }
   }
 
   discard(): void {
-    if (existsSync(this.staging)) Deno.removeSync(this.staging, { recursive: true });
+    if (existsSync(this.staging)) removeIfFree(this.staging);
   }
 
   #staged(item: Item): string {
@@ -196,6 +232,13 @@ function takeName(temporary: string, path: string): boolean {
     Deno.renameSync(temporary, path);
     return true;
   }
-  Deno.removeSync(temporary);
+  removeIfFree(temporary);
   return true;
+}
+
+/** A virus scanner that holds what was just written keeps it there: it does no harm, and goes when it is old. */
+function removeIfFree(path: string): void {
+  try {
+    Deno.removeSync(path, { recursive: true });
+  } catch { /* held */ }
 }

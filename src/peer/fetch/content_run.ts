@@ -198,13 +198,13 @@ export class ContentRun {
     };
   }
 
-  /** The files, once they are in their places. */
-  fetched(paths: readonly string[]): FetchedFile[] {
+  /** The files, once they are in their places; `but` those that aren't, by their place in the content. */
+  fetched(paths: readonly string[], but: ReadonlySet<number>): FetchedFile[] {
     const seconds = (this.clock.monotonic() - this.started) / 1000;
     const from = [...this.deliveredBy];
     const bytes = this.plan.files.length === 1 ? [this.networkBytes] : this.#bytesPerFile();
     return this.plan.files.flatMap((file, i) =>
-      file.present ? [] : [{
+      file.present || but.has(i) ? [] : [{
         name: file.name,
         size: file.size,
         bytes: bytes[i]!,

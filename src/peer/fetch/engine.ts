@@ -415,8 +415,13 @@ export class FetchEngine {
     let undo: (() => void) | undefined;
     try {
       undo = this.#o.beforeFinish?.(run.plan);
-      const paths = await this.#parts.finish(run);
-      for (const file of run.fetched(paths)) this.#o.listener.fetched(file);
+      const { paths, faults } = await this.#parts.finish(run);
+      const errors = faults.map(({ file, code, message }) => [file, new LabError(code, message)] as const);
+      // Of a broadcast a PC has all, or has to get it again.
+      if (this.#o.relay && errors.length > 0) throw errors[0]![1];
+      const but = new Set(faults.map(({ file }) => file));
+      for (const file of run.fetched(paths, but)) this.#o.listener.fetched(file);
+      for (const [file, error] of errors) this.#o.listener.failed([run.plan.files[file]!.name], error);
       this.#close1(run);
     } catch (cause) {
       undo?.();

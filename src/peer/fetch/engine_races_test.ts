@@ -140,6 +140,33 @@ Deno.test("the connections to holders end with the fetch, and none is made after
   assertEquals(mute.dialled, 1);
 });
 
+Deno.test("a name that somebody takes meanwhile costs a fetch that file, not the others of its pack", async () => {
+  const files = { "a": noise(100, 1), "d/b": noise(100, 2), "d/c": noise(100, 3), "e": noise(100, 4) };
+  for (const taken of ["a", "d/b"] as const) {
+    await using swarm = new Swarm();
+    swarm.holder(files, (message, exchange, handler) => {
+      if (message.kind === "PieceRequest") swarm.temp.file(`destination/${taken}`, "mine");
+      return handler(message, exchange);
+    });
+    const { fetched, failed } = await swarm.fetch(swarm.wanted(files));
+    assertEquals(failed.map(({ names, error }) => [names, error.code]), [[[taken], "failed"]]);
+    const others = Object.keys(files).filter((name) => name !== taken);
+    assertEquals(fetched.map(({ name }) => name).sort(), others);
+    for (const { name, path } of fetched) {
+      assertEquals([path, swarm.read(name)], [
+        swarm.temp.at("destination", name),
+        files[name as keyof typeof files],
+      ]);
+    }
+    assertEquals(new TextDecoder().decode(swarm.read(taken)), "mine");
+    // Run again it goes beside it.
+    const again = await swarm.fetch(swarm.wanted(files));
+    assertEquals([again.failed, again.fetched.length], [[], 4]);
+    assertEquals(swarm.read(`${taken} (pc1)`), files[taken]);
+    assertEquals(swarm.list().filter((name) => name.startsWith(".labswarm")), []);
+  }
+});
+
 Deno.test("a file in the way of a folder stays, and what is of that folder goes beside it", async () => {
   await using swarm = new Swarm();
   const files = { "a": noise(100, 1), "docs/b": noise(100, 2), "z": noise(100, 3) };

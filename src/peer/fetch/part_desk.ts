@@ -1,7 +1,7 @@
 /** The part files of a fetch, as the workers keep them: opening, checking what an earlier run left, finishing. */
 
 import { LabError } from "../../base/errors.ts";
-import type { ReceiveNews } from "../receive_protocol.ts";
+import type { PlaceFault, ReceiveNews } from "../receive_protocol.ts";
 import type { ContentRun } from "./content_run.ts";
 import type { WorkerPool } from "./worker_pool.ts";
 
@@ -36,10 +36,10 @@ export class PartDesk {
   /**
    * All pieces are there: one worker gives the files their names.
    *
-   * @returns the path of each file.
+   * @returns the path of each file, and which of several could not be put there.
    * @throws {LabError} "integrity" when a file is not what was claimed, or what else went wrong.
    */
-  async finish(run: ContentRun): Promise<string[]> {
+  async finish(run: ContentRun): Promise<{ paths: string[]; faults: PlaceFault[] }> {
     const { pool } = this;
     const finisher = this.#nextFinisher++ % pool.size;
     for (let i = 0; i < pool.size; i++) {
@@ -48,7 +48,7 @@ export class PartDesk {
     const finished = this.#expect("finished", run.id, 1);
     pool.tell(finisher, { kind: "finish", content: run.id, checkWhole: run.checkWhole });
     const [news] = await finished;
-    if (news?.kind === "finished") return news.paths;
+    if (news?.kind === "finished") return news;
     if (news?.kind === "fault") throw new LabError(news.code, news.message);
     throw new LabError("failed", "The worker gave no answer");
   }
