@@ -8,6 +8,7 @@
  */
 
 import { LabError } from "../base/errors.ts";
+import { nameFault, printable } from "../catalog/names.ts";
 import type { Folders } from "./baked.ts";
 
 /** What somebody wants to do with a path. */
@@ -52,6 +53,8 @@ export interface GuardOptions {
   exists?: (path: string) => Promise<boolean>;
   /** Absolute form of a path. */
   resolve?: (path: string) => Promise<string>;
+  /** As `Deno.build.os` has it. */
+  os?: string;
   /** Where links take an absolute path, when that is out of the folder that it lies in. */
   leadsAway?: (path: string, folders: readonly string[]) => Promise<string | undefined>;
 }
@@ -59,7 +62,7 @@ export interface GuardOptions {
 /** Makes the guard of a command. */
 export function accessGuard(options: GuardOptions): EnsureAccess {
   const { permissions = Deno.permissions, resolve = lexically, exists = isThere } = options;
-  const { leadsAway = byLinks } = options;
+  const { leadsAway = byLinks, os = Deno.build.os } = options;
   const refused = new Set<string>();
 
   /** What somebody means who leaves the share out. Never a look outside of it: that would be a question of its own. */
@@ -96,6 +99,7 @@ export function accessGuard(options: GuardOptions): EnsureAccess {
   }
 
   return async (path, access, hint = {}) => {
+    if (os === "windows" && access !== "read") demandWindowsName(path);
     const absolute = await resolve(path);
     if (options.data !== undefined && hint.folder !== "data") await keepApart(absolute, options.data, hint);
     await ensureBoth(path, absolute, access, hint);
@@ -105,6 +109,19 @@ export function accessGuard(options: GuardOptions): EnsureAccess {
     await ensureBoth(`${path} (a link to ${away})`, away, access, hint);
     return away;
   };
+}
+
+/** A drive, and the prefixes that switch Windows' own reading of names off. */
+const WINDOWS_START = /^(?:[\\/]{2}[?.][\\/])?(?:[a-z]:)?/i;
+
+/** Windows makes a device, a stream or another name of such a one, and then nothing fits any more. */
+function demandWindowsName(path: string): void {
+  for (const part of path.replace(WINDOWS_START, "").split(/[\\/]+/)) {
+    const fault = part === "" || part === "." || part === ".." ? undefined : nameFault(part.trimStart());
+    if (fault !== undefined) {
+      throw new LabError("usage", `Cannot use ${printable(path, 300)}: ${fault}; choose another name`);
+    }
+  }
 }
 
 async function byLinks(path: string, folders: readonly string[]): Promise<string | undefined> {

@@ -14,6 +14,7 @@ function guardOf(
     shared?: string[];
     data?: string;
     links?: Record<string, string>;
+    os?: string;
   },
 ) {
   const asked: string[] = [];
@@ -24,6 +25,7 @@ function guardOf(
     folders,
     data: options.data,
     canAsk: options.canAsk,
+    os: options.os ?? "linux",
     note: (text) => notes.push(text),
     exists: (path) => {
       looked.push(path);
@@ -142,4 +144,34 @@ Deno.test("the data folder is neither shared nor sent nor saved to, whoever woul
   ) assertEquals((await assertRejects(() => guard(path, access, hint), LabError, "key")).exitCode, 4);
   assertEquals(asked, []);
   await guard("/lab/share/state/rs.log", "read-write", { flag: "--log-file", folder: "data" });
+});
+
+Deno.test("what Windows takes for a device, a stream or another name is no place to write to", async () => {
+  const { guard, asked } = guardOf({ answer: true, canAsk: true, os: "windows" });
+  for (
+    const path of [
+      "share\\a:b",
+      "C:\\x\\con",
+      "share/x.",
+      "share\\trail \\y",
+      "share\\a?b",
+      "\\\\.\\C:\\nul.txt",
+    ]
+  ) {
+    const error = await assertRejects(() => guard(path, "read-write"), LabError, `Cannot use ${path}: `);
+    assertEquals(error.exitCode, 2);
+  }
+  assertEquals(asked, []);
+  const good = [
+    "C:\\Program Files (x86)\\Müller & Co\\",
+    "..\\x",
+    "share\\.\\ lead",
+    "\\\\?\\C:\\lab",
+    "D:",
+    "\\\\pc\\c$\\100%",
+  ];
+  for (const path of good) await guard(path, "write");
+  // What is there can be read, whatever it is called; elsewhere these are names like any other.
+  await guard("C:\\x\\con", "read");
+  await guardOf({ answer: true, canAsk: true }).guard("share/a:b", "write");
 });

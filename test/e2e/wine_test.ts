@@ -155,10 +155,11 @@ labTest(
     assertEquals(found.map((line) => [line.name, line.peer]), [["my notes/one.txt", "holder"]]);
     const swallowed = await fetch("one.txt", "--out", 'share\\a b" --from holder');
     assertMatch(sentence(assertCode(swallowed, 2)), /leave out the \\ in front of a closing one/);
-    assertMatch(
-      sentence(assertCode(await fetch("my notes", "--out", "share\\a?b"), 1)),
-      /Windows can't have such a name/,
-    );
+    for (const name of ["a?b", "a:b", "con", "x.", "trail \\x"]) {
+      const refused = assertCode(await fetch("my notes", "--out", `share\\${name}`), 2);
+      assertMatch(sentence(refused), /^Cannot use share\\.*; choose another name$/);
+    }
+    assertEquals((await shared(lab.pc("pc"))).length, 2);
   },
   options,
 );
