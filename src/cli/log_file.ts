@@ -142,7 +142,10 @@ export class RotatingFile {
     try {
       for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
     } catch (thrown) {
-      file.truncateSync(size);
+      try {
+        // By its name: on Windows a file that is open for appending can't be cut.
+        Deno.truncateSync(this.#o.path, size);
+      } catch { /* then half a line it is */ }
       throw thrown;
     }
   }
