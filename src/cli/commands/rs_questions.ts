@@ -139,6 +139,9 @@ export function momentOf(text: string): number {
   const iso = text.trim().replace(" ", "T");
   const whole = /^\d{4}-\d\d-\d\d$/.test(iso) ? `${iso}T00:00` : iso;
   const at = /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(whole) ? new Date(whole).getTime() : NaN;
-  if (!Number.isNaN(at)) return at;
+  // JavaScript takes 30 February for 2 March.
+  const day = Number(whole.slice(8, 10));
+  const hasDay = new Date(`${whole.slice(0, 10)}T00:00Z`).getUTCDate() === day;
+  if (!Number.isNaN(at) && hasDay) return at;
   throw new LabError("usage", `Cannot read --at ${text}: write it like 2026-11-20 or 2026-11-20T10:30`);
 }
