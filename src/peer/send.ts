@@ -232,6 +232,8 @@ export function offerServer(
     background?: Background | undefined;
     /** Is asked before the others. */
     hashing?: HashedFile | undefined;
+    /** Hears that a file isn't what it was when it was asked for. */
+    changed?: (fault: LabError) => void;
   },
   most = 64,
 ): Server {
@@ -249,6 +251,7 @@ export function offerServer(
       throw new LabError("unsupported", "This program only sends");
     },
     sent: () => {},
+    ...(setting.changed ? { changed: setting.changed } : {}),
   });
   const identity = { role: "peer" as const, name: setting.name, agent: context.agent };
   const server: Server = serve(

@@ -190,6 +190,24 @@ labTest(
   },
 );
 
+labTest(
+  "the file is cut off half-way: it fails at once and says why, not when the time is up",
+  async (lab) => {
+    const { rs } = await stage(lab, bytesOf(16 * MB, 12));
+    const run = broadcasting(lab, rs, "--rate", "4MB/s");
+    await arrived(run, 12 * MB);
+    const began = performance.now();
+    await Deno.truncate(join(lab.pc("rs"), PATH), 5 * MB);
+    const ended = assertCode(await run.ended, 1);
+    assertLess(performance.now() - began, 60_000);
+    assertEquals([result(ended).done, result(ended).failed], [0, 4]);
+    for (const pc of PCS) {
+      assertMatch(String(receiptOf(ended, pc)!.reason), /image\.bin (has )?changed/);
+      assertEquals(await shared(lab.pc(pc)), []);
+    }
+  },
+);
+
 labTest("the registration server killed -9 half-way: all finish", async (lab) => {
   const bytes = bytesOf(MEDIUM, 7);
   const { rs } = await stage(lab, bytes);

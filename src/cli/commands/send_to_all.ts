@@ -1,5 +1,6 @@
 /** A broadcast from its files to its end, whoever wants it: a command, or the page of the registration server. */
 
+import type { LabError } from "../../base/errors.ts";
 import type { Background } from "../../peer/broadcast/background.ts";
 import type { BroadcastSetting } from "../../peer/broadcast/broadcast.ts";
 import { toolIdentity } from "../../peer/context.ts";
@@ -27,10 +28,16 @@ export async function sendToAll(files: readonly SendFile[], setting: SendToAll):
   const limiter = setting.limiter ?? new RateLimiter(context.clock, Infinity);
   const contents = contentsOf(files, context);
   const hashing = files[0]?.hashing;
-  const server = offerServer(contents, { context, name, limiter, background, hashing }, MOST_CONNECTIONS);
+  let run: KeptBroadcast | undefined;
+  const changed = (fault: LabError) => run?.spoiled(fault);
+  const server = offerServer(
+    contents,
+    { context, name, limiter, background, hashing, changed },
+    MOST_CONNECTIONS,
+  );
   const tidy = context.clock.every(5_000, () => contents.tidy());
   try {
-    const run = new KeptBroadcast(files, {
+    run = new KeptBroadcast(files, {
       ...setting,
       background: background !== undefined,
       identity: toolIdentity(context, name),
@@ -38,7 +45,8 @@ export async function sendToAll(files: readonly SendFile[], setting: SendToAll):
       home: ownAddresses(),
     }, { title, expires, ...(adopt ? { adopt } : {}) });
     setting.begun?.(run);
-    background?.begin(() => run.children());
+    const begun = run;
+    background?.begin(() => begun.children());
     await run.run();
     return run;
   } finally {

@@ -18,6 +18,7 @@ import { connectRs, queryPeers } from "../rs_client.ts";
 import type { SendFile } from "../send.ts";
 import { inPages } from "../../base/pages.ts";
 import type { HashFeed } from "./hash_feed.ts";
+import { whenStill } from "./still.ts";
 
 /** How it stands with one PC. */
 export interface Target {
@@ -91,6 +92,9 @@ export class Broadcast {
   #stripes = new Map<string, WireHolder[][]>();
   #depths = new Map<string, number[]>();
   #began: number;
+  #stop = new AbortController();
+  /** Ends the look whether anything moves. */
+  #unwatch: (() => void) | undefined;
 
   constructor(files: readonly SendFile[], setting: BroadcastSetting) {
     this.#files = files;
@@ -136,7 +140,7 @@ export class Broadcast {
       this.targets.push({ name, state, bytes: 0, reason, off: true });
     }
     this.#tell();
-    const stop = new AbortController();
+    const stop = this.#stop;
     const deadline = context.clock.after(
       timeout,
       () => stop.abort(new LabError("timeout", "the time is up")),
@@ -150,9 +154,20 @@ export class Broadcast {
     } finally {
       deadline();
       lastWord();
+      this.#unwatch?.();
+      this.#unwatch = () => {};
     }
     this.#o.signal.throwIfAborted();
     if (feed?.fault) throw feed.fault;
+  }
+
+  /**
+   * The files are not what they were, and some of it can't be had from here any more. PCs that have all of it among them go
+   * on; once nothing moves it is the end for those who are not done.
+   */
+  spoiled(fault: LabError): void {
+    const moved = () => this.targets.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.#unwatch ??= whenStill(this.#o.context.clock, moved, () => this.#stop.abort(fault));
   }
 
   /** Those who were named, as they call themselves; who isn't known stays as the person wrote it. */

@@ -68,7 +68,10 @@ class World implements AsyncDisposable {
     }, this.context);
   }
 
-  async broadcast(more: Partial<BroadcastSetting> = {}): Promise<Map<string, Target>> {
+  async broadcast(
+    more: Partial<BroadcastSetting> = {},
+    begun: (run: Broadcast) => void = () => {},
+  ): Promise<Map<string, Target>> {
     const run = new Broadcast([FILE], {
       rs: this.#rs.address,
       identity: TOOL,
@@ -83,7 +86,9 @@ class World implements AsyncDisposable {
       signal: new AbortController().signal,
       ...more,
     });
-    await run.run();
+    const running = run.run();
+    begun(run);
+    await running;
     return new Map(run.targets.map((target) => [target.name, target]));
   }
 
@@ -150,6 +155,22 @@ Deno.test("when the time is up, who isn't done has failed: the silent one, and t
   }
   // What kept it waiting is what helps.
   assertMatch(String(targets.get("c")!.reason), /no room/);
+});
+
+Deno.test("its file changed: PCs go on among themselves; when nothing moves, who isn't done has failed", async () => {
+  const slow: Receiver = async (exchange, attempt, offer) => {
+    for (let bytes = 100; bytes < 1000; bytes += 100) {
+      await exchange.send({ kind: "OfferProgress", bytes, total: 1000 });
+      await w.context.clock.sleep(1_000);
+    }
+    await done(exchange, attempt, offer);
+  };
+  await using w = new World({ a: silent, b: done, c: slow });
+  const changed = new LabError("changed", "image.bin has changed");
+  const targets = await w.broadcast({}, (run) => run.spoiled(changed));
+  assertEquals(["b", "c"].map((name) => targets.get(name)!.state), ["done", "done"]);
+  const { state, code, reason } = targets.get("a")!;
+  assertEquals([state, code, reason], ["failed", "changed", "image.bin has changed"]);
 });
 
 Deno.test("interrupted, it ends; with nobody there, it says so", async () => {

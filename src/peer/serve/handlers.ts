@@ -29,6 +29,8 @@ export interface PeerAnswers {
   offer: Handler;
   /** Answers Reach and Probe. */
   check?: Handler;
+  /** Hears that a file isn't what it was when it was asked for. */
+  changed?: (fault: LabError) => void;
   /** Hears of each piece that was sent: its bytes, its content, and on which connection. */
   sent: (bytes: number, content: string, to: Connection) => void;
 }
@@ -127,6 +129,7 @@ async function sendPiece(
     });
     answers.sent(length, content, exchange.connection);
   } catch (cause) {
+    if (cause instanceof LabError && cause.code === "changed") answers.changed?.(cause);
     if (!answers.askers?.wasSentAway(exchange)) throw cause;
   } finally {
     answered?.();
