@@ -166,7 +166,9 @@ pageTest("searching, last copies, holders; by keyboard alone", async (lab, chrom
   await page.keyboard.press("Enter");
   const dialog = page.getByRole("dialog", { name: "only-a.txt" });
   await dialog.getByText("1: the last copy that is here").waitFor();
-  assertEquals(await dialog.getByRole("list", { name: "Who has it" }).textContent(), "a");
+  const holders = dialog.getByRole("list", { name: "Who has it" });
+  await holders.getByText("a", { exact: true }).waitFor();
+  assertEquals(await holders.textContent(), "a");
   await page.keyboard.press("Escape");
   await dialog.waitFor({ state: "detached" });
   assertEquals(await page.evaluate(`document.activeElement.getAttribute("aria-label")`), "Files");
