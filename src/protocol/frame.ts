@@ -17,6 +17,8 @@ import { RemoteProtocolError } from "../base/errors.ts";
 
 /** Bytes in a frame's header. */
 export const HEADER_BYTES = 12;
+/** The last stream id: they are u32, and never used twice on a connection. */
+export const LAST_STREAM = 0xffffffff;
 
 /** Where the type stands in it. */
 export const TYPE_AT = 4;

@@ -11,7 +11,7 @@ import { LIMITS, TIMEOUTS } from "../base/limits.ts";
 import { printable } from "../base/text.ts";
 import { formatHostPort, type HostPort } from "../base/units.ts";
 import { dataName, encodeMessage, frameRule } from "../protocol/codec.ts";
-import { type Frame, FrameDecoder } from "../protocol/frame.ts";
+import { type Frame, FrameDecoder, LAST_STREAM } from "../protocol/frame.ts";
 import type { ControlName, Message, MessageOf } from "../protocol/messages.ts";
 import { RepeatedMessages } from "../protocol/repeated.ts";
 import type { Budget } from "./budget.ts";
@@ -56,9 +56,6 @@ const FAREWELL = 2_000;
 
 /** One for all: an error with its stack for each message would cost as much as answering it. */
 const OVER = new LabError("interrupted", "This exchange is over");
-
-/** Stream ids are u32; ids are never used twice. */
-const LAST_STREAM = 0xffffffff;
 
 /** A connection that speaks P2P-DI/2. */
 export class Connection {

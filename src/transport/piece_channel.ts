@@ -11,7 +11,7 @@ import { LabError, messageOf, RemoteProtocolError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { formatHostPort } from "../base/units.ts";
 import { decodeMessage, encodeMessage, frameRule } from "../protocol/codec.ts";
-import { HEADER_BYTES, readHeader } from "../protocol/frame.ts";
+import { HEADER_BYTES, LAST_STREAM, readHeader } from "../protocol/frame.ts";
 import { DATA, type Message, type MessageOf } from "../protocol/messages.ts";
 import { CREDIT_BYTES } from "./credit.ts";
 import { remoteError } from "./exchange.ts";
@@ -116,6 +116,7 @@ export class PieceChannel {
 
   /** Asks for a piece; answers come in the order in which the other side likes to send them. */
   ask(ticket: PieceTicket): void {
+    if (this.#isSpent()) return;
     const stream = this.#take();
     this.#tickets.set(stream, ticket);
     const { content, piece, paced = false } = ticket;
@@ -125,7 +126,12 @@ export class PieceChannel {
 
   /** Tells the holder for which pieces it is going to be asked, and instead of whom. */
   claim(message: MessageOf<"Interested">): void {
-    this.#send(message, this.#take());
+    if (!this.#isSpent()) this.#send(message, this.#take());
+  }
+
+  /** For tests: no more than so many questions can be asked from now on, as after two thousand million of them. */
+  leave(questions: number): void {
+    this.#nextStream = LAST_STREAM - 2 * (questions - 1);
   }
 
   /**
@@ -161,6 +167,13 @@ export class PieceChannel {
   close(why?: LabError): void {
     this.#why ??= why;
     this.#stream.close();
+  }
+
+  /** No stream id is left: then the channel ends, and whoever needs it dials again. */
+  #isSpent(): boolean {
+    if (this.#nextStream <= LAST_STREAM) return false;
+    this.close(new LabError("unreachable", "the connection has used up its stream ids"));
+    return true;
   }
 
   #take(): number {
@@ -264,7 +277,7 @@ export class PieceChannel {
   #credit(bytes: number): void {
     this.#uncredited += bytes;
     const rest = this.#uncredited % CREDIT_BYTES;
-    if (rest === this.#uncredited) return;
+    if (rest === this.#uncredited || this.#isSpent()) return;
     this.#send({ kind: "Credit", bytes: this.#uncredited - rest }, this.#take());
     this.#uncredited = rest;
   }

@@ -258,3 +258,17 @@ Deno.test("what comes of paced pieces is told every 96 KiB; of others nothing is
     assertEquals(told.length > 0 && told.reduce((a, b) => a + b) >= 96 * 1024, paced, `${told}`);
   }
 });
+
+Deno.test("a channel whose stream ids are used up ends with a fault that passes by dialling again", async () => {
+  const [last, before] = [0xffffffff, 0xfffffffd];
+  const { channel } = await channelTo(pieceFrame(before, [1]), pieceFrame(last, [2]));
+  channel.leave(2);
+  for (const piece of [7, 8]) channel.ask(ticket(piece, 1));
+  for (const piece of [7, 8]) {
+    const answer = await channel.receive();
+    assertEquals(answer.kind === "piece" && answer.ticket.piece, piece);
+  }
+  channel.ask(ticket(9, 1));
+  const fault = await assertRejects(() => channel.receive(), LabError, "stream ids");
+  assertEquals([codeOf(fault), channel.waiting], ["unreachable", 0]);
+});
