@@ -70,9 +70,6 @@ const HASHES_EVERY = 100;
 /** When the file fails, receivers are told so for this long, milliseconds, before their connections end. */
 const LAST_WORD = 2_000;
 
-/** When the file changed and nothing has moved for so long, it is the end, milliseconds: a piece of 4 MiB at 7 Mbit/s. */
-const SPOILED = 5_000;
-
 /** A fault of these kinds may pass; any other is the end for that PC. */
 const PASSING = new Set(["unreachable", "timeout", "busy", "protocol", "interrupted"]);
 
@@ -170,7 +167,7 @@ export class Broadcast {
    */
   spoiled(fault: LabError): void {
     const moved = () => this.targets.reduce((sum, { bytes }) => sum + bytes, 0);
-    this.#unwatch ??= whenStill(this.#o.context.clock, moved, SPOILED, () => this.#stop.abort(fault));
+    this.#unwatch ??= whenStill(this.#o.context.clock, moved, () => this.#stop.abort(fault));
   }
 
   /** Those who were named, as they call themselves; who isn't known stays as the person wrote it. */

@@ -22,7 +22,6 @@ import { type FetchedFile, Undelivered } from "../fetch/content_run.ts";
 import { toHolder } from "../rs_client.ts";
 import type { HashFeed } from "../broadcast/hash_feed.ts";
 import { LARGE } from "../fetch/contents.ts";
-import { whenStill } from "../broadcast/still.ts";
 import { type BroadcastJob, fetchFiles } from "../fetch/fetch.ts";
 import type { FetchListener } from "../fetch/engine_options.ts";
 import type { LocalHash } from "../fetch/place.ts";
@@ -63,12 +62,6 @@ const OFFERS_AT_ONCE = LIMITS.offersAtOnce;
 
 /** Whoever offered hears at most so often how far we are, milliseconds: with 40 PCs each piece's news would be thousands. */
 const TELL_EVERY = 200;
-
-/**
- * A broadcast whose sender is gone, and of which nothing has come for so long, is given up, milliseconds: those who have parts
- * of it may be waiting for each other. What has come stays, and the registration server offers the rest when somebody has it.
- */
-const ALONE = 120_000;
 
 /** An offer, put together. */
 interface Incoming {
@@ -297,16 +290,7 @@ function begin(
   const stop = new AbortController();
   const signals = [receiver.signal, stop.signal, ...cancelled ? [cancelled] : []];
   const hashes = incoming.feed && new HashListener(incoming.feed, incoming.source, receiver.context.clock);
-  let verified = 0;
-  let heard = 0;
-  /** Never the same while somebody who sends it is there: who waits for hashes, or for a slow disk, is not alone. */
-  const moved = () => [...listeners].some(({ signal }) => !signal.aborted) ? --heard : verified;
-  const unwatch = whenStill(receiver.context.clock, moved, ALONE, () => {
-    stop.abort(new LabError("unreachable", "its sender is gone, and nobody who is there has the rest"));
-  });
-  const progress = (bytes: number) => tell(verified = bytes);
-  const done = receive(receiver, incoming, progress, AbortSignal.any(signals)).finally(() => {
-    unwatch();
+  const done = receive(receiver, incoming, tell, AbortSignal.any(signals)).finally(() => {
     end();
     hashes?.end();
   });

@@ -1,7 +1,6 @@
 /** Offers that meet: of one broadcast, of two broadcasts of the same files, of senders that go away. Real workers. */
 
 import { assertEquals, assertRejects } from "@std/assert";
-import type { Clock } from "../../base/clock.ts";
 import { codeOf, LabError } from "../../base/errors.ts";
 import type { MessageOf } from "../../protocol/messages.ts";
 import { TempFolder } from "../../storage/_testing.ts";
@@ -9,7 +8,7 @@ import { Root } from "../../storage/root.ts";
 import { greet } from "../../transport/handshake.ts";
 import { serve } from "../../transport/server.ts";
 import { dialTcp } from "../../transport/tcp.ts";
-import { contextOf, fastClock, Holder, type Misbehaviour, noise, TOOL } from "../_testing.ts";
+import { contextOf, Holder, type Misbehaviour, noise, TOOL } from "../_testing.ts";
 import { Relay } from "../broadcast/relay.ts";
 import type { FetchedFile } from "../fetch/content_run.ts";
 import { WarmPool } from "../fetch/warm_pool.ts";
@@ -23,8 +22,8 @@ const BIG = noise(1_500 * 1024, 7);
 /** A peer that takes broadcasts, and holders that offer. */
 class World implements AsyncDisposable {
   readonly temp = new TempFolder();
-  readonly context;
-  readonly relay;
+  readonly context = contextOf();
+  readonly relay = new Relay(this.context.clock);
   readonly received: FetchedFile[] = [];
   /** Each time workers were asked for: how many. */
   readonly borrowed: (number | undefined)[] = [];
@@ -34,9 +33,7 @@ class World implements AsyncDisposable {
   readonly #server;
   #indexed = false;
 
-  constructor(options: { takesBroadcasts?: boolean; clock?: Clock } = {}) {
-    this.context = contextOf(options.clock);
-    this.relay = new Relay(this.context.clock);
+  constructor(options: { takesBroadcasts?: boolean } = {}) {
     this.#pool.warm();
     const handler = offerHandler({
       context: this.context,
@@ -255,23 +252,6 @@ Deno.test("a broadcast goes on without its connection; a send ends with it", asy
     for (let i = 0; i < 100 && w.received.length === 0; i++) await w.context.clock.sleep(arrives ? 20 : 3);
     assertEquals(w.received.length, arrives ? 1 : 0, purpose);
   }
-});
-
-Deno.test("its sender is gone and nobody has the rest: it isn't waited for for ever", async () => {
-  await using w = new World({ clock: fastClock(200) });
-  const stuck: Misbehaviour = async (message, exchange, handler) => {
-    if (message.kind !== "PieceRequest" || message.piece < 3) return await handler(message, exchange);
-    await new Promise<void>((resolve) => exchange.signal.addEventListener("abort", () => resolve()));
-  };
-  const locks = () => [...Deno.readDirSync(w.temp.at("share"))].filter(({ name }) => name.endsWith(".lock"));
-  const { connection, half } = await w.offer(w.source(stuck));
-  await half;
-  // As long as the sender is there it may be about to go on.
-  await w.context.clock.sleep(200_000);
-  assertEquals(locks().length, 1);
-  await connection.finish();
-  for (let i = 0; i < 100 && locks().length > 0; i++) await w.context.clock.sleep(10_000);
-  assertEquals(locks().length, 0);
 });
 
 Deno.test("who takes no broadcasts says so", async () => {
