@@ -116,8 +116,10 @@ async function receivedBy(stage: Stage, host: number): Promise<number> {
 /** One of the receivers is a bad peer. */
 async function withBadPeer(stage: Stage, victim: number, mode: "corrupt" | "stop"): Promise<Attempt> {
   const script = fromFileUrl(new URL("bad_peer.ts", import.meta.url));
-  const deno = [Deno.execPath(), "run", "-A", `--config=${join(ROOT, "deno.json")}`, script];
-  const program = ["env", `LABSWARM_BAD=${mode}`, ...deno];
+  const pinned = [`--config=${join(ROOT, "deno.json")}`, `--lock=${join(ROOT, "deno.lock")}`, "--frozen"];
+  // From inside the LAN no registry can be reached: what it imports has to be there before.
+  await run(Deno.execPath(), "cache", ...pinned, script);
+  const program = ["env", `LABSWARM_BAD=${mode}`, Deno.execPath(), "run", "-A", ...pinned, script];
   const attempt = await prepareOurs(stage, { programs: new Map([[victim, program]]) });
   const notes = () => {
     const bad = stage.log(victim).split(BAD_PIECE).length - 1;
