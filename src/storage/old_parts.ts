@@ -23,7 +23,8 @@ interface Look {
 
 /**
  * Removes our own files below a folder that have not been touched for two weeks. What can't be removed stays, and does no
- * harm. Links are not followed; what another program holds locked is left alone.
+ * harm. Links are not followed; what somebody holds locked is left alone, and what is received
+ * under that lock.
  *
  * @param options.signal ends it early.
  */
@@ -40,19 +41,31 @@ async function removeBelow(folder: string, depth: number, look: Look): Promise<v
     if (look.signal?.aborted) return;
     if (isSymlink) continue;
     const path = join(folder, name);
-    if (name.startsWith(OWN_PREFIX)) removeOld(path, look.now);
+    if (name.startsWith(OWN_PREFIX)) removeOld(folder, name, look.now);
     else if (isDirectory && depth < LIMITS.nameParts) below.push(path);
   }
   for (const path of below) await removeBelow(path, depth + 1, look).catch(() => {});
 }
 
-function removeOld(path: string, now: number): void {
+function removeOld(folder: string, name: string, now: number): void {
   try {
+    const path = join(folder, name);
     const { mtime } = Deno.lstatSync(path);
     if (!mtime || now - mtime.getTime() <= KEEP) return;
-    if (path.endsWith(".lock")) tryLock(path)?.release();
-    else Deno.removeSync(path, { recursive: true });
+    // Who has just come back for it hasn't written yet, and looks what is there: it's locked, but as old as before.
+    const lock = tryLock(join(folder, lockOf(name)));
+    try {
+      if (lock && !name.endsWith(".lock")) Deno.removeSync(path, { recursive: true });
+    } finally {
+      lock?.release();
+    }
   } catch { /* gone already, or somebody has it open */ }
+}
+
+/** The lock under which one of our files is used: of `.labswarm-KEY.part`, `.labswarm-KEY-3.tmp` and itself the same. */
+function lockOf(name: string): string {
+  const [key] = name.slice(OWN_PREFIX.length).split(/[.-]/);
+  return `${OWN_PREFIX}${key}.lock`;
 }
 
 /** Old parts that are removed every day. */

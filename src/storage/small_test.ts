@@ -138,6 +138,17 @@ Deno.test("our own files that two weeks have not touched go, wherever they lie; 
   lock!.release();
 });
 
+Deno.test("an old part file that a fetch has just come back for stays, until that lets go of it", async () => {
+  using temp = new TempFolder();
+  for (const name of ["k1.part", "k1-3.tmp", "k2.part"]) aged(temp, `.labswarm-${name}`, 15);
+  const lock = tryLock(temp.at(".labswarm-k1.lock"))!;
+  await removeOldParts(temp.path, { now: NOW });
+  assertEquals(temp.list(), [".labswarm-k1-3.tmp", ".labswarm-k1.lock", ".labswarm-k1.part"]);
+  lock.release();
+  await removeOldParts(temp.path, { now: NOW });
+  assertEquals(temp.list(), []);
+});
+
 Deno.test("a serve that runs for months removes old parts every day", async () => {
   using temp = new TempFolder();
   const clock = new FakeClock(NOW);
