@@ -4,7 +4,7 @@
  * up. So the folders above are asked about first, and the first that is granted speaks for all that lies in it.
  */
 
-import { dirname } from "@std/path";
+import { dirname, normalize } from "@std/path";
 
 /** What a path is to be used for. */
 export type Access = "read" | "write";
@@ -12,7 +12,7 @@ export type Access = "read" | "write";
 /**
  * Tells whether an access has been granted; nobody is asked for it.
  *
- * @param path absolute.
+ * @param path absolute; ".." in it counts by name, as the runtime counts it.
  * @example
  * ```ts
  * import { isGranted } from "./granted.ts";
@@ -21,6 +21,8 @@ export type Access = "read" | "write";
  * ```
  */
 export function isGranted(name: Access, path: string): boolean {
+  // Of /share/../x the folder above seems to lie in /share.
+  path = normalize(path);
   return isWhollyGranted(name, dirname(path)) ||
     Deno.permissions.querySync({ name, path }).state === "granted";
 }
