@@ -46,7 +46,8 @@ export class CreditWindow {
   #since: number | undefined;
   /** One part at a time is timed: when it was sent, and how much has to come until it has. */
   #timed: { at: number; missing: number } | undefined;
-  #shortest = Infinity;
+  /** undefined until one has come. */
+  #shortest: number | undefined;
 
   /**
    * Tells whether more may be sent.
@@ -87,7 +88,7 @@ export class CreditWindow {
     this.#since ??= now;
     const elapsed = now - this.#since;
     if (elapsed < MEASURED) return credited;
-    const wanted = this.#came / elapsed * Math.max(WINDOW.time, this.#shortest * WINDOW.ways);
+    const wanted = this.#came / elapsed * Math.max(WINDOW.time, (this.#shortest ?? 0) * WINDOW.ways);
     this.#size = Math.min(WINDOW.most, Math.max(WINDOW.least, wanted));
     this.#came = 0;
     this.#since = now;
@@ -99,7 +100,8 @@ export class CreditWindow {
     if (!this.#timed) return;
     this.#timed.missing -= credited;
     if (this.#timed.missing > 0) return;
-    this.#shortest = Math.min(this.#shortest, now - this.#timed.at);
+    const took = now - this.#timed.at;
+    this.#shortest = Math.min(this.#shortest ?? took, took);
     this.#timed = undefined;
   }
 }

@@ -71,6 +71,14 @@ Deno.test("who claims more than it was sent gains nothing", () => {
   assertEquals(new CreditWindow().came(5, 0), 0);
 });
 
+Deno.test("who claims what it was never sent can be sent to all the same", () => {
+  const window = new CreditWindow();
+  window.came(5, 0);
+  window.came(5, 1_000);
+  assert(window.isOpen());
+  assert(window.size < 1_000_000, `${window.size}`);
+});
+
 Deno.test("a receiver that hasn't enough to tell of is never waited for, however narrow the window", () => {
   const window = new CreditWindow();
   window.sent(UNSAID_MOST - 1, 0);
