@@ -63,14 +63,41 @@ function characterFault(name: string): string | undefined {
     : `it has the character ${found}, which Windows forbids`;
 }
 
+const shownPart = (part: string) => `its part "${printable(part, 60)}"`;
+
+/**
+ * Says why Windows would make something else of one part of a path that a person gives: a device, a stream, another name.
+ * Names that are ours, and long ones, are no business of it.
+ *
+ * @returns a short reason, or undefined when it would be what it says.
+ * @example
+ * ```ts
+ * import { windowsFault } from "./names.ts";
+ * if (windowsFault("con") === undefined || windowsFault(".labswarm") !== undefined) throw new Error("con is a device");
+ * ```
+ */
+export function windowsFault(part: string): string | undefined {
+  return characterFault(part) ?? endFault(part) ?? deviceFault(part);
+}
+
+function endFault(part: string): string | undefined {
+  const last = part.charCodeAt(part.length - 1);
+  return last === 0x2e || last === 0x20 ? `${shownPart(part)} ends with a dot or a space` : undefined;
+}
+
+function deviceFault(part: string): string | undefined {
+  return DEVICE.test(part) ? `${shownPart(part)} is a Windows device name` : undefined;
+}
+
 function partFault(part: string): string | undefined {
-  const shown = () => `its part "${printable(part, 60)}"`;
+  const shown = () => shownPart(part);
   if (part === "") return "it has an empty part";
   if (part === "." || part === "..") return `it has the part "${part}"`;
-  const last = part.charCodeAt(part.length - 1);
-  if (last === 0x2e || last === 0x20) return `${shown()} ends with a dot or a space`;
+  const end = endFault(part);
+  if (end !== undefined) return end;
   if (part.charCodeAt(0) === 0x20) return `${shown()} starts with a space`;
-  if (DEVICE.test(part)) return `${shown()} is a Windows device name`;
+  const device = deviceFault(part);
+  if (device !== undefined) return device;
   if (longerThan(part, MAX_PART)) return `${shown()} is longer than ${MAX_PART} bytes`;
   const bare = part.replace(IGNORED_BY_MAC, "").toLowerCase();
   if (bare.startsWith(RESERVED_PREFIX) || RESERVED_ALIAS.test(bare)) {

@@ -8,7 +8,7 @@
  */
 
 import { LabError } from "../base/errors.ts";
-import { nameFault, printable } from "../catalog/names.ts";
+import { printable, windowsFault } from "../catalog/names.ts";
 import type { Folders } from "./baked.ts";
 
 /** What somebody wants to do with a path. */
@@ -117,7 +117,7 @@ const WINDOWS_START = /^(?:[\\/]{2}[?.][\\/])?(?:[a-z]:)?/i;
 /** Windows makes a device, a stream or another name of such a one, and then nothing fits any more. */
 function demandWindowsName(path: string): void {
   for (const part of path.replace(WINDOWS_START, "").split(/[\\/]+/)) {
-    const fault = part === "" || part === "." || part === ".." ? undefined : nameFault(part.trimStart());
+    const fault = part === "" || part === "." || part === ".." ? undefined : windowsFault(part.trimStart());
     if (fault !== undefined) {
       throw new LabError("usage", `Cannot use ${printable(path, 300)}: ${fault}; choose another name`);
     }

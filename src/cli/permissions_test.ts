@@ -169,6 +169,9 @@ Deno.test("what Windows takes for a device, a stream or another name is no place
     "\\\\?\\C:\\lab",
     "D:",
     "\\\\pc\\c$\\100%",
+    "C:\\Users\\LABSWA~1\\AppData\\Local\\Temp\\x",
+    "C:\\Users\\me\\.labswarm\\peer",
+    `C:\\${"課".repeat(100)}`,
   ];
   for (const path of good) await guard(path, "write");
   // What is there can be read, whatever it is called; elsewhere these are names like any other.
