@@ -163,11 +163,16 @@ export class Broadcast {
 
   /**
    * The files are not what they were, and some of it can't be had from here any more. PCs that have all of it among them go
-   * on; once nothing moves it is the end for those who are not done.
+   * on; once nothing moves it is the end for those who are not done. Who has all of it and puts it on its disk, which may
+   * take longer than anybody is silent on the way, is waited for.
    */
   spoiled(fault: LabError): void {
     const moved = () => this.targets.reduce((sum, { bytes }) => sum + bytes, 0);
-    this.#unwatch ??= whenStill(this.#o.context.clock, moved, () => this.#stop.abort(fault));
+    const isFinishing = () =>
+      this.targets.some(({ state, bytes }) => state === "receiving" && bytes >= this.#bytes);
+    this.#unwatch ??= whenStill(this.#o.context.clock, moved, () => {
+      if (!isFinishing()) this.#stop.abort(fault);
+    });
   }
 
   /** Those who were named, as they call themselves; who isn't known stays as the person wrote it. */

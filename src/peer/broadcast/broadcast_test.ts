@@ -173,6 +173,19 @@ Deno.test("its file changed: PCs go on among themselves; when nothing moves, who
   assertEquals([state, code, reason], ["failed", "changed", "image.bin has changed"]);
 });
 
+Deno.test("its file changed: a PC that has all of it and takes long to put it on its disk is waited for", async () => {
+  const finishing: Receiver = async (exchange, attempt, offer) => {
+    await exchange.send({ kind: "OfferProgress", bytes: offer.bytes, total: offer.bytes });
+    await w.context.clock.sleep(8_000);
+    await done(exchange, attempt, offer);
+  };
+  await using w = new World({ a: silent, b: finishing });
+  const changed = new LabError("changed", "image.bin has changed");
+  const targets = await w.broadcast({}, (run) => run.spoiled(changed));
+  assertEquals(["a", "b"].map((name) => targets.get(name)!.state), ["failed", "done"]);
+  assertEquals(targets.get("a")!.reason, "image.bin has changed");
+});
+
 Deno.test("interrupted, it ends; with nobody there, it says so", async () => {
   await using w = new World({ a: silent });
   const stop = new AbortController();

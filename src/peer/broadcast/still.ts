@@ -10,7 +10,7 @@ const LOOK = 500;
 /**
  * Looks at a count twice a second.
  *
- * @param still is called when the count has been the same for 5 s.
+ * @param still is called when the count has been the same for 5 s, and with each look for as long as it stays so.
  * @returns ends it.
  */
 export function whenStill(clock: Clock, count: () => number, still: () => void): () => void {
