@@ -4,7 +4,8 @@
  *
  * Rules: changes are gathered and written together, a second later; a kill loses no more. What is away for less than a
  * minute was never away, for a peer that begins its index anew forgets all and tells it again. What ended is kept for a
- * year, and of very much the part that ended last; what goes on is never forgotten. The times are this server's, when it heard of it; of what changed while it was off it hears at its start.
+ * year, and of very much the part that ended last; what goes on is never forgotten. The times are this server's, when it
+ * heard of it; of what changed while it was off it hears at its start.
  */
 
 import { DatabaseSync } from "node:sqlite";

@@ -7,8 +7,8 @@ import type { Root } from "../../storage/root.ts";
 import type { PeerContext } from "../context.ts";
 
 /**
- * Removes what was left long ago, now and every day. A share on a DVD is as good as any; but who serves it learns now that nothing can be
- * received, not from the first who sends in vain.
+ * Removes what was left long ago, now and every day. A share on a DVD is as good as any; but who serves it learns now that
+ * nothing can be received, not from the first who sends in vain.
  */
 export function tidyShare(root: Root, { clock, log }: Pick<PeerContext, "clock" | "log">): Tidying {
   try {
