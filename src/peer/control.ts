@@ -15,7 +15,7 @@ import { type FileLock, tryLock } from "../storage/lock.ts";
 import type { Connection } from "../transport/connection.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import { connect } from "../transport/connect.ts";
-import { serve } from "../transport/server.ts";
+import { serve, type Server } from "../transport/server.ts";
 import type { PeerContext } from "./context.ts";
 import { loadMembership } from "./membership_file.ts";
 
@@ -41,8 +41,12 @@ export type ControlCommand = (
 
 /** The control port of a running serve. */
 export interface ControlServer {
+  /** Commands that the end of the serve ends say why to their callers; those that go on are left after a moment. */
   close(): Promise<void>;
 }
+
+/** What a command has to end in when the serve ends, milliseconds: its files are closed, and its caller is told. */
+const LAST_WORD = 2_000;
 
 /** Where the control file of a data folder lies. */
 function controlPath(data: string): string {
@@ -106,7 +110,7 @@ export async function openControl(options: {
 }): Promise<ControlServer> {
   const { data, role, serves, context, commands } = options;
   const token = context.random.id(16);
-  const handler = async (message: Message, exchange: Exchange) => {
+  const answer = async (message: Message, exchange: Exchange) => {
     if (message.kind !== "Command") {
       throw new LabError("unsupported", `The control port does not answer ${message.kind}`);
     }
@@ -121,6 +125,12 @@ export async function openControl(options: {
       await lines.sent;
     }
     await exchange.send({ kind: "Done", exit: 0 });
+  };
+  const running = new Set<Promise<void>>();
+  const handler = (message: Message, exchange: Exchange) => {
+    const answering = answer(message, exchange).finally(() => running.delete(answering));
+    running.add(answering);
+    return answering;
   };
   const server = serve(
     { host: "127.0.0.1", port: 0 },
@@ -138,12 +148,26 @@ export async function openControl(options: {
   const secured = context.security !== undefined;
   const body = JSON.stringify({ port: server.address.port, token, role, secured, serves });
   await writeAtomic(controlPath(data), body, { clock: context.clock, mode: 0o600 });
-  return {
-    async close() {
-      await Deno.remove(controlPath(data)).catch(() => {});
-      server.close();
-    },
+  const end = async () => {
+    await Deno.remove(controlPath(data)).catch(() => {});
+    await lastWords(running, server, context.clock);
+    server.close();
   };
+  let ended: Promise<void> | undefined;
+  return { close: () => ended ??= end() };
+}
+
+/** Resolves when all that runs has been answered and told, or hasn't for a moment. */
+async function lastWords(running: ReadonlySet<Promise<void>>, server: Server, clock: Clock): Promise<void> {
+  const patience = new AbortController();
+  const told = async () => {
+    await Promise.allSettled(running);
+    // What a command has thrown is on its way to the caller with the next turn.
+    await clock.sleep(0);
+    await Promise.all([...server.connections].map((connection) => connection.finish()));
+  };
+  await Promise.race([told(), clock.sleep(LAST_WORD, patience.signal).catch(() => {})]);
+  patience.abort();
 }
 
 /** Lines sent before the reader gets a turn. */

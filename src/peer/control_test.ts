@@ -161,6 +161,26 @@ Deno.test("a command ends when its caller cancels or goes away", async () => {
   }
 });
 
+Deno.test("a command that the end of the serve ends says why, and the serve waits for that; not for one that goes on", async () => {
+  const put = new LabError("not_permitted", "its membership was revoked");
+  const ending = new AbortController();
+  await using w = await world({
+    fetch: async () => {
+      await new Promise((resolve) => ending.signal.addEventListener("abort", resolve));
+      // Its part files are closed before it ends.
+      for (let i = 0; i < 20; i++) await new Promise((resolve) => setTimeout(resolve));
+      throw put;
+    },
+    stuck: () => new Promise(() => {}),
+  });
+  const client = await w.connect();
+  const ends = ["fetch", "stuck"].map((name) => assertRejects(() => client.run(name, {}, () => {})));
+  await assertRejects(() => client.run("nothing", {}, () => {}));
+  ending.abort();
+  await w.server.close();
+  assertEquals((await Promise.all(ends)).map(codeOf), ["not_permitted", "unreachable"]);
+});
+
 Deno.test("a caller that has given up already gives no command", async () => {
   let ran = 0;
   await using w = await world({
