@@ -23,8 +23,7 @@ interface Look {
 
 /**
  * Removes our own files below a folder that have not been touched for two weeks. What can't be removed stays, and does no
- * harm. Links are not followed; what somebody holds locked is left alone, and what is received
- * under that lock.
+ * harm. Links are not followed; what somebody holds locked is left alone, and what is received under that lock.
  *
  * @param options.signal ends it early.
  */
