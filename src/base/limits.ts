@@ -54,6 +54,13 @@ export const LIMITS = {
   /** What may wait unread on one stream: one read of 64 KiB holds 5,000 of the smallest messages. */
   unreadParts: 8_192,
   unreadBytes: 4 * MiB,
+  /**
+   * What may wait unread in all questions of one connection, in a secured lab of one member, bytes: as much as in four of them.
+   * Handlers that read do so at once; in memory it's some four times as much.
+   */
+  unreadInAll: 16 * MiB,
+  /** Each of those messages counts for so much more: even an empty one is kept in objects. */
+  unreadPart: 256,
   /** Transfers to one PC at once: each has part files and sources of its own. */
   offersAtOnce: 8,
   /** Pieces asked for on one connection and not sent yet: 64 of 4 MiB is far beyond any bandwidth-delay product. */

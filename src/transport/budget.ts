@@ -1,9 +1,13 @@
-/** How often somebody may ask: a bucket that fills at a rate, and may be overdrawn, which takes time to make up for. Pure. */
+/**
+ * What somebody may ask of us. How often: a bucket that fills at a rate, and may be overdrawn, which takes time to make up
+ * for. And how much of what it sends on with its questions may wait until it is read. Pure.
+ */
 
 import { LIMITS } from "../base/limits.ts";
 
-/** How often somebody may ask. */
+/** What somebody may ask of us. */
 export class Budget {
+  #unread = 0;
   #left: number;
   #at: number | undefined;
 
@@ -22,6 +26,22 @@ export class Budget {
   owed(now: number): number {
     this.#fill(now);
     return this.#left >= 0 ? 0 : Math.ceil((-this.#left * 1000) / this.perSecond);
+  }
+
+  /**
+   * A message more waits to be read.
+   *
+   * @param bytes on the wire.
+   * @returns whether there's room for it; if not, it is for the caller to read no more.
+   */
+  hold(bytes: number): boolean {
+    this.#unread += bytes + LIMITS.unreadPart;
+    return this.#unread <= LIMITS.unreadInAll;
+  }
+
+  /** A message that was held waits no longer. */
+  release(bytes: number): void {
+    this.#unread -= bytes + LIMITS.unreadPart;
   }
 
   #fill(now: number): void {

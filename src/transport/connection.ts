@@ -37,7 +37,7 @@ export interface ConnectionOptions {
   idle?: number;
   /** Counts the frames. */
   tally?: Tally;
-  /** How fast the other side may ask; without it, as fast as it likes. */
+  /** How fast the other side may ask, and how much may wait of it; without it, as fast and much as it likes. */
   budget?: Budget;
 }
 
@@ -69,7 +69,7 @@ export class Connection {
   member: Member | undefined;
   /** Idle limit in milliseconds; may change as the connection's purpose becomes known. */
   idle: number;
-  /** How fast the other side may ask; shared by the connections of a member once it's known who it is. */
+  /** How fast the other side may ask, and how much may wait of it; shared by the connections of a member once it's known who it is. */
   budget: Budget | undefined;
   #stream: ByteStream;
   #options: ConnectionOptions;
@@ -357,7 +357,7 @@ export class Connection {
     if (this.#options.side === "dialer" && (!this.#greeted || message.kind === "Hello")) {
       throw new RemoteProtocolError(`A ${message.kind} where none is due`);
     }
-    const exchange = new Exchange(this, stream);
+    const exchange = new Exchange(this, stream, this.budget);
     if (!this.#options.handler) {
       exchange.fail(new LabError("unsupported", `Nobody answers ${message.kind} here`));
     } else if (this.#working >= LIMITS.requestsInFlight) {

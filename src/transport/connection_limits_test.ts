@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { concat } from "../base/bytes.ts";
 import { codeOf, messageOf } from "../base/errors.ts";
-import { TIMEOUTS } from "../base/limits.ts";
+import { LIMITS, TIMEOUTS } from "../base/limits.ts";
 import { encodeMessage } from "../protocol/codec.ts";
 import { alive, bare, HELLO, hostWith, pass, reader, settle, world } from "./_fixture.ts";
 import { Budget } from "./budget.ts";
@@ -51,6 +51,39 @@ Deno.test("who asks too fast is read later, and loses nothing", async () => {
   assertEquals(answered, 40);
   dialer.close();
   acceptor.close();
+});
+
+Deno.test("what nobody reads yet is bounded for all questions of somebody together, on all its connections", async () => {
+  const shared = new Budget(Infinity);
+  const never: Handler = (_, exchange) => new Promise((resolve) => void exchange.onEnd(resolve));
+  const gone = Array.from({ length: 500 }, (_, i) => String(i).padStart(1_000, "x"));
+  const more = encodeMessage({ kind: "Announce", cookie: "7", reset: false, rows: [], gone }, 3);
+  /** Asks sixteen questions, and sends on with each of them as much as one stream takes. */
+  const flood = async () => {
+    const w = world();
+    const acceptor = welcome(w.far, hostWith(never), { ...w.options, budget: shared });
+    const { connection } = await greet(w.near, { role: "tool", agent: "test" }, w.options);
+    let taken = 0;
+    for (let i = 0; i < 16 && !acceptor.isClosed; i++) {
+      const { stream } = connection.open({ kind: "KeepAlive", cookie: "7" });
+      new DataView(more.buffer).setUint32(8, stream);
+      for (let part = 0; part < 8 && !acceptor.isClosed; part++) {
+        await writeAll(w.near, more).catch(() => {});
+        await settle();
+        if (!acceptor.isClosed) taken += more.length;
+      }
+    }
+    return { acceptor, taken, end: () => (connection.close(), acceptor.close()) };
+  };
+  const one = await flood();
+  await one.acceptor.closed;
+  assert(messageOf(one.acceptor.reason).includes("all streams together"), messageOf(one.acceptor.reason));
+  assert(one.taken > 12 * 1024 ** 2 && one.taken <= LIMITS.unreadInAll, `${one.taken} bytes`);
+  // What it held is let go with it.
+  const two = await flood();
+  assertEquals(two.taken, one.taken);
+  one.end();
+  two.end();
 });
 
 Deno.test("a large message is read with a large buffer, and what follows with a small one again", async () => {

@@ -8,6 +8,7 @@ import { isErrorCode, LabError, RemoteError, RemoteProtocolError } from "../base
 import { LIMITS, TIMEOUTS } from "../base/limits.ts";
 import { printable } from "../base/text.ts";
 import type { ControlName, DataName, Message, MessageOf } from "../protocol/messages.ts";
+import type { Budget } from "./budget.ts";
 import type { Connection } from "./connection.ts";
 
 /** What arrives on a stream: a message, or a part of a data frame. */
@@ -29,7 +30,8 @@ export class Exchange {
   #abort: AbortController | undefined;
   #overs: Set<() => void> | undefined;
 
-  constructor(readonly connection: Connection, readonly stream: number) {}
+  /** @param budget of the other side, where the question is its own: what waits here counts there. */
+  constructor(readonly connection: Connection, readonly stream: number, private budget?: Budget) {}
 
   /** Aborted when the other side cancels, the connection ends, or the handler has returned. */
   get signal(): AbortSignal {
@@ -82,6 +84,7 @@ export class Exchange {
     const queued = this.#queue?.shift();
     if (queued) {
       this.#queuedBytes -= queued.size;
+      this.budget?.release(queued.size);
       return settle(queued.incoming);
     }
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
@@ -163,19 +166,33 @@ export class Exchange {
       this.#waiting = undefined;
       waiting.resolve(incoming);
     } else {
-      this.#queuedBytes += size;
-      this.#queue ??= [];
-      if (this.#queue.length >= LIMITS.unreadParts || this.#queuedBytes > LIMITS.unreadBytes) {
-        throw new RemoteProtocolError("Too many unread messages on one stream");
-      }
-      this.#queue.push({ incoming, size });
+      this.#keep(incoming, size);
     }
+  }
+
+  #keep(incoming: Incoming, size: number): void {
+    this.#queue ??= [];
+    this.#queue.push({ incoming, size });
+    this.#queuedBytes += size;
+    if (this.#queue.length > LIMITS.unreadParts || this.#queuedBytes > LIMITS.unreadBytes) {
+      throw new RemoteProtocolError("Too many unread messages on one stream");
+    }
+    if (this.budget && !this.budget.hold(size)) {
+      throw new RemoteProtocolError("Too many unread messages on all streams together");
+    }
+  }
+
+  /** What the other side sent on with a question that is over: nobody need read it, and its handler may stay for a while. */
+  #drop(budget: Budget): void {
+    for (const { size } of this.#queue ?? []) budget.release(size);
+    this.#queue = undefined;
   }
 
   /** Called by the connection: nothing more will arrive. */
   end(reason: unknown): void {
     if (this.#ended !== undefined) return;
     this.#ended = reason;
+    if (this.budget) this.#drop(this.budget);
     this.#abort?.abort(reason);
     for (const callback of this.#overs ?? []) callback();
     this.#overs = undefined;
