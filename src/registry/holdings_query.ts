@@ -9,7 +9,8 @@
 import { LabError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { utf8Length } from "../catalog/names.ts";
-import { globParts, isGlob, matcher, searcher } from "../catalog/search.ts";
+import { isGlob } from "../catalog/search.ts";
+import { filterOf, NAMES_PER_PAGE, namesAtOnce } from "../catalog/search_work.ts";
 import type { MessageOf, WireHolder } from "../protocol/messages.ts";
 import { compareContents, type Content, type ContentKey } from "./contents.ts";
 import type { Holdings } from "./holdings.ts";
@@ -35,12 +36,6 @@ export interface PageLimits {
   names: number;
 }
 
-/** Names looked at for one page: about 20 ms of this server's one thread; a rare word goes on in the next page. */
-export const NAMES_PER_PAGE = 50_000;
-
-/** All globs of a query, UTF-16 units: a thousand of usual length; comparing costs their length for each name. */
-export const GLOBS_MAX = 32 * 1024;
-
 /** Holders told in one page: what an RFCIndex may carry. */
 const HOLDERS_MAX = 20_000;
 
@@ -61,7 +56,7 @@ export function queryPage(
   const cursor = asked.after === undefined ? undefined : readCursor(asked.after);
   const wants = filterOf(asked);
   const page = new Page(holderOf, asked.from, limits);
-  let budget = Math.max(20, Math.floor(limits.names * 20 / costOf(asked)));
+  let budget = namesAtOnce(asked, limits.names);
   let last = cursor;
   let next: ContentKey | undefined;
   look(holdings, asked, cursor, (content) => {
@@ -207,31 +202,6 @@ class Page {
     this.#holders.length = before.holders;
     for (const [cookie, place] of this.#places) if (place >= before.holders) this.#places.delete(cookie);
   }
-}
-
-function filterOf({ patterns, query }: HoldingsQuery): (content: Content) => boolean {
-  const globs = patterns?.filter(isGlob).reduce((sum, pattern) => sum + pattern.length, 0) ?? 0;
-  if (globs > GLOBS_MAX) {
-    throw new LabError(
-      "usage",
-      `Cannot compare with ${globs} characters of globs: the limit is ${GLOBS_MAX}`,
-    );
-  }
-  const matches = patterns === undefined ? () => true : matcher(patterns);
-  const finds = query === undefined ? () => true : searcher(query);
-  return (content) => matches(content.name) && finds(content);
-}
-
-/**
- * How dear it is to look at one name: 20 for a plain one. A glob without letters in a row, as `?*[0-9]`, costs as much again:
- * nothing tells beforehand that a name can't match.
- */
-function costOf({ patterns = [], query = "" }: HoldingsQuery): number {
-  const globs = patterns.filter(isGlob);
-  const vague = [...globs, ...query.split(/\s+/).filter(isGlob)].filter((each) =>
-    globParts(each).length === 0
-  );
-  return 20 + 20 * vague.length + globs.reduce((sum, pattern) => sum + pattern.length, 0) + query.length;
 }
 
 /** A cursor as it travels; opaque to others. */

@@ -8,7 +8,8 @@ import * as fc from "../deps/fast_check.ts";
 import { encodeMessage } from "../protocol/codec.ts";
 import type { MessageOf, WireRow } from "../protocol/messages.ts";
 import { Holdings } from "./holdings.ts";
-import { GLOBS_MAX, type HoldingsQuery, type PageLimits, queryPage } from "./holdings_query.ts";
+import { GLOBS_MAX } from "../catalog/search_work.ts";
+import { type HoldingsQuery, type PageLimits, queryPage } from "./holdings_query.ts";
 
 const SHA = (letter: string) => letter.repeat(64);
 const row = (name: string, more: Partial<WireRow> = {}): WireRow => ({

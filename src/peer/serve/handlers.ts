@@ -1,7 +1,6 @@
 /** What a peer answers to others: its index, manifests, pieces, offers. */
 
 import { LabError } from "../../base/errors.ts";
-import { matcher, searcher } from "../../catalog/search.ts";
 import type { IndexRow } from "../../catalog/row.ts";
 import type { Message, MessageOf } from "../../protocol/messages.ts";
 import type { Connection, Handler } from "../../transport/connection.ts";
@@ -11,7 +10,7 @@ import type { Askers } from "../broadcast/askers.ts";
 import type { HashedFile } from "../broadcast/hashed_file.ts";
 import type { Relay } from "../broadcast/relay.ts";
 import type { ContentStore } from "./content_store.ts";
-import { inPages } from "../../base/pages.ts";
+import { IndexPages } from "./index_page.ts";
 
 /** What a peer answers from. */
 export interface PeerAnswers {
@@ -37,13 +36,19 @@ export interface PeerAnswers {
 
 /** Makes the handler of a connection from another peer or a tool. */
 export function peerHandler(answers: PeerAnswers): Handler {
-  return (message, exchange) => answer(answers, message, exchange);
+  const pages = new IndexPages();
+  return (message, exchange) => answer(answers, pages, message, exchange);
 }
 
-function answer(answers: PeerAnswers, message: Message, exchange: Exchange): Promise<void> | void {
+function answer(
+  answers: PeerAnswers,
+  pages: IndexPages,
+  message: Message,
+  exchange: Exchange,
+): Promise<void> | void {
   switch (message.kind) {
     case "RFCQuery":
-      return exchange.send(indexPage(answers, message, exchange));
+      return exchange.send(indexPage(answers, pages, message, exchange));
     case "GetRFC":
       return sendManifest(answers, message, exchange);
     case "PieceRequest":
@@ -65,26 +70,20 @@ function answer(answers: PeerAnswers, message: Message, exchange: Exchange): Pro
   }
 }
 
-/** One page of our own index; the cursor is the last name of the page before. */
+/** One page of our own index. */
 function indexPage(
-  answers: PeerAnswers,
+  { rows: all, self }: PeerAnswers,
+  pages: IndexPages,
   query: MessageOf<"RFCQuery">,
   exchange: Exchange,
 ): MessageOf<"RFCIndex"> {
-  const byPattern = query.patterns ? matcher(query.patterns) : () => true;
-  const byWords = query.query ? searcher(query.query) : () => true;
-  const rows = answers.rows().filter((row) =>
-    row.flag === 1 && (query.after === undefined || row.name > query.after) && byPattern(row.name) &&
-    byWords(row)
-  );
-  rows.sort((a, b) => a.name < b.name ? -1 : 1);
-  const [page = []] = inPages(rows, (row) => 250 + 3 * (row.name.length + row.title.length));
-  const { name, port } = answers.self();
+  const { rows, next } = pages.page(all(), query);
+  const { name, port } = self();
   return {
     kind: "RFCIndex",
     holders: [{ name, address: exchange.connection.local.host, port }],
-    rows: page.map((row) => ({ ...row, holders: [0] })),
-    ...(page.length < rows.length ? { next: page.at(-1)!.name } : {}),
+    rows: rows.map((row) => ({ ...row, holders: [0] })),
+    ...(next === undefined ? {} : { next }),
   };
 }
 
