@@ -51,6 +51,11 @@ export const LIMITS = {
    * is read later. Pieces are asked for a few thousand times a second at most; so many small questions take a tenth of a core.
    */
   requestsPerSecond: 10_000,
+  /**
+   * A millisecond of work on searches and lists counts for so many requests: then one member takes a quarter of a core at most,
+   * and reads its own 200,000 rows in some seconds.
+   */
+  requestsPerMs: 40,
   /** What may wait unread on one stream: one read of 64 KiB holds 5,000 of the smallest messages. */
   unreadParts: 8_192,
   unreadBytes: 4 * MiB,

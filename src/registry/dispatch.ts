@@ -33,6 +33,11 @@ export function isOurs(message: Message): message is RegistryMessage {
   return Object.hasOwn(HANDLERS, message.kind);
 }
 
+/** Tells whether a message only asks: it changes nothing that matters to anybody else. */
+export function isQuestion({ kind }: RegistryMessage): boolean {
+  return kind === "RFCQuery" || kind === "PQuery" || kind === "BQuery";
+}
+
 /** Has the right handler answer. */
 export function dispatch(
   registry: Registry,

@@ -18,7 +18,7 @@ import { serve, type Server } from "../transport/server.ts";
 import { Broadcasts } from "./broadcasts.ts";
 import { Deliveries } from "./deliveries.ts";
 import { ClassicDesk } from "./classic.ts";
-import { dispatch, isOurs, type RegistryMessage } from "./dispatch.ts";
+import { dispatch, isOurs, isQuestion, type RegistryMessage } from "./dispatch.ts";
 import { broadcastRow, pcRows } from "./handlers/broadcasts.ts";
 import { demandOwnCookie } from "./handlers/own.ts";
 import { Holdings } from "./holdings.ts";
@@ -281,7 +281,11 @@ class RunningRegistry implements RegistryServer {
     const answer: Handler = (message, exchange) => {
       this.#messages[message.kind] = (this.#messages[message.kind] ?? 0) + 1;
       if (!isOurs(message)) return this.#passOn(message, exchange);
-      return inTurn(session, () => this.#answer(session, message, exchange));
+      return inTurn(session, () => {
+        const rested = connection.rested();
+        const work = () => this.#measured(session, message, exchange);
+        return rested ? rested.then(work) : work();
+      });
     };
     if (!around) return answer;
     return (message, exchange) => around(message.kind, () => answer(message, exchange));
@@ -292,6 +296,18 @@ class RunningRegistry implements RegistryServer {
     if (handler) return handler(message, exchange);
     this.#errors++;
     throw new LabError("unsupported", `This registration server does not answer ${message.kind}`);
+  }
+
+  /** What takes long counts as more than one request. Who has gone needs no list. */
+  #measured(session: Session, message: RegistryMessage, exchange: Exchange): Promise<void> | void {
+    const { connection } = session;
+    if (connection.isClosed && isQuestion(message)) return;
+    const began = connection.clock.monotonic();
+    try {
+      return this.#answer(session, message, exchange);
+    } finally {
+      connection.budget?.work(connection.clock.monotonic() - began);
+    }
   }
 
   #answer(session: Session, message: RegistryMessage, exchange: Exchange): Promise<void> | void {

@@ -22,6 +22,20 @@ export class Budget {
     this.#left--;
   }
 
+  /**
+   * The answer to a request took work, beside what each takes.
+   *
+   * @param ms how long everybody else had to wait for it.
+   */
+  work(ms: number): void {
+    this.#left -= ms * LIMITS.requestsPerMs;
+  }
+
+  /** Whether {@linkcode owed} is to be asked: as of when something was taken last. */
+  get isOverdrawn(): boolean {
+    return this.#left < 0;
+  }
+
   /** How long nothing more should be taken, milliseconds; 0 when there's no reason to wait. */
   owed(now: number): number {
     this.#fill(now);

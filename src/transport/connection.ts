@@ -278,12 +278,11 @@ export class Connection {
         for (const frame of this.#decoder.push(buffer.subarray(0, n))) {
           hasEnded = true;
           this.#dispatch(frame);
+          if (this.budget?.isOverdrawn) await this.rested();
           if (this.isClosed || this.#refused) return;
         }
         if (this.#decoder.atBorder) this.#begunAt = undefined;
         else if (hasEnded || this.#begunAt === undefined) this.#begunAt = this.#lastRead;
-        const owed = this.budget?.owed(this.#lastRead) ?? 0;
-        if (owed > 0) await this.#rest(owed);
         if (buffer === small && n === small.length) {
           buffer = Connection.#spare.pop() ?? new Uint8Array(READ_BYTES.many);
         } else if (buffer !== small && n <= small.length && this.#decoder.atBorder) {
@@ -298,10 +297,22 @@ export class Connection {
     }
   }
 
-  /** Whoever asks faster than it may is read later: what it has sent waits on its own side. */
-  async #rest(ms: number): Promise<void> {
-    this.#resting = new AbortController();
-    await this.clock.sleep(ms, this.#resting.signal).catch(() => {});
+  /** Resolves when the other side may ask again; undefined when it may now. For those who answer later what was read before. */
+  rested(): Promise<void> | undefined {
+    return this.budget?.isOverdrawn ? this.#rest(this.budget) : undefined;
+  }
+
+  /**
+   * Whoever asks faster than it may, or more, is read later: what it has sent waits on its own side. Other connections of the
+   * same member may have used up meanwhile what has come in.
+   */
+  async #rest(budget: Budget): Promise<void> {
+    this.#resting ??= new AbortController();
+    while (!this.isClosed) {
+      const owed = budget.owed(this.clock.monotonic());
+      if (owed === 0) return;
+      await this.clock.sleep(owed, this.#resting.signal).catch(() => {});
+    }
   }
 
   /** The other side broke the rules: nothing more of it is read; it is told, as far as it listens; the connection ends. */

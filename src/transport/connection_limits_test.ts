@@ -53,6 +53,38 @@ Deno.test("who asks too fast is read later, and loses nothing", async () => {
   acceptor.close();
 });
 
+Deno.test("whose questions take long is read later, on all its connections together, between two of them too", async () => {
+  const budget = new Budget();
+  const w = [world(), world(), world()];
+  const clock = w[0]!.clock;
+  let answered = 0;
+  const slow: Handler = (_, exchange) => {
+    answered++;
+    exchange.connection.budget?.work(50);
+    return exchange.send({ kind: "Alive", ttl: 7 });
+  };
+  const ends = await Promise.all(w.map(async ({ near, far, watchdog }) => {
+    const options = { clock, watchdog };
+    const acceptor = welcome(far, hostWith(slow), { ...options, budget });
+    const { connection } = await greet(near, { role: "tool", agent: "test" }, options);
+    return { acceptor, connection };
+  }));
+  const all = ends.flatMap(({ connection }) =>
+    Array.from({ length: 10 }, () => connection.request({ kind: "KeepAlive", cookie: "7" }, "Alive", 60_000))
+  );
+  await settle();
+  // A quarter of a second in one go, and one that overdraws for each who was about to be read.
+  assert(answered >= 5 && answered <= 8, `${answered} at once`);
+  await pass(clock, 1_000);
+  assert(answered <= 8 + 5 + 3, `${answered} after a second`);
+  for (let i = 0; i < 10; i++) await pass(clock, 1_000);
+  await Promise.all(all);
+  for (const { acceptor, connection } of ends) {
+    connection.close();
+    acceptor.close();
+  }
+});
+
 Deno.test("what nobody reads yet is bounded for all questions of somebody together, on all its connections", async () => {
   const shared = new Budget(Infinity);
   const never: Handler = (_, exchange) => new Promise((resolve) => void exchange.onEnd(resolve));

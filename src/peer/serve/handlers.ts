@@ -77,11 +77,14 @@ function indexPage(
   query: MessageOf<"RFCQuery">,
   exchange: Exchange,
 ): MessageOf<"RFCIndex"> {
+  const { connection } = exchange;
+  const began = connection.clock.monotonic();
   const { rows, next } = pages.page(all(), query);
+  connection.budget?.work(connection.clock.monotonic() - began);
   const { name, port } = self();
   return {
     kind: "RFCIndex",
-    holders: [{ name, address: exchange.connection.local.host, port }],
+    holders: [{ name, address: connection.local.host, port }],
     rows: rows.map((row) => ({ ...row, holders: [0] })),
     ...(next === undefined ? {} : { next }),
   };
