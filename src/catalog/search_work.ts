@@ -1,6 +1,7 @@
 /**
  * How much work a search may be: whoever answers has one thread, for which everybody else waits. So an answer comes in
- * pages, and for each so many names are looked at as can be in some 20 ms; the next page goes on there. Pure.
+ * pages, and for each so many names are looked at as can be in some 20 ms, and no more than for 50 ms; the next page goes on
+ * there. Pure: the time is handed in.
  */
 
 import { LabError } from "../base/errors.ts";
@@ -8,6 +9,9 @@ import { globParts, isGlob, matcher, searcher } from "./search.ts";
 
 /** Names looked at for one page: about 20 ms of a server's one thread; a rare word goes on in the next page. */
 export const NAMES_PER_PAGE = 50_000;
+
+/** A page that takes longer than this, milliseconds, ends: names that a glob almost matches cost more than most. */
+export const PAGE_MS = 50;
 
 /** All globs of a query, UTF-16 units: a thousand of usual length; comparing costs their length for each name. */
 export const GLOBS_MAX = 32 * 1024;
@@ -48,6 +52,32 @@ export function filterOf({ patterns, query }: Search): (row: { name: string; tit
  */
 export function namesAtOnce(search: Search, plain = NAMES_PER_PAGE): number {
   return Math.max(20, Math.floor(plain * 20 / costOf(search)));
+}
+
+/** The work on one page. */
+export class PageWork {
+  #names: number;
+  /** Names between two looks at the time, which costs as much as a plain name does. */
+  #stride: number;
+  #looked = 0;
+  #until: number;
+
+  /**
+   * @param now milliseconds on a clock that never jumps.
+   * @param plain as in {@linkcode namesAtOnce}.
+   */
+  constructor(search: Search, private now: () => number, plain?: number) {
+    this.#names = namesAtOnce(search, plain);
+    this.#stride = Math.max(1, Math.floor(this.#names / 1_000));
+    this.#until = now() + PAGE_MS;
+  }
+
+  /** Tells whether one more name may be looked at: the first one always. */
+  more(): boolean {
+    const looked = this.#looked++;
+    if (looked >= this.#names) return false;
+    return looked === 0 || looked % this.#stride !== 0 || this.now() < this.#until;
+  }
 }
 
 /**

@@ -165,10 +165,11 @@ export class ClassicDesk {
       const peer = record?.active ? toldOf(record, ends) : undefined;
       return peer && { name: String(told.push(peer) - 1), address: peer.address, port: peer.port };
     };
+    const now = () => this.registry.now().mono;
     let after: string | undefined;
     let pages = 0;
     do {
-      const page: MessageOf<"RFCIndex"> = queryPage(holdings, { ...asked, after }, holderOf);
+      const page: MessageOf<"RFCIndex"> = queryPage(holdings, { ...asked, after }, holderOf, now);
       for (const { name, title, size, holders } of page.rows) {
         for (const place of holders) {
           rows.push({ name, title, size, ...told[Number(page.holders[place]!.name)]! });

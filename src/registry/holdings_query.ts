@@ -10,7 +10,7 @@ import { LabError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { utf8Length } from "../catalog/names.ts";
 import { isGlob } from "../catalog/search.ts";
-import { filterOf, NAMES_PER_PAGE, namesAtOnce } from "../catalog/search_work.ts";
+import { filterOf, NAMES_PER_PAGE, PageWork } from "../catalog/search_work.ts";
 import type { MessageOf, WireHolder } from "../protocol/messages.ts";
 import { compareContents, type Content, type ContentKey } from "./contents.ts";
 import type { Holdings } from "./holdings.ts";
@@ -45,23 +45,25 @@ const PAGE: PageLimits = { rows: LIMITS.pageRows, bytes: LIMITS.pageBytes, names
  * Makes one page.
  *
  * @param holderOf the wire's holder for a cookie; undefined for those who are to be left out.
+ * @param now milliseconds on a clock that never jumps.
  * @throws {LabError} "usage" when patterns, query or cursor can't be used.
  */
 export function queryPage(
   holdings: Holdings,
   asked: HoldingsQuery,
   holderOf: (cookie: string) => WireHolder | undefined,
+  now: () => number,
   limits: PageLimits = PAGE,
 ): MessageOf<"RFCIndex"> {
   const cursor = asked.after === undefined ? undefined : readCursor(asked.after);
   const wants = filterOf(asked);
   const page = new Page(holderOf, asked.from, limits);
-  let budget = namesAtOnce(asked, limits.names);
+  const work = new PageWork(asked, now, limits.names);
   let last = cursor;
   let next: ContentKey | undefined;
   look(holdings, asked, cursor, (content) => {
     if (cursor && compareContents(content, cursor) <= 0) return true;
-    if (budget-- <= 0) next = last;
+    if (!work.more()) next = last;
     else if (wants(content) && !page.add(content)) next = page.last;
     last = content;
     return next === undefined;

@@ -16,6 +16,7 @@ const row = (name: string, more: Partial<WireRow> = {}): WireRow => ({
   ...{ name, title: "", size: 5, sha256: SHA("a"), modified: "2026-01-02T03:04:05Z", flag: 1 as const },
   ...more,
 });
+const still = () => 0;
 const none = { reset: false, rows: [], gone: [] };
 const everybody = (cookie: string) => ({ name: cookie, address: "192.168.1.7", port: 23476 });
 
@@ -43,7 +44,7 @@ function* pages(
   limits?: PageLimits,
 ): Generator<MessageOf<"RFCIndex">> {
   for (let after = asked.after;;) {
-    const page = queryPage(holdings, { ...asked, after }, holderOf, limits);
+    const page = queryPage(holdings, { ...asked, after }, holderOf, still, limits);
     yield page;
     if (page.next === undefined) return;
     assert(page.next !== after, "pages go on");
@@ -148,7 +149,7 @@ Deno.test("names, folders, globs and words", () => {
 
 Deno.test("a cursor that isn't ours is refused", () => {
   for (const after of ["", "x", `${SHA("a")}:x:a`, `${SHA("A")}:1:a`]) {
-    const thrown = assertThrows(() => queryPage(new Holdings(), { after }, everybody), LabError);
+    const thrown = assertThrows(() => queryPage(new Holdings(), { after }, everybody, still), LabError);
     assertEquals(thrown.code, "usage");
   }
 });
@@ -185,10 +186,10 @@ Deno.test("200 peers that share 500 files are answered in milliseconds", () => {
   const holdings = new Holdings();
   const rows = Array.from({ length: 500 }, (_, n) => row(`lab/file-${n}.bin`, { title: `Title ${n}` }));
   for (let n = 0; n < 200; n++) holdings.announce({ ...none, cookie: `cookie-${n}`, rows });
-  queryPage(holdings, {}, everybody);
+  queryPage(holdings, {}, everybody, still);
   const times = Array.from({ length: 9 }, () => {
     const start = cpuTime();
-    const page = queryPage(holdings, {}, everybody);
+    const page = queryPage(holdings, {}, everybody, still);
     encodeMessage(page, 1);
     assertEquals(page.rows.length, 500);
     return cpuTime() - start;
@@ -285,9 +286,9 @@ Deno.test("100,000 rows are taken in and asked for without a pause that people n
       holdings.announce({ ...none, cookie: `p${p}`, rows });
     }
   }
-  queryPage(holdings, {}, everybody);
+  queryPage(holdings, {}, everybody, still);
   holdings.announce({ ...none, cookie: "p0", rows: [row("one/more")] });
   const start = cpuTime();
-  assertEquals(queryPage(holdings, { patterns: ["one/more"] }, everybody).rows.length, 1);
+  assertEquals(queryPage(holdings, { patterns: ["one/more"] }, everybody, still).rows.length, 1);
   assert(cpuTime() - start < 200);
 });

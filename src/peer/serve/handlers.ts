@@ -78,9 +78,10 @@ function indexPage(
   exchange: Exchange,
 ): MessageOf<"RFCIndex"> {
   const { connection } = exchange;
-  const began = connection.clock.monotonic();
-  const { rows, next } = pages.page(all(), query);
-  connection.budget?.work(connection.clock.monotonic() - began);
+  const now = () => connection.clock.monotonic();
+  const began = now();
+  const { rows, next } = pages.page(all(), query, now);
+  connection.budget?.work(now() - began);
   const { name, port } = self();
   return {
     kind: "RFCIndex",

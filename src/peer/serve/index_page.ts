@@ -7,7 +7,7 @@
 
 import { LIMITS } from "../../base/limits.ts";
 import type { IndexRow } from "../../catalog/row.ts";
-import { filterOf, namesAtOnce, type Search } from "../../catalog/search_work.ts";
+import { filterOf, PageWork, type Search } from "../../catalog/search_work.ts";
 
 /** What is asked for. */
 export interface PageQuery extends Search {
@@ -24,21 +24,23 @@ export class IndexPages {
    * Makes one page of the files that are there.
    *
    * @param rows the index; a new list whenever it has changed.
+   * @param now milliseconds on a clock that never jumps.
    * @param plain names that are looked at where nothing is searched for; for tests.
    * @throws {LabError} "usage" when the patterns or words can't be used.
    */
   page(
     rows: readonly IndexRow[],
     query: PageQuery,
+    now: () => number,
     plain?: number,
   ): { rows: IndexRow[]; next: string | undefined } {
     const wants = filterOf(query);
     const sorted = this.#inOrder(rows);
     let at = query.after === undefined ? 0 : firstAfter(sorted, query.after);
-    const end = Math.min(sorted.length, at + namesAtOnce(query, plain));
+    const work = new PageWork(query, now, plain);
     const page: IndexRow[] = [];
     let bytes = 0;
-    for (; at < end; at++) {
+    for (; at < sorted.length && work.more(); at++) {
       const row = sorted[at]!;
       if (!wants(row)) continue;
       bytes += 250 + 3 * (row.name.length + row.title.length);

@@ -12,7 +12,8 @@ import { addressOf, askerOf, counted, type Handle } from "../state.ts";
  *
  * @throws {LabError} "not_found" when `from` is no active peer; "usage" when patterns, words or cursor can't be used.
  */
-export const rfcQuery: Handle<"RFCQuery"> = ({ members, holdings, secured }, message, caller) => {
+export const rfcQuery: Handle<"RFCQuery"> = (registry, message, caller) => {
+  const { members, holdings, secured } = registry;
   const { patterns, query, after } = message;
   const from = message.from === undefined ? undefined : demandActive(members, message.from);
   const holderOf = (cookie: string): WireHolder | undefined => {
@@ -21,7 +22,7 @@ export const rfcQuery: Handle<"RFCQuery"> = ({ members, holdings, secured }, mes
     const { name, port } = record;
     return { name, address: addressOf(record, caller), port, ...(secured ? { id: cookie } : {}) };
   };
-  const reply = queryPage(holdings, { patterns, query, from, after }, holderOf);
+  const reply = queryPage(holdings, { patterns, query, from, after }, holderOf, () => registry.now().mono);
   const asker = askerOf(members.byCookie(message.cookie ?? caller.cookie ?? ""), caller);
   const more = reply.next === undefined ? "" : ", and more to come";
   const asked = [...(patterns ?? []).slice(0, 3), ...(query === undefined ? [] : [query])].join(" ");
