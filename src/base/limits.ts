@@ -66,6 +66,8 @@ export const LIMITS = {
   unreadInAll: 16 * MiB,
   /** Each of those messages counts for so much more: even an empty one is kept in objects. */
   unreadPart: 256,
+  /** Files in all lists that have been offered to one PC and not dealt with: three of the longest, 0.6 KB a file. */
+  filesOffered: 600_000,
   /** Transfers to one PC at once: each has part files and sources of its own. */
   offersAtOnce: 8,
   /** Pieces asked for on one connection and not sent yet: 64 of 4 MiB is far beyond any bandwidth-delay product. */

@@ -27,6 +27,7 @@ import type { FetchListener } from "../fetch/engine_options.ts";
 import type { LocalHash } from "../fetch/place.ts";
 import type { WantedFile } from "../fetch/select.ts";
 import { feedOf, HashListener } from "./hash_listener.ts";
+import { type OfferList, OfferLists } from "./offer_lists.ts";
 import type { BorrowedPool } from "../fetch/warm_pool.ts";
 import { WorkerPool } from "../fetch/worker_pool.ts";
 
@@ -99,36 +100,53 @@ export function offerHandler(
   receiver: OfferReceiver,
 ): (message: Message, exchange: Exchange) => Promise<void> {
   const running = new Map<string, Progress>();
+  const lists = new OfferLists();
   return async (message, exchange) => {
     if (message.kind === "Withdraw") {
       demandLead(receiver, exchange);
       return withdraw(running, message.id);
     }
     if (message.kind !== "Offer") throw new LabError("unsupported", `${message.kind} is not known here`);
-    const isBroadcast = message.purpose === "broadcast";
-    if (isBroadcast) demandLead(receiver, exchange);
-    const incoming = await gather(receiver, message, exchange);
-    const key = isBroadcast ? `broadcast ${placeOf(incoming)}` : receiver.context.random.id(8);
-    const start = () => {
-      const begun = begin(receiver, incoming, message.id, isBroadcast ? undefined : exchange.signal);
-      begun.listeners.add(exchange);
-      return begun;
-    };
-    const progress = isBroadcast
-      ? await joinedOrBegun(running, key, { ...incoming, id: message.id }, start)
-      : admit(running, key, start);
-    progress.listeners.add(exchange);
-    // What comes from an offer that joined another broadcast is not needed.
-    if (progress.id === message.id) void progress.hashes?.listen(exchange, incoming.source);
+    if (message.purpose === "broadcast") demandLead(receiver, exchange);
+    const { member, remote } = exchange.connection;
+    const list = lists.begin(member?.id ?? remote.host);
     try {
-      await sendReceipt(await progress.done, exchange);
-    } catch (cause) {
-      if (incoming.isLate) await tellAbsent(cause, exchange);
-      throw cause;
+      const incoming = await gather(receiver, message, exchange, list);
+      await take(receiver, running, { message, exchange, incoming });
     } finally {
-      progress.listeners.delete(exchange);
+      list.end();
     }
   };
+}
+
+/** Has what was offered received, and says what came of it. */
+async function take(
+  receiver: OfferReceiver,
+  running: Map<string, Progress>,
+  offered: { message: MessageOf<"Offer">; exchange: Exchange; incoming: Incoming },
+): Promise<void> {
+  const { message, exchange, incoming } = offered;
+  const isBroadcast = message.purpose === "broadcast";
+  const key = isBroadcast ? `broadcast ${placeOf(incoming)}` : receiver.context.random.id(8);
+  const start = () => {
+    const begun = begin(receiver, incoming, message.id, isBroadcast ? undefined : exchange.signal);
+    begun.listeners.add(exchange);
+    return begun;
+  };
+  const progress = isBroadcast
+    ? await joinedOrBegun(running, key, { ...incoming, id: message.id }, start)
+    : admit(running, key, start);
+  progress.listeners.add(exchange);
+  // What comes from an offer that joined another broadcast is not needed.
+  if (progress.id === message.id) void progress.hashes?.listen(exchange, incoming.source);
+  try {
+    await sendReceipt(await progress.done, exchange);
+  } catch (cause) {
+    if (incoming.isLate) await tellAbsent(cause, exchange);
+    throw cause;
+  } finally {
+    progress.listeners.delete(exchange);
+  }
 }
 
 /** Whoever offers late had better not name again who doesn't have it. */
@@ -228,6 +246,7 @@ async function gather(
   receiver: OfferReceiver,
   offer: MessageOf<"Offer">,
   exchange: Exchange,
+  list: OfferList,
 ): Promise<Incoming> {
   const from = nameOf(exchange.connection.member) ?? receiver.senderOf?.(exchange, offer) ??
     (offer.peer === "rs" || !peerNameFault(offer.peer) ? offer.peer : cleanPeerName(offer.peer));
@@ -246,7 +265,7 @@ async function gather(
   const holders = (offer.holders ?? []).map(toHolder);
   const isLate = offer.holders !== undefined;
   const sources = isLate ? [...holders, { ...source, peer: SOURCE }] : [source];
-  const files = wanted(await allFiles(offer, exchange), sources);
+  const files = wanted(await list.take(offer, exchange), sources);
   const background = offer.background === true;
   const total = files.reduce((sum, file) => sum + file.size, 0);
   return {
@@ -402,21 +421,6 @@ function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
 function newPool(folder: string, identity: Identity, { security }: PeerContext): BorrowedPool {
   const pool = new WorkerPool({ folder, identity, security });
   return { pool, release: () => pool.close() };
-}
-
-/** An offer of many files comes in several messages. */
-async function allFiles(offer: MessageOf<"Offer">, exchange: Exchange): Promise<WireFile[]> {
-  const files = [...offer.files];
-  let last = offer;
-  while (last.more) {
-    if (files.length > LIMITS.rowsPerPeer) {
-      throw new LabError("failed", `Too many files in one offer: ${files.length}`);
-    }
-    await exchange.send({ kind: "OfferNext" });
-    last = await exchange.expect("Offer");
-    files.push(...last.files);
-  }
-  return files;
 }
 
 function wanted(files: readonly WireFile[], holders: Holder[]): WantedFile[] {
