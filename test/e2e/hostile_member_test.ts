@@ -163,6 +163,72 @@ labTest(
   },
 );
 
+labTest(
+  "a member who asks for too much: long searches on 24 connections, messages that nobody reads",
+  async (lab, t) => {
+    put(lab.pc("alice"), "share/good.bin", bytesOf(2 * MB, 1));
+    const { port, peers: [alice] } = await stage(lab, "alice", "bob", "mallory");
+    await lab.started.find(({ title }) => title.startsWith("mallory"))!.kill();
+    await alice!.said(/Shared/);
+    const mallory = await villain(lab, "mallory");
+    const asker = await villain(lab, "bob");
+    try {
+      await t.step("searches: the server answers others at once meanwhile", async () => {
+        const link = await mallory.dial(port, "rs");
+        await link.request({ kind: "Register", name: "mallory", host: "pc", port: 9 }, "Registered");
+        for (let at = 0; at < 40_000; at += LIMITS.pageRows) {
+          const page = { reset: at === 0, rows: rows(at, LIMITS.pageRows), gone: [] };
+          await link.request({ kind: "Announce", cookie: mallory.id, ...page }, "Announced");
+        }
+        const other = await asker.dial(port, "rs");
+        const links = await Promise.all(Array.from({ length: 24 }, () => mallory.dial(port, "rs")));
+        const search: Message = { kind: "RFCQuery", patterns: ["*[0-9]?[!x]*[0-9]*.bi[!a-z]"] };
+        for (const each of links) for (let i = 0; i < 60; i++) each.open(search);
+        let worst = 0;
+        for (let i = 0; i < 20; i++) {
+          const began = performance.now();
+          await other.request({ kind: "PQuery" }, "Peers");
+          worst = Math.max(worst, performance.now() - began);
+        }
+        assertLess(worst, 3_000);
+        await honest(lab, "one");
+        for (const each of links) each.close();
+      });
+
+      await t.step(
+        "what is sent on after questions that wait: refused before it fills the memory",
+        async () => {
+          const { port: at } = await alice!.event("listening");
+          const link = await mallory.dial(Number(at), String((await alice!.event("registered")).cookie));
+          const before = memoryOf(alice!);
+          const waits = Array.from({ length: 60 }, (_, i) => {
+            const content = String(i).padStart(64, "0");
+            return link.open({ kind: "PieceRequest", content, piece: 0, paced: true });
+          });
+          const more: Message = {
+            kind: "Announce",
+            cookie: "7",
+            reset: true,
+            rows: [],
+            gone: Array(2_000).fill(""),
+          };
+          let sent = 0;
+          for (let i = 0; !link.isClosed && i < 600 * waits.length; i++, sent++) {
+            await waits[i % waits.length]!.send(more).catch(() => {});
+          }
+          assert(link.isClosed, `${sent} messages were taken`);
+          const grown = memoryOf(alice!) - before;
+          assertLess(grown, 300 * MB, `${Math.round(grown / MB)} MB`);
+          await honest(lab, "two");
+        },
+      );
+    } finally {
+      mallory.close();
+      asker.close();
+    }
+  },
+);
+
 labTest("secured: a broadcast to three peers, each has it once", async (lab) => {
   const { peers } = await stage(lab, "a", "b", "c");
   const bytes = bytesOf(24 * MB, 5);
