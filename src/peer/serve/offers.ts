@@ -252,28 +252,30 @@ async function gather(
     (offer.peer === "rs" || !peerNameFault(offer.peer) ? offer.peer : cleanPeerName(offer.peer));
   const { remote, member } = exchange.connection;
   const feed = offer.provisional ? feedOf(offer) : undefined;
+  // Anybody may send: what only a broadcast has must not make one of it, nor have us dial whomever it names.
+  const plan: Partial<MessageOf<"Offer">> = offer.purpose === "broadcast" ? offer : {};
   const source: Holder = {
     peer: from,
     address: remote.host,
     port: offer.port,
     ...(member ? { id: member.id } : {}),
   };
-  const stripes = (offer.stripes ?? []).map((list) => [
+  const stripes = (plan.stripes ?? []).map((list) => [
     ...list.map(toHolder),
     { ...source, peer: SOURCE },
   ]);
-  const holders = (offer.holders ?? []).map(toHolder);
-  const isLate = offer.holders !== undefined;
+  const holders = (plan.holders ?? []).map(toHolder);
+  const isLate = plan.holders !== undefined;
   const sources = isLate ? [...holders, { ...source, peer: SOURCE }] : [source];
   const files = wanted(await list.take(offer, exchange), sources);
-  const background = offer.background === true;
+  const background = plan.background === true;
   const total = files.reduce((sum, file) => sum + file.size, 0);
   return {
     from,
     source,
     files,
     stripes,
-    depths: offer.depths,
+    depths: plan.depths,
     isLate,
     background,
     total,

@@ -254,6 +254,28 @@ Deno.test("a broadcast goes on without its connection; a send ends with it", asy
   }
 });
 
+Deno.test("what is sent stays what anybody may send, whatever a broadcast's fields it has: nothing is replaced, nobody else is dialled", async () => {
+  await using w = new World();
+  w.temp.file("share/image.bin", noise(1000, 3));
+  const source = w.source();
+  const stranger = w.source();
+  const named = { name: stranger.name, address: "127.0.0.1", port: stranger.port };
+  const kept = w.read();
+  for (
+    const plan of [{ stripes: [[named]], depths: [0] }, { holders: [named] }, {
+      stripes: [[]],
+      background: true,
+    }]
+  ) {
+    const sent = await w.offer(source, { purpose: "send", stripes: [], ...plan });
+    const { files: [file] } = await sent.receipt;
+    assertEquals(file!.path, w.temp.at("share", `image (${source.name}).bin`));
+    assertEquals(w.read(), kept);
+    sent.connection.close();
+  }
+  assertEquals(stranger.asked, 0);
+});
+
 Deno.test("who takes no broadcasts says so", async () => {
   await using w = new World({ takesBroadcasts: false });
   const { connection, receipt } = await w.offer(w.source());
