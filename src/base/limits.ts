@@ -190,6 +190,8 @@ export const TIMEOUTS = {
   manifest: 120_000,
   /** A piece that was asked for: no byte for this long means that the holder is gone or stuck. */
   pieceStall: 15_000,
+  /** A fetch that is ended waits so long for files that are being put in their places: a rename, or a pack unpacked. */
+  placing: 2_000,
   /** Between two KeepAlives of a peer; also tells the RS within two of them that a laptop lid closed. */
   keepAlive: 30_000,
   /** The RS closes a registered connection that was silent for this long: three KeepAlives lost. */

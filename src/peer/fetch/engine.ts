@@ -15,6 +15,7 @@ import { ContentRun } from "./content_run.ts";
 import { type ContentPlan, halves } from "./contents.ts";
 import { grow, startGrowing } from "./growing.ts";
 import type { HashFeed } from "../broadcast/hash_feed.ts";
+import { Ending, whyEnded } from "./ending.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { Holders, type NamedManifest } from "./holders.ts";
 import { isPlanned, ParentDesk } from "./parent_desk.ts";
@@ -41,6 +42,7 @@ export class FetchEngine {
   #opening = new Set<ContentRun>();
   #queue: ContentPlan[] = [];
   #locks = new Map<ContentRun, FileLock>();
+  #ending = new Ending();
   #divisions = 0;
   #finish = () => {};
   #abort: (reason: unknown) => void = () => {};
@@ -84,6 +86,9 @@ export class FetchEngine {
     try {
       this.#admit();
       await done;
+    } catch (cause) {
+      await this.#ending.wait(this.#o, this.#parts);
+      throw cause;
     } finally {
       this.#stop();
       this.#o.signal.removeEventListener("abort", onAbort);
@@ -100,6 +105,7 @@ export class FetchEngine {
 
   /** Opens contents while there is room for more. */
   #admit(): void {
+    if (this.#ending.isOver) return;
     while (this.#queue.length > 0 && this.#hasRoom()) {
       const run = new ContentRun(this.#queue.shift()!, this.#o.clock);
       this.#opening.add(run);
@@ -389,7 +395,7 @@ export class FetchEngine {
     if (run.isClosed && this.#scheduler.isDone(run.id)) {
       this.#runs.delete(run.id);
       this.#opening.add(run);
-      this.#complete(run).catch((cause) => this.#abort(cause));
+      this.#ending.puts(this.#complete(run).catch((cause) => this.#abort(cause)));
       return;
     }
     const alive = [...run.confirmed].some((peer) => this.#sources.isAlive(peer));
@@ -426,7 +432,9 @@ export class FetchEngine {
     } catch (cause) {
       undo?.();
       if (!(cause instanceof LabError)) throw cause;
-      if (cause.code === "integrity" && !run.feed) return await this.#retract(run, cause.message);
+      if (cause.code === "integrity" && !run.feed && !this.#ending.isOver) {
+        return void this.#retract(run, cause.message).catch((cause) => this.#abort(cause));
+      }
       this.#parts.close(run.id);
       this.#drop(run, cause);
     }
@@ -485,10 +493,4 @@ export class FetchEngine {
     if (!ours && this.#parts.answered(news, "finished")) return;
     this.#abort(new LabError(news.code, news.message));
   }
-}
-
-/** A reason of its own, such as a membership that was revoked, isn't mended by running it again. */
-function whyEnded({ reason }: AbortSignal): LabError {
-  if (reason instanceof LabError && reason.code !== "interrupted") return reason;
-  return new LabError("interrupted", "Interrupted: run it again and it goes on where it was");
 }

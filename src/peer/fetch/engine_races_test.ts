@@ -2,12 +2,15 @@
 
 import { assert, assertEquals, assertFalse, assertRejects } from "@std/assert";
 import { toHex } from "../../base/bytes.ts";
+import { systemClock } from "../../base/clock.ts";
 import { codeOf, LabError } from "../../base/errors.ts";
 import { NO_VOLUME, tinyVolume } from "../../storage/_testing.ts";
 import { sha256 } from "../../storage/hashing.ts";
 import { Root } from "../../storage/root.ts";
 import type { Holder, Misbehaviour } from "../_testing.ts";
 import { noise, Swarm, TOOL } from "../_testing.ts";
+import { Relay } from "../broadcast/relay.ts";
+import type { ContentPlan } from "./contents.ts";
 import { Holders } from "./holders.ts";
 
 const KIB = 1024;
@@ -165,6 +168,30 @@ Deno.test("a name that somebody takes meanwhile costs a fetch that file, not the
     assertEquals(swarm.read(`${taken} (pc1)`), files[taken]);
     assertEquals(swarm.list().filter((name) => name.startsWith(".labswarm")), []);
   }
+});
+
+Deno.test("a fetch that is ended while a file is being put in its place tells of it", async () => {
+  await using swarm = new Swarm({ clock: systemClock });
+  swarm.holder({ "big.bin": BIG });
+  const ending = new AbortController();
+  const told: string[] = [];
+  const begun: string[] = [];
+  const relay = new Relay(swarm.context.clock);
+  // As where a broadcast that runs takes over from one that comes late: its worker is at it already.
+  const beforeFinish = ({ files }: ContentPlan) => {
+    begun.push(files[0]!.name);
+    queueMicrotask(() => ending.abort(new LabError("interrupted", "a broadcast that runs now brings it")));
+    return () => {};
+  };
+  const more = {
+    signal: ending.signal,
+    fetched: ({ name }: { name: string }) => told.push(name),
+    broadcast: { stripes: [], relay, whole: () => Promise.resolve(), beforeFinish },
+  };
+  const ended = await assertRejects(() => swarm.fetch(swarm.wanted({ "big.bin": BIG }), more));
+  assertEquals(codeOf(ended), "interrupted");
+  assertEquals([begun, told, swarm.list()], [["big.bin"], ["big.bin"], ["big.bin"]]);
+  relay.close();
 });
 
 Deno.test("a file in the way of a folder stays, and what is of that folder goes beside it", async () => {
