@@ -17,6 +17,7 @@ export function broadcastHelp(program: "rs" | "peer") {
     [`${program} broadcast share/image.iso --report ${program}-data/report.html`, "with a page about it"],
     [`${program} broadcast share/image.iso --background`, "while others work on the same network"],
     [`${program} broadcast share/lesson --to pc1,pc2 --timeout 5m`, "a folder, to two of them"],
+    [`${program} broadcast share/lesson --to "Lab 2, PC 1" --to pc7`, "names may have commas"],
     [
       `${program} broadcast --retry-failed 5f1d7c0a`,
       "once more to those who don't have it; rs broadcasts lists ids",

@@ -19,7 +19,7 @@ interface TypeMap {
   /** "128kB", "2MB": bytes. */
   size: number;
   hostport: HostPort;
-  /** Texts with commas between them. */
+  /** Texts with commas between them; one that has a comma itself stands in double quotes. */
   list: string[];
   /** 0 to 65535; 0 stands for any free port. */
   port: number;

@@ -105,8 +105,18 @@ function readPort(name: string, text: string): number {
   return value;
 }
 
+/** Like a row of CSV: what has a comma in it stands in quotes, which no name has. */
 function readList(name: string, text: string): string[] {
-  const parts = text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+  const cell = /\s*(?:"([^"]*)"|([^",]*))\s*(?:,|$)/y;
+  const parts: string[] = [];
+  while (cell.lastIndex < text.length) {
+    const found = cell.exec(text);
+    if (!found) {
+      throw usage(`Cannot read ${text} for --${name}: write names with commas between them, or in quotes`);
+    }
+    const part = (found[1] ?? found[2]!).trim();
+    if (part !== "") parts.push(part);
+  }
   if (parts.length === 0) {
     throw usage(`Cannot read "${text}" for --${name}: write names with commas between them`);
   }

@@ -11,6 +11,7 @@ import { RateLimiter } from "../../transport/rate.ts";
 import { BroadcastWatch } from "../broadcast/watch.ts";
 import type { CommandContext } from "../context.ts";
 import type { BROADCAST_FLAGS } from "./common_flags.ts";
+import { meantPeers } from "./meant_peers.ts";
 import type { KeptBroadcast } from "./remember.ts";
 import { sendToAll } from "./send_to_all.ts";
 
@@ -34,7 +35,7 @@ export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
     return await retryBroadcast(ctx, who, flags.retryFailed);
   }
   const began = clock.monotonic();
-  for (const name of flags.to ?? []) demandPeerName(name);
+  for (const name of flags.to) demandPeerName(name);
   const report = flags.report === undefined
     ? undefined
     : await ctx.ensureAccess(flags.report, "write", { flag: "--report", folder: "data" });
@@ -42,6 +43,7 @@ export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
   for (const path of ctx.args) paths.push(await ctx.ensureAccess(path, "read"));
   const { context } = who;
   demandLead(context);
+  const to = flags.to.length === 0 ? undefined : await meantPeers(flags.to, { ...who, signal });
   const files = await filesToBroadcast(paths, context);
   const limiter = new RateLimiter(clock, flags.rate ?? Infinity);
   const title = files.length === 1 ? files[0]!.offered : formatCount(files.length, "file");
@@ -51,7 +53,7 @@ export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
   try {
     run = await sendToAll(files, {
       ...{ ...who, title, limiter, background, signal },
-      ...{ to: flags.to, timeout: flags.timeout, expires: flags.expires },
+      ...{ to, timeout: flags.timeout, expires: flags.expires },
       changed: (targets) => watch.changed(targets),
       begun: (begun) => run = begun,
     });

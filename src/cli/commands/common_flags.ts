@@ -42,7 +42,7 @@ export const LIST_FLAGS = {
 
 /** Flags of both programs' broadcast. */
 export const BROADCAST_FLAGS = {
-  to: { type: "list", value: "NAME,...", help: "only these peers" },
+  to: { type: "list", value: "NAME,...", help: "only these peers", repeatable: true },
   rate: { type: "rate", value: "RATE", shownDefault: "no limit", help: "send at most so fast" },
   timeout: { type: "duration", value: "TIME", default: "10m", help: "who isn't done by then has failed" },
   background: { type: "boolean", help: "make way for other traffic on the network" },

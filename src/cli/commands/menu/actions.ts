@@ -274,7 +274,7 @@ async function broadcast(menu: Menu): Promise<void> {
   const peers = await prompts.busy((signal) => session.peers(signal));
   if (peers.length === 0) return prompts.tell("info", "No other peer is here at the moment");
   const command = await import("../peer_broadcast.ts");
-  const flags = { timeout: BROADCAST_TIME, expires: BROADCAST_KEPT };
+  const flags = { to: [], timeout: BROADCAST_TIME, expires: BROADCAST_KEPT };
   const title = `${basename(path)} to all`;
   await carryOut(menu, { title, direction: "out", command, name: "broadcast", args: [path], flags });
 }
