@@ -82,10 +82,12 @@ export class Deliveries implements AtWork {
   /** Ends the waits for commands that may come back. */
   #graces = new Set<() => void>();
   #closed = false;
+  /** The version of the index at the last look. */
+  #looked = -1;
 
   constructor(setting: DeliverySetting) {
     this.#o = setting;
-    this.#sources = new LateSources(setting);
+    this.#sources = new LateSources({ ...setting, learnt: () => this.#pump() });
   }
 
   isClaimed(id: string): boolean {
@@ -162,6 +164,14 @@ export class Deliveries implements AtWork {
 
   /** More have it now than before. */
   news(): void {
+    this.#pump();
+  }
+
+  /** Called again and again: peers may have come by it in another way. */
+  look(): void {
+    const { version } = this.#o.registry.holdings;
+    if (version === this.#looked) return;
+    this.#looked = version;
     this.#pump();
   }
 
@@ -268,6 +278,7 @@ export class Deliveries implements AtWork {
   #begin(head: BroadcastHead, record: PeerRecord, connection: Connection, sources: Sources): void {
     const delivery = { id: head.id, cookie: record.cookie, stop: new AbortController() };
     this.#running.set(record.cookie, delivery);
+    if (sources.byIndex && sources.holders.length === 0) this.#sources.asksItself(head.id, record);
     this.#deliver(head, record, connection, sources, delivery.stop.signal)
       .then(
         (isAll) => {
@@ -292,12 +303,16 @@ export class Deliveries implements AtWork {
     sources: Sources,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const { holders, here } = sources;
+    const { holders, here, byIndex } = sources;
     const all = await this.#filesFor(head, record);
-    const files = holders.length > 0 ? all : all.filter(({ sha256, name }) => this.#o.isHere(sha256, name));
+    const files = holders.length > 0 || byIndex
+      ? all
+      : all.filter(({ sha256, name }) => this.#o.isHere(sha256, name));
     const isAll = files.length === all.length;
     if (files.length === 0) return isAll;
-    const from = `${holders.length} that have it${here > 0 ? " and from here" : ""}`;
+    const from = `${holders.length} that ${byIndex ? "seem to " : ""}have it${
+      here > 0 ? " and from here" : ""
+    }`;
     this.#o.log.info(`Offer     ${record.name}: ${printable(head.name, 80)}, from ${from}`);
     const bytes = files.reduce((sum, { size }) => sum + size, 0);
     const pages = [...inPages(files, ({ name }) => 120 + 3 * name.length)];
@@ -320,7 +335,7 @@ export class Deliveries implements AtWork {
         const incoming = await exchange.next(TIMEOUTS.manifest);
         if (incoming.kind === "OfferProgress") {
           this.#o.registry.broadcasts.progress(head, record.name, incoming.bytes);
-          this.#sources.without(head.id, record.cookie, holders, incoming.without ?? []);
+          this.#sources.without(head.id, record.cookie, sources, incoming.without ?? []);
         }
         if (incoming.kind === "Receipt" && !incoming.more) return isAll;
       }

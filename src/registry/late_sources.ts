@@ -7,8 +7,8 @@ import type { MessageOf, WireHolder } from "../protocol/messages.ts";
 import type { Connection } from "../transport/connection.ts";
 import { addressFor } from "./address.ts";
 import { type BroadcastHead, isOf } from "./broadcast_store.ts";
+import { IndexHolders, type IndexHoldersSetting } from "./index_holders.ts";
 import { isAwaited, type PeerRecord } from "./rules.ts";
-import type { Registry } from "./state.ts";
 import { Vain } from "./vain.ts";
 
 /** Holders named in one offer: more are of no use to one fetch, which asks 8 at once. */
@@ -19,6 +19,8 @@ const OURSELVES = "";
 /** Who can deliver a broadcast. */
 export interface Sources {
   holders: readonly PeerRecord[];
+  /** They hold it by the index, and nobody else has it. */
+  byIndex?: boolean;
   /** How many of its files lie in our own share. */
   here: number;
 }
@@ -26,8 +28,11 @@ export interface Sources {
 /** Who can deliver broadcasts. */
 export class LateSources {
   #vain = new Vain();
+  #index: IndexHolders;
 
-  constructor(private o: { registry: Omit<Registry, "atWork">; here: (id: string) => number }) {}
+  constructor(private o: IndexHoldersSetting & { here: (id: string) => number }) {
+    this.#index = new IndexHolders(o);
+  }
 
   /** Who is there and has it, or may have it: the sender, if it is a peer, comes last. */
   of(head: BroadcastHead): Sources {
@@ -41,17 +46,43 @@ export class LateSources {
     // Whoever has lost its connection is back in a moment, and then it's its turn, or it is gone.
     const holders = records.filter((record) => record !== undefined)
       .filter((record) => record.active && !isAwaited(record));
-    return { holders, here: this.o.here(head.id) };
+    const here = this.o.here(head.id);
+    return holders.length > 0 || here > 0 ? { holders, here } : this.#byIndex(head.id);
   }
 
   /** Those who are worth asking for one PC, for each others in front: the load is spread. Undefined where nobody is. */
-  forPc(id: string, receiver: string, { holders, here }: Sources): Sources | undefined {
-    const able = holders.filter(({ cookie, lastRegistered }) =>
-      cookie !== receiver && !this.#vain.has(id, receiver, cookie, lastRegistered)
+  forPc(id: string, receiver: string, sources: Sources): Sources | undefined {
+    const { holders, here, byIndex } = sources;
+    const able = holders.filter((each) =>
+      each.cookie !== receiver && !this.#vain.has(id, receiver, each.cookie, this.#stampOf(each, byIndex))
     );
-    if (able.length === 0 && (here === 0 || this.#vain.has(id, receiver, OURSELVES, here))) return undefined;
+    if (able.length === 0 && (here === 0 || this.#vain.has(id, receiver, OURSELVES, here))) {
+      return byIndex ? this.#itself(id, receiver, sources) : this.forPc(id, receiver, this.#byIndex(id));
+    }
     const first = Math.floor(this.o.registry.random.next() * able.length);
-    return { holders: [...able.slice(first), ...able.slice(0, first)].slice(0, HOLDERS_TOLD), here };
+    const told = [...able.slice(first), ...able.slice(0, first)].slice(0, HOLDERS_TOLD);
+    return { ...sources, holders: told };
+  }
+
+  /** It may have it itself: then it says so, and delivers to the others. */
+  #itself(id: string, receiver: string, { holders }: Sources): Sources | undefined {
+    const own = holders.find(({ cookie }) => cookie === receiver);
+    if (!own || this.#vain.has(id, receiver, receiver, this.#index.stampOf(own))) return undefined;
+    return { holders: [], here: 0, byIndex: true };
+  }
+
+  /** It is being asked whether it has it itself. */
+  asksItself(id: string, record: PeerRecord): void {
+    this.#vain.note(id, record.cookie, record.cookie, this.#index.stampOf(record));
+  }
+
+  #byIndex(id: string): Sources {
+    return { holders: this.#index.of(id), here: 0, byIndex: true };
+  }
+
+  /** When it is another than it was. */
+  #stampOf(holder: PeerRecord, byIndex = false): number {
+    return byIndex ? this.#index.stampOf(holder) : holder.lastRegistered;
   }
 
   /** The holders as the PC on this connection reaches them. */
@@ -67,11 +98,12 @@ export class LateSources {
   without(
     id: string,
     receiver: string,
-    named: readonly PeerRecord[],
+    named: Sources,
     names: NonNullable<MessageOf<"OfferProgress">["without"]>,
   ): void {
-    for (const { name, cookie, lastRegistered } of named) {
-      if (names.includes(name)) this.#vain.note(id, receiver, cookie, lastRegistered);
+    for (const holder of named.holders) {
+      if (!names.includes(holder.name)) continue;
+      this.#vain.note(id, receiver, holder.cookie, this.#stampOf(holder, named.byIndex));
     }
   }
 
@@ -88,5 +120,6 @@ export class LateSources {
   /** Keeps only what is about these broadcasts. */
   keepOnly(ids: ReadonlySet<string>): void {
     this.#vain.keepOnly(ids);
+    this.#index.keepOnly(ids);
   }
 }

@@ -84,6 +84,8 @@ function lookedAfter({ shared }: Store, members: Members): string[] {
 const LISTED_MAX = 100;
 /** A broadcast file of ours that isn't what it was may be put back: it's looked at so often, milliseconds, like a peer's share. */
 const LOOK_AGAIN = 30_000;
+/** Between two looks whether somebody holds by now what others wait for, milliseconds: soon enough, and for many announces once. */
+const INDEX_LOOK = 2_000;
 
 class RunningRegistry implements RegistryServer {
   readonly name: string;
@@ -130,6 +132,7 @@ class RunningRegistry implements RegistryServer {
       clock.every(1_000, () => this.#expire()),
       clock.every(3600_000, () => this.#forgetBroadcasts()),
       clock.every(LOOK_AGAIN, () => this.local.lookAgain()),
+      clock.every(INDEX_LOOK, () => this.#deliveries.look()),
     ];
     this.#forgetBroadcasts();
     this.#stopHearing = options.security?.onRevoked((ids) => this.#revoked(ids));
