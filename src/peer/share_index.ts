@@ -16,6 +16,7 @@ import { PieceHashes } from "../storage/piece_hashes.ts";
 import type { ScanNews, ScanOrder } from "../storage/scan_protocol.ts";
 import { OWN_PREFIX } from "../storage/root.ts";
 import type { Skipped } from "../storage/scan.ts";
+import { ShareWatch } from "./share_watch.ts";
 
 /** What changed in the index. */
 export interface IndexNews {
@@ -52,7 +53,7 @@ export class ShareIndex {
   #again = false;
   #scanned = { resolve: () => {}, reject: (_: unknown) => {} };
   #told = new Set<string>();
-  #watcher: Deno.FsWatcher | undefined;
+  #watch: ShareWatch | undefined;
   #stops: (() => void)[] = [];
   #cancelSoon = () => {};
   #isSoon = false;
@@ -141,12 +142,7 @@ export class ShareIndex {
   /** Scans every so many milliseconds, and soon after the system says that something changed. */
   keepCurrent(interval: number): void {
     this.#stops.push(this.#o.clock.every(interval, () => this.scanSoon()));
-    try {
-      this.#watcher = Deno.watchFs(this.#o.share);
-      this.#watch(this.#watcher);
-    } catch {
-      this.#o.log.debug("This system gives no change notices; the share is scanned at intervals only");
-    }
+    this.#watch = new ShareWatch({ ...this.#o, changed: () => this.scanSoon() });
   }
 
   /** Writes what is to be written and ends the worker. */
@@ -155,9 +151,7 @@ export class ShareIndex {
     for (const stop of this.#stops) stop();
     this.#stops = [];
     this.#cancelSoon();
-    try {
-      this.#watcher?.close();
-    } catch { /* it ended by itself */ }
+    this.#watch?.close();
     this.#worker?.terminate();
     this.#worker = undefined;
     this.#scanned.reject(new LabError("interrupted", "The scan was interrupted"));
@@ -192,13 +186,6 @@ export class ShareIndex {
       return true;
     } catch {
       return false;
-    }
-  }
-
-  async #watch(watcher: Deno.FsWatcher): Promise<void> {
-    for await (const event of watcher) {
-      if (event.kind === "access" || event.paths.every((path) => path.includes(OWN_PREFIX))) continue;
-      this.scanSoon();
     }
   }
 

@@ -95,6 +95,7 @@ export class ShareScanner {
     let entries: Deno.DirEntry[];
     try {
       entries = [...Deno.readDirSync(folder)];
+      if (hidesFolder(folder, entries)) skipped.push({ name: prefix || ".", reason: HIDDEN });
     } catch (cause) {
       skipped.push({ name: prefix || ".", reason: messageOf(cause) });
       return;
@@ -124,6 +125,23 @@ export class ShareScanner {
       skipped.push({ name, reason: messageOf(cause) });
     }
   }
+}
+
+const HIDDEN = "a folder in it has a name that is not UTF-8; rename that one, for here it can't be seen";
+
+/**
+ * Tells whether a folder has one more below it than the runtime lists, which leaves out what isn't UTF-8. On Linux most file
+ * systems count them: a folder has two links of its own, and one of each that lies in it. Files aren't counted.
+ */
+function hidesFolder(path: string, entries: readonly Deno.DirEntry[]): boolean {
+  if (Deno.build.os !== "linux") return false;
+  const folders = (list: readonly Deno.DirEntry[]) => list.filter(({ isDirectory }) => isDirectory).length;
+  const links = () => Deno.lstatSync(path).nlink ?? 0;
+  const before = links();
+  if (before <= 2 + folders(entries)) return false;
+  // One may have been made or removed between the two looks.
+  const again = folders([...Deno.readDirSync(path)]);
+  return before > 2 + again && links() === before;
 }
 
 /** The first and the last moment that fit into the index, milliseconds since 1970: years have four digits there. */

@@ -40,6 +40,26 @@ Deno.test("an empty share is an empty index", async () => {
   assertEquals(await w.scan(), { ...quiet, files: 0 });
 });
 
+Deno.test({
+  name:
+    "a folder whose name is not UTF-8 is told of where the system counts folders, and nothing else for it",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    using w = world();
+    w.temp.file("share/docs/a.txt", "a");
+    w.temp.folder("share/docs/b");
+    const counts = Deno.lstatSync(w.temp.at("share/docs")).nlink === 3;
+    assertEquals((await w.scan()).skipped, []);
+    // A name in bytes is written by a program that has them.
+    await new Deno.Command("sh", { args: ["-c", `mkdir "$(printf '${w.temp.at("share/docs")}/caf\\351')"`] })
+      .output();
+    const { skipped, reasons } = await w.scan();
+    if (!counts) return assertEquals(skipped, []);
+    assertEquals(skipped, ["docs/"]);
+    assertStringIncludes(reasons, "not UTF-8");
+  },
+});
+
 Deno.test("files are found in all folders, empty ones too, with size, time and hash", async () => {
   using w = world();
   const time = new Date(Date.UTC(2020, 0, 2, 3, 4, 5, 678));
