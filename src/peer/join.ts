@@ -22,6 +22,8 @@ export interface JoinRequest {
   code: string;
   /** The name that this PC would like. */
   name: string;
+  /** Keys of its own, exportable; new ones unless told. */
+  keys?: CryptoKeyPair;
   signal: AbortSignal;
 }
 
@@ -37,7 +39,7 @@ export async function joinLab(request: JoinRequest, context: PeerContext): Promi
   const { clock, agent } = context;
   const authority = await askAuthority(rs, { clock, agent, signal });
   await demandAuthority(authority, code);
-  const keys = await generateKeys();
+  const keys = request.keys ?? await generateKeys();
   const wish = { name: request.name, key: await exportPublic(keys.publicKey) };
   const tls = { name: RS_NAME, authority };
   const connection = new Connection(await dialTcp(rs, { clock, signal, tls }), {

@@ -167,9 +167,10 @@ export class SecuredLab implements Admission {
     const address = normalAddress(from);
     log.debug(`Join      ${address} asks`);
     try {
-      const invite = await this.#judge(asked, nonce, address);
-      const who = { id: await memberId(asked.key), name: asked.name, address };
-      const member = await this.members.join(invite, who);
+      const id = await memberId(asked.key);
+      const invite = await this.#judge(asked, nonce, address, id);
+      const who = { id, name: asked.name, address };
+      const member = invite ? await this.members.join(invite, who) : this.membership.admitted(id)!;
       const { certificate, card } = await certify(this.secret, { ...member, key: asked.key });
       log.info(`Joined    ${printable(member.name)} (${address}) as ${member.role}`);
       return { kind: "Joined", authorityKey: this.secret.publicKey, certificate, card };
@@ -183,22 +184,29 @@ export class SecuredLab implements Admission {
     }
   }
 
-  /** The invitation whose secret the newcomer knows. */
-  async #judge(asked: MessageOf<"Join">, nonce: string, address: string): Promise<Invite> {
+  /** The invitation whose secret the newcomer knows; none where it is a member already. */
+  async #judge(
+    asked: MessageOf<"Join">,
+    nonce: string,
+    address: string,
+    id: string,
+  ): Promise<Invite | undefined> {
     const { clock } = this.o;
     const ended = this.#tries.begin(address, clock.now());
     if (!ended) throw new TooMany();
-    const [found] = await Promise.allSettled([this.#find(asked, nonce)]);
+    const [found] = await Promise.allSettled([this.#find(asked, nonce, id)]);
     if (!ended(found.status === "fulfilled")) throw new TooMany();
     if (found.status === "rejected") throw found.reason;
     return found.value;
   }
 
-  async #find(asked: MessageOf<"Join">, nonce: string): Promise<Invite> {
+  async #find(asked: MessageOf<"Join">, nonce: string, id: string): Promise<Invite | undefined> {
     const fault = peerNameFault(asked.name);
     if (fault) throw new LabError("name_refused", `Cannot join as ${printable(asked.name, 80)}: ${fault}`);
     const context = { nonce, authority: this.secret.certificate };
     if (await hasKey(asked, context)) {
+      // Its first answer got lost; the code may be used up since, by itself. The key is its own: that is proof enough.
+      if (this.membership.byId(id)) return undefined;
       for (const { invite, secret } of this.membership.open(this.o.clock.now())) {
         if (await knowsSecret(asked, secret, context)) return invite;
       }

@@ -8,11 +8,12 @@ import { LabError } from "../../src/base/errors.ts";
 import { LIMITS } from "../../src/base/limits.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import { parseCode } from "../../src/join/code.ts";
-import { exportPublic, generateKeys } from "../../src/join/keys.ts";
+import { exportPublic, generateKeys, importPrivate } from "../../src/join/keys.ts";
 import { LabSecurity } from "../../src/join/lab_security.ts";
 import { makeJoin } from "../../src/join/request.ts";
 import type { PeerContext } from "../../src/peer/context.ts";
 import { joinLab } from "../../src/peer/join.ts";
+import { forgetJoining, joiningKeys } from "../../src/peer/joining_file.ts";
 import { connectRs } from "../../src/peer/rs_client.ts";
 import { SecuredLab } from "../../src/registry/lab.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
@@ -77,6 +78,66 @@ Deno.test("32 PCs of one host name join at once; each has a name and an id of it
   );
   assertEquals([registered.peer, registered.cookie], [members[0]!.self.name, members[0]!.self.id]);
   link.close();
+});
+
+Deno.test("a PC whose answer got lost comes again with its key, though its code is used up; nobody else does", async () => {
+  await using rs = await serve();
+  const { code } = await rs.lab.invite({ role: "lead", uses: 1 });
+  const data = await Deno.makeTempDir({ prefix: "labswarm-" });
+  const attempt = async (name: string) => {
+    const keys = await joiningKeys(data, code, clock);
+    return await joinLab({ rs: rs.server.address, code, name, keys, signal }, context);
+  };
+  // Cut between the server's word and the file.
+  const lost = await attempt("pc");
+  const again = await attempt("another");
+  assertEquals([again.card.key, again.card.name, again.card.role], [lost.card.key, "pc", "lead"]);
+  assertEquals(again.key, lost.key);
+  assertEquals(rs.lab.membership.members.length, 1);
+  (await rs.link(await LabSecurity.from(again))).close();
+  await assertRejects(() => rs.join("other", code), LabError, "used up");
+  // Another code is another invitation, and once the membership is kept the next join is somebody new.
+  const { code: second } = await rs.lab.invite({ role: "member" });
+  const fresh = await exportPublic((await joiningKeys(data, second, clock)).publicKey);
+  assert(fresh !== lost.card.key);
+  await forgetJoining(data);
+  assert(fresh !== await exportPublic((await joiningKeys(data, second, clock)).publicKey));
+  // Who was put out isn't let in by it.
+  await rs.lab.revoke("pc");
+  const wish = { name: "pc", key: lost.card.key };
+  const at = { nonce: "0e".repeat(32), authority: rs.lab.authority };
+  const own = await importPrivate(lost.key);
+  const join = await makeJoin(wish, { secret: parseCode(code).secret, own }, at);
+  const out = () => rs.lab.admit({ ...join, kind: "Join" }, at.nonce, "192.0.2.9");
+  await assertRejects(out, LabError, "revoked");
+  // Nor somebody who knows the key's public half only.
+  const { privateKey: other } = await generateKeys();
+  const false1 = await makeJoin(wish, { secret: parseCode(code).secret, own: other }, at);
+  await assertRejects(
+    () => rs.lab.admit({ ...false1, kind: "Join" }, at.nonce, "192.0.2.9"),
+    LabError,
+    "is wrong",
+  );
+  await Deno.remove(data, { recursive: true });
+});
+
+Deno.test("what was kept of a join is damaged: new keys, and no error", async () => {
+  const data = await Deno.makeTempDir({ prefix: "labswarm-" });
+  const code = "WESXK-T5D8V-2Q0M4-JH7RC-9AYB3";
+  const publicOf = async () => await exportPublic((await joiningKeys(data, code, clock)).publicKey);
+  const first = await publicOf();
+  assertEquals(await publicOf(), first);
+  const path = join(data, "joining.json");
+  const kept = JSON.parse(await Deno.readTextFile(path));
+  for (
+    const text of ["", "{", JSON.stringify({ ...kept, key: "x" }), JSON.stringify({ ...kept, publicKey: "" })]
+  ) {
+    await Deno.writeTextFile(path, text);
+    const next = await publicOf();
+    assert(next !== first);
+    assertEquals(await publicOf(), next);
+  }
+  await Deno.remove(data, { recursive: true });
 });
 
 Deno.test("many wrong codes at the same moment are no more tries than one after the other, and no flood of the log", async () => {

@@ -8,6 +8,7 @@ import { fromPem } from "../../join/keys.ts";
 import { isAuthority } from "../../join/request.ts";
 import { toolIdentity } from "../../peer/context.ts";
 import { joinLab } from "../../peer/join.ts";
+import { forgetJoining, joiningKeys } from "../../peer/joining_file.ts";
 import { demandPlace, loadMembership, saveMembership } from "../../peer/membership_file.ts";
 import { loadPeerState, otherName } from "../../peer/peer_state.ts";
 import { connectRs } from "../../peer/rs_client.ts";
@@ -46,8 +47,11 @@ export async function joinFirst(
   }
   const name = ctx.flags.name ?? (await loadPeerState(data)).name ?? cleanPeerName(hostName());
   await demandPlace(data);
-  const credentials = await joinLab({ rs, code, name, signal: ctx.signal }, peerContext(ctx));
+  // Whoever is cut off after the lab has counted it comes again as the same.
+  const keys = await joiningKeys(data, code, ctx.clock);
+  const credentials = await joinLab({ rs, code, name, keys, signal: ctx.signal }, peerContext(ctx));
   await saveMembership(data, credentials, ctx.clock);
+  await forgetJoining(data);
   const { card } = credentials;
   ctx.log.info(`Joined the lab of ${formatHostPort(rs)} as ${printable(card.name)}, ${card.role}`);
   const wanted = ctx.flags.name;
