@@ -4,7 +4,7 @@
  *
  * Rules: changes are gathered and written together, a second later; a kill loses no more. What is away for less than a
  * minute was never away, for a peer that begins its index anew forgets all and tells it again. What ended is kept for a
- * year, and of very much the part that ended last; what goes on is never forgotten. The times are this server's, when it
+ * year; of very much whoever has most loses first, and else the part that ended last stays; what goes on is never forgotten. The times are this server's, when it
  * heard of it; of what changed while it was off it hears at its start.
  */
 
@@ -16,6 +16,7 @@ import type { Logger } from "../base/log.ts";
 import { searcher } from "../catalog/search.ts";
 import { join } from "../deps/std_path.ts";
 import type { ContentKey } from "./contents.ts";
+import { Crowding } from "./crowding.ts";
 import { type Columns, contentOf, keyOf, prepare, SCHEMA, type Span, spanOf } from "./history_sql.ts";
 import { isDamage, setAside } from "./sqlite_file.ts";
 
@@ -68,6 +69,7 @@ interface Change extends ContentKey, Holder {
 export class History {
   #db: DatabaseSync;
   #statements;
+  #crowding: Crowding;
   #waiting = new Map<string, Change>();
   #stopFlush: (() => void) | undefined;
   #stopCleaning: () => void;
@@ -81,6 +83,7 @@ export class History {
       this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
       this.#db.exec(SCHEMA);
       this.#statements = prepare(this.#db);
+      this.#crowding = new Crowding(this.#db);
       this.#ended = this.#countEnded();
     } catch (thrown) {
       this.#db.close();
@@ -288,13 +291,24 @@ export class History {
     this.#stopMore();
     try {
       const tooMany = Math.min(STEP, this.#ended - this.mostEnded);
-      const gone = Number(this.#statements.clean.run(this.clock.now() - KEPT_MS, STEP).changes) ||
-        (tooMany > 0 ? Number(this.#statements.clean.run(Number.MAX_SAFE_INTEGER, tooMany).changes) : 0);
+      const gone = this.#forget(this.clock.now() - KEPT_MS, STEP) || (tooMany > 0 ? this.#spare(tooMany) : 0);
       this.#ended -= gone;
-      if (gone > 0) this.#stopMore = this.clock.after(CLEAN_MORE, () => this.#clean());
+      if (gone > 0 || tooMany > 0) this.#stopMore = this.clock.after(CLEAN_MORE, () => this.#clean());
     } catch (thrown) {
       this.log.warn(`Cannot clean ${HISTORY_FILE}: ${messageOf(thrown)}`);
     }
+  }
+
+  /** Whoever has most makes room; where nobody has much more than others, what ended first. */
+  #spare(most: number): number {
+    const cookie = this.#crowding.most();
+    return cookie === undefined
+      ? this.#forget(Number.MAX_SAFE_INTEGER, most)
+      : this.#crowding.forget(cookie, most);
+  }
+
+  #forget(before: number, most: number): number {
+    return Number(this.#statements.clean.run(before, most).changes);
   }
 
   #countEnded(): number {

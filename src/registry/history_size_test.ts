@@ -177,3 +177,71 @@ Deno.test("a PC that holds more than one step reads is compared as a whole", asy
   const now = new Set(await namesOf(history, folder.clock.now() + 1));
   assert(now.has("new") && now.has("is 1000") && !now.has("is 999"));
 });
+
+/** Adds entries that ended: of these peers, by name and number, mixed as they came. */
+function crowd(folder: Folder, shares: Record<string, number>, until = START): void {
+  folder.sql((db) => {
+    db.exec("BEGIN");
+    const insert = db.prepare("INSERT INTO spans VALUES (NULL, ?, ?, ?, ?, 5, 0, ?)");
+    const hash = new Uint8Array(32).fill(0xcd);
+    const most = Math.max(...Object.values(shares));
+    for (let n = 0; n < most; n++) {
+      for (const [peer, count] of Object.entries(shares)) {
+        if (Math.floor(n * count / most) === Math.floor((n + 1) * count / most)) continue;
+        insert.run(peer, peer, `${peer} ${n}`, hash, until - 1_000 * (most - n));
+      }
+    }
+    db.exec("COMMIT");
+  });
+}
+
+const sharesOf = (folder: Folder) =>
+  folder.sql((db) => {
+    const rows = db.prepare("SELECT cookie, count(*) AS n FROM spans GROUP BY cookie ORDER BY cookie").all();
+    return Object.fromEntries(rows.map(({ cookie, n }) => [String(cookie), Number(n)]));
+  });
+
+/** Until all that is too much has gone. */
+function cleaned(folder: Folder, mostEnded: number): void {
+  const history = folder.history(mostEnded);
+  for (let i = 0; i < 100; i++) folder.clock.advance(100);
+  history.close();
+  assertEquals(folder.rows.ended, mostEnded);
+}
+
+Deno.test("one who makes up entries loses its own, not those of the others, however old", () => {
+  using folder = new Folder();
+  folder.history().close();
+  crowd(folder, { a: 300, b: 20, honest: 3 }, START - 100 * DAY);
+  crowd(folder, { hostile: 40_000, "late": 10 });
+  cleaned(folder, 10_000);
+  assertEquals(sharesOf(folder), { a: 300, b: 20, honest: 3, hostile: 9_667, late: 10 });
+});
+
+Deno.test("where much has gone already, who has little there isn't taken for who has most", () => {
+  using folder = new Folder();
+  folder.history().close();
+  crowd(folder, { honest: 1_000, h: 40_000 }, START - 10 * DAY);
+  folder.sql((db) => db.exec("DELETE FROM spans WHERE cookie = 'h'"));
+  crowd(folder, { h: 20_000 });
+  cleaned(folder, 5_000);
+  assertEquals(sharesOf(folder), { h: 4_000, honest: 1_000 });
+});
+
+Deno.test("several who do that lose alike; in a lab of equals what ended first goes", () => {
+  using folder = new Folder();
+  folder.history().close();
+  crowd(folder, { h1: 15_000, h2: 12_000, h3: 9_000, honest: 100 });
+  cleaned(folder, 12_000);
+  const { honest, ...hostile } = sharesOf(folder);
+  assertEquals(honest, 100);
+  assert(Object.values(hostile).every((count) => count > 2_000 && count < 6_000), JSON.stringify(hostile));
+  using equals = new Folder();
+  equals.history().close();
+  const peers = Array.from({ length: 40 }, (_, i) => [`pc${i}`, 100] as const);
+  crowd(equals, Object.fromEntries(peers));
+  cleaned(equals, 2_000);
+  assertEquals(new Set(Object.values(sharesOf(equals))), new Set([50]));
+  const first = equals.sql((db) => Number(db.prepare("SELECT min(ended) AS t FROM spans").get()!.t));
+  assertEquals(first, START - 1_000 * 50);
+});
