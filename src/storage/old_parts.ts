@@ -6,11 +6,14 @@
 import { join } from "@std/path";
 import type { Clock } from "../base/clock.ts";
 import { LIMITS } from "../base/limits.ts";
+import { CAST } from "./cast_part.ts";
 import { tryLock } from "./lock.ts";
 import { OWN_PREFIX, requirePermission } from "./root.ts";
 
 /** A lab meets at least once a week; what wasn't resumed by then isn't missed. Milliseconds. */
 const KEEP = 14 * 24 * 3600_000;
+/** What was withdrawn may come again, as where somebody broke a broadcast off to begin it anew. Milliseconds. */
+const KEEP_WITHDRAWN = 10 * 60_000;
 /** A serve may run for years; between two looks, milliseconds. */
 const LOOK_EVERY = 24 * 3600_000;
 
@@ -49,12 +52,15 @@ async function removeBelow(folder: string, depth: number, look: Look): Promise<v
 function removeOld(folder: string, name: string, now: number): void {
   try {
     const path = join(folder, name);
-    const { mtime } = Deno.lstatSync(path);
-    if (!mtime || now - mtime.getTime() <= KEEP) return;
+    const { mtime, size } = Deno.lstatSync(path);
+    const isWithdrawn = name.endsWith(CAST) && size === 0;
+    if (!mtime || now - mtime.getTime() <= (isWithdrawn ? KEEP_WITHDRAWN : KEEP)) return;
     // Who has just come back for it hasn't written yet, and looks what is there: it's locked, but as old as before.
     const lock = tryLock(join(folder, lockOf(name)));
     try {
-      if (lock && !name.endsWith(".lock")) Deno.removeSync(path, { recursive: true });
+      if (!lock || name.endsWith(".lock")) return;
+      Deno.removeSync(path, { recursive: true });
+      if (isWithdrawn) Deno.removeSync(`${path.slice(0, -CAST.length)}.part`);
     } finally {
       lock?.release();
     }
@@ -69,6 +75,8 @@ function lockOf(name: string): string {
 
 /** Old parts that are removed every day. */
 export interface Tidying {
+  /** A broadcast was withdrawn: looks once more when its parts may go. */
+  withdrawn(): void;
   /** Resolves when nothing is being looked at. */
   idle(): Promise<void>;
   /** Ends it; resolves when nothing is touched any more. */
@@ -87,10 +95,16 @@ export function keepTidy(folders: readonly string[], clock: Clock): Tidying {
   };
   look();
   const stopLooking = clock.every(LOOK_EVERY, look);
+  let stopLater = () => {};
   return {
+    withdrawn() {
+      stopLater();
+      stopLater = clock.after(KEEP_WITHDRAWN + 1_000, look);
+    },
     idle: () => running,
     async stop() {
       stopLooking();
+      stopLater();
       ending.abort();
       await running;
     },

@@ -7,7 +7,6 @@
 
 import { codeOf, LabError, messageOf, RemoteError } from "../../base/errors.ts";
 import { printable } from "../../catalog/names.ts";
-import { type FileLock, tryLock } from "../../storage/lock.ts";
 import { BROADCAST_LIMITS, Scheduler } from "../../swarm/scheduler.ts";
 import type { ReceiveNews } from "../receive_protocol.ts";
 import { PartFile } from "../../storage/part_file.ts";
@@ -20,8 +19,8 @@ import type { EngineOptions } from "./engine_options.ts";
 import { Holders, type NamedManifest } from "./holders.ts";
 import { isPlanned, ParentDesk } from "./parent_desk.ts";
 import { PartDesk } from "./part_desk.ts";
+import { PartLocks } from "./part_locks.ts";
 import { withRoom } from "./room.ts";
-import { UnderWay } from "./under_way.ts";
 import { Sources } from "./sources.ts";
 
 /** Contents open at once: enough to keep the pipe full while small ones begin and end. */
@@ -41,7 +40,7 @@ export class FetchEngine {
   #runs = new Map<string, ContentRun>();
   #opening = new Set<ContentRun>();
   #queue: ContentPlan[] = [];
-  #locks = new Map<ContentRun, FileLock>();
+  #locks: PartLocks;
   #ending = new Ending();
   #divisions = 0;
   #finish = () => {};
@@ -54,6 +53,7 @@ export class FetchEngine {
     this.#holders = new Holders(options);
     this.#sources = new Sources(options.pool, options.clock);
     this.#parts = new PartDesk(options.pool);
+    this.#locks = new PartLocks(options);
     const [scheduler, sources, runs] = [this.#scheduler, this.#sources, () => this.#runs.values()];
     this.#parents = new ParentDesk({ ...options, relay: options.relay, scheduler, sources, runs });
   }
@@ -99,7 +99,7 @@ export class FetchEngine {
   #close(): void {
     this.#sources.close();
     this.#holders.close();
-    for (const lock of this.#locks.values()) lock.release();
+    this.#locks.leaveAll();
     this.#o.pool.listen(() => {});
   }
 
@@ -122,10 +122,8 @@ export class FetchEngine {
 
   /** From a plan to a content with a manifest, an open part file and sources. */
   async #open(run: ContentRun): Promise<void> {
-    const path = this.#o.root.ownPath(`${run.plan.key}.lock`);
-    const lock = tryLock(path);
-    if (!lock) return this.#drop(run, new UnderWay(run.title, path));
-    this.#locks.set(run, lock);
+    const underWay = this.#locks.take(run);
+    if (underWay) return this.#drop(run, underWay);
     await this.#follow(run);
   }
 
@@ -481,8 +479,7 @@ export class FetchEngine {
 
   /** This content is over, one way or the other. */
   #close1(run: ContentRun): void {
-    this.#locks.get(run)?.release();
-    this.#locks.delete(run);
+    this.#locks.leave(run);
     this.#o.relay?.end(run.id);
     this.#opening.delete(run);
     this.#admit();

@@ -37,6 +37,8 @@ export interface EngineOptions {
   signal: AbortSignal;
   /** What the person who asked for it can do where there is no room: "choose another folder with --out". */
   choice?: string | undefined;
+  /** The broadcast that brings it; without one somebody here wants it. */
+  broadcastId?: string;
   /** Passes pieces on while they are coming in. */
   relay?: Relay;
   /** Makes room for files whose names are taken, where that is wanted; what it returns undoes that. */

@@ -42,6 +42,8 @@ export interface BroadcastJob {
   stripes: Holder[][];
   /** For each stripe, how many PCs are between us and the source, if the sender says so. */
   depths?: number[] | undefined;
+  /** Which one it is. */
+  broadcastId?: string;
   relay: Relay;
   /** These files are here already, and make up a content that others may ask for. */
   whole: (files: ContentFile[]) => Promise<void>;

@@ -11,6 +11,7 @@ import { formatBytes, formatCount } from "../../base/units.ts";
 import type { Holder } from "../../catalog/merge.ts";
 import { cleanPeerName, nameFault, nameKey, peerNameFault, printable } from "../../catalog/names.ts";
 import type { Message, MessageOf, WireFile } from "../../protocol/messages.ts";
+import { releaseParts, shareParts } from "../../storage/cast_part.ts";
 import { Root } from "../../storage/root.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 import { RS_NAME } from "../../protocol/secured.ts";
@@ -54,6 +55,8 @@ export interface OfferReceiver {
   background?: Background;
   /** What a broadcast needs; without it broadcasts are refused. */
   broadcast?: Omit<BroadcastJob, "stripes" | "feed">;
+  /** Hears that a broadcast was withdrawn, once nothing of it is being received any more. */
+  withdrawn?: () => void;
   /** In an open lab: take broadcasts, from whomever. */
   acceptOpenBroadcasts?: boolean;
 }
@@ -104,7 +107,7 @@ export function offerHandler(
   return async (message, exchange) => {
     if (message.kind === "Withdraw") {
       demandLead(receiver, exchange);
-      return withdraw(running, message.id);
+      return await withdraw(running, message.id, receiver);
     }
     if (message.kind !== "Offer") throw new LabError("unsupported", `${message.kind} is not known here`);
     if (message.purpose === "broadcast") demandLead(receiver, exchange);
@@ -140,6 +143,9 @@ async function take(
   // What comes from an offer that joined another broadcast is not needed.
   if (progress.id === message.id) void progress.hashes?.listen(exchange, incoming.source);
   try {
+    if (isBroadcast && progress.id !== message.id) {
+      shareParts(Root.open(receiver.folderFor(incoming.from), "write"), progress.id, message.id);
+    }
     await sendReceipt(await progress.done, exchange);
   } catch (cause) {
     if (incoming.isLate) await tellAbsent(cause, exchange);
@@ -156,10 +162,18 @@ async function tellAbsent(cause: unknown, exchange: Exchange): Promise<void> {
   if (without.length > 0) await exchange.send({ kind: "OfferProgress", bytes: 0, total: 0, without });
 }
 
-function withdraw(running: ReadonlyMap<string, Progress>, id: string): void {
-  for (const progress of running.values()) {
-    if (progress.id === id) progress.stop.abort(new LabError("interrupted", "it was withdrawn"));
+/** Ends it here. Its part files go soon, unless somebody else wants them. */
+async function withdraw(
+  running: ReadonlyMap<string, Progress>,
+  id: string,
+  { withdrawn, folderFor }: OfferReceiver,
+): Promise<void> {
+  for (const progress of [...running.values()].filter((each) => each.id === id)) {
+    progress.stop.abort(new LabError("interrupted", "it was withdrawn"));
+    await progress.done.catch(() => {});
   }
+  releaseParts(Root.open(folderFor(""), "write"), id);
+  withdrawn?.();
 }
 
 /** Whoever may put a file on every PC commands the lab; in an open one that would be anybody. */
@@ -311,7 +325,7 @@ function begin(
   const stop = new AbortController();
   const signals = [receiver.signal, stop.signal, ...cancelled ? [cancelled] : []];
   const hashes = incoming.feed && new HashListener(incoming.feed, incoming.source, receiver.context.clock);
-  const done = receive(receiver, incoming, tell, AbortSignal.any(signals)).finally(() => {
+  const done = receive(receiver, { ...incoming, id }, tell, AbortSignal.any(signals)).finally(() => {
     end();
     hashes?.end();
   });
@@ -352,7 +366,7 @@ function rarely(
 
 async function receive(
   receiver: OfferReceiver,
-  { from, files, stripes, depths, isLate, background, feed }: Incoming,
+  { id, from, files, stripes, depths, isLate, background, feed }: Incoming & { id: string },
   tell: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<FetchedFile[]> {
@@ -397,7 +411,9 @@ async function receive(
         fetched: (file) => receiver.received(file, from),
         failed: () => {},
       },
-      ...(isBroadcast ? { broadcast: { ...broadcast, stripes, depths, ...(feed ? { feed } : {}) } } : {}),
+      ...(isBroadcast
+        ? { broadcast: { ...broadcast, broadcastId: id, stripes, depths, ...(feed ? { feed } : {}) } }
+        : {}),
     });
     clean = true;
     if (failed.length > 0) throw failed[0]!.error;

@@ -4,6 +4,10 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { codeOf, LabError } from "../../base/errors.ts";
 import type { MessageOf } from "../../protocol/messages.ts";
 import { TempFolder } from "../../storage/_testing.ts";
+import { until } from "../../base/_patience.ts";
+import { claimPart } from "../../storage/cast_part.ts";
+import { removeOldParts } from "../../storage/old_parts.ts";
+import type { Connection } from "../../transport/connection.ts";
 import { Root } from "../../storage/root.ts";
 import { greet } from "../../transport/handshake.ts";
 import { serve } from "../../transport/server.ts";
@@ -25,6 +29,8 @@ class World implements AsyncDisposable {
   readonly context = contextOf();
   readonly relay = new Relay(this.context.clock);
   readonly received: FetchedFile[] = [];
+  /** An entry for each withdrawal. */
+  readonly withdrawn: true[] = [];
   /** Each time workers were asked for: how many. */
   readonly borrowed: (number | undefined)[] = [];
   readonly #ending = new AbortController();
@@ -40,6 +46,7 @@ class World implements AsyncDisposable {
       name: () => "receiver",
       folderFor: () => this.temp.at("share"),
       received: (file) => this.received.push(file),
+      withdrawn: () => this.withdrawn.push(true),
       known: () => this.#indexed ? sha256Hex(this.read()) : undefined,
       signal: this.#ending.signal,
       pool: (count) => {
@@ -99,6 +106,11 @@ class World implements AsyncDisposable {
     })();
     receipt.catch(() => {});
     return { connection, receipt, half: half.promise, without };
+  }
+
+  /** The lists beside part files. */
+  casts(): string[] {
+    return this.temp.list().filter((name) => name.endsWith(".cast")).map((name) => this.temp.read(name));
   }
 
   /** The index knows what is in the share from now on. */
@@ -274,6 +286,64 @@ Deno.test("what is sent stays what anybody may send, whatever a broadcast's fiel
     sent.connection.close();
   }
   assertEquals(stranger.asked, 0);
+});
+
+/** As a lead's `rs broadcasts --withdraw` comes to a PC. */
+async function withdraw({ connection }: { connection: Connection }, w: World, id: string): Promise<void> {
+  const heard = w.withdrawn.length;
+  connection.forget(connection.open({ kind: "Withdraw", id }));
+  await until("the end of what was withdrawn", () => w.withdrawn.length > heard);
+}
+
+/** What is left of it when enough time has gone by. */
+async function left(w: World): Promise<string[]> {
+  await removeOldParts(w.temp.at("share"), { now: w.context.clock.now() + 11 * 60_000 });
+  return w.temp.list().filter((name) => name.startsWith("share/.labswarm")).map((name) =>
+    name.split(".").at(-1)!
+  ).sort();
+}
+
+Deno.test("withdrawn: what had come of it goes after a while, and comes to its end where it begins again before", async () => {
+  await using w = new World();
+  const held = gate(3);
+  const source = w.source(held.misbehave);
+  const first = await w.offer(source);
+  await first.half;
+  await withdraw(first, w, "b1");
+  await removeOldParts(w.temp.at("share"), { now: w.context.clock.now() });
+  const other = w.source(gate(5).misbehave);
+  const second = await w.offer(other, { id: "b2" });
+  await until("it goes on from what had come", () => other.asked === 3);
+  await withdraw(second, w, "b2");
+  assertEquals(await left(w), []);
+  const third = await w.offer(w.source(), { id: "b3" });
+  await third.receipt;
+  assertEquals([w.read(), await left(w)], [BIG, []]);
+  for (const { connection } of [first, second, third]) connection.close();
+  held.open();
+});
+
+Deno.test("withdrawn: what another broadcast of it brings, or somebody's own fetch had begun, stays", async () => {
+  await using w = new World();
+  const held = gate(3);
+  const source = w.source(held.misbehave);
+  const first = await w.offer(source);
+  await first.half;
+  const second = await w.offer(source, { id: "b2" });
+  await until("both are one", () => w.casts().some((text) => text === "b1\nb2\n"));
+  await withdraw(first, w, "b1");
+  assertEquals(await left(w), ["cast", "part"]);
+  // Somebody here goes on with it and breaks off: it is theirs from then on.
+  const [cast] = w.temp.list().filter((name) => name.endsWith(".cast"));
+  claimPart(Root.open(w.temp.at("share"), "write"), cast!.slice("share/.labswarm-".length, -5), undefined);
+  const later = gate(4);
+  const third = await w.offer(w.source(later.misbehave), { id: "b3" });
+  await later.asked;
+  await withdraw(third, w, "b3");
+  await withdraw(second, w, "b2");
+  assertEquals(await left(w), ["part"]);
+  for (const { connection } of [first, second, third]) connection.close();
+  held.open();
 });
 
 Deno.test("who takes no broadcasts says so", async () => {

@@ -328,6 +328,7 @@ export class PeerServe {
       known: (name, size, modified) => this.#index.known(name, size, modified),
       received: (file, from) => this.#receivedFile(file, from),
       receiving: (from) => this.#transfers.receiving(from),
+      withdrawn: () => this.#tidying?.withdrawn(),
       signal: this.#ending.signal,
       pool: (count) => this.#warm.borrow(count),
       acceptOpenBroadcasts: this.#o.acceptOpenBroadcasts ?? false,
