@@ -40,6 +40,8 @@ export interface ClusterOptions {
   hosts?: readonly string[];
   /** Puts a command into the place where that server runs. */
   inside?: (node: number, ...command: string[]) => string[];
+  /** Where each server keeps what it has, one folder each; below a temporary folder unless told. */
+  stores?: readonly string[];
   /** Clients are to encrypt: paths of the certificate and of its key. */
   tls?: { certificate: string; key: string };
 }
@@ -53,7 +55,7 @@ export class NatsCluster implements AsyncDisposable {
   ) {}
 
   static async start(options: ClusterOptions = {}): Promise<NatsCluster> {
-    const { count = 3, hosts, tls } = options;
+    const { count = 3, hosts, stores, tls } = options;
     const folder = await Deno.makeTempDir();
     const ports = hosts ? hosts.flatMap(() => [4222, 6222]) : freePorts(2 * count);
     const host = (n: number) => hosts?.[n] ?? "127.0.0.1";
@@ -62,7 +64,8 @@ export class NatsCluster implements AsyncDisposable {
       port: ports[2 * n]!,
       process: undefined,
       args: [
-        ...["-js", "-sd", join(folder, `n${n}`), "-a", host(n), "-p", String(ports[2 * n]), "-n", `n${n}`],
+        ...["-js", "-sd", stores?.[n] ?? join(folder, `n${n}`), "-n", `n${n}`],
+        ...["-a", host(n), "-p", String(ports[2 * n])],
         ...count > 1
           ? [
             "--cluster_name",
@@ -108,6 +111,17 @@ export class NatsCluster implements AsyncDisposable {
           await systemClock.sleep(1_000);
         }
       }
+    } finally {
+      await nc.close();
+    }
+  }
+
+  /** The servers at which the readings of a bucket are, by the readings' names. */
+  async readingsOf(bucket: string): Promise<Map<string, number>> {
+    const nc = await connectNats({ servers: this.servers });
+    try {
+      const all = await (await jetstreamManager(nc)).consumers.list(`KV_${bucket}`).next();
+      return new Map(all.map(({ name, cluster }) => [name, Number(cluster?.leader?.slice(1))]));
     } finally {
       await nc.close();
     }

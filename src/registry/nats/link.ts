@@ -32,6 +32,11 @@ const PAUSE = 200;
 const CONNECTING = 10_000;
 /** How long a start waits for the servers to be there, milliseconds: they may be starting, too. */
 const STARTING = 30_000;
+/**
+ * What has been written is heard within so long, milliseconds, or the reading is taken up elsewhere: a server of NATS whose
+ * disk is full says every second that it's there, and tells nothing new.
+ */
+export const DEAF = 3_000;
 /** Attempts that weren't answered before another server is asked. */
 const SILENT_ATTEMPTS = 2;
 
@@ -289,13 +294,18 @@ export class NatsLink {
   async readAll(bucket: string, upTo: number): Promise<Entry[]> {
     const entries: Entry[] = [];
     const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { clock } = this.o;
+    let heardAt = clock.monotonic();
     const heard = (entry: Entry) => {
       entries.push(entry);
+      heardAt = clock.monotonic();
       if (entry.seq >= upTo) resolve();
     };
     const reading = this.follow({ bucket, filter: ">", heard });
-    const cancel = this.o.clock.every(1_000, () => {
-      if (reading.idle > WRITING) reject(unanswered("read the registry", "", ""));
+    const cancel = clock.every(1_000, () => {
+      const late = clock.monotonic() - heardAt;
+      if (reading.idle > WRITING || late > STARTING) reject(unheard());
+      if (late > DEAF) reading.again(upTo);
     });
     try {
       await promise;
@@ -388,6 +398,11 @@ function unanswered(what: string, writer: string, cause: unknown): Unanswered {
     writer,
     cause,
   );
+}
+
+/** The copy that is read doesn't tell what is known to be there. */
+export function unheard(): Unanswered {
+  return unanswered("read the registry", "", "");
 }
 
 function cannotConnect(place: NatsPlace, cause: unknown): LabError {

@@ -15,7 +15,7 @@ import type { KeptRecord } from "../rules.ts";
 import type { Fellow, HoldingsChange, SharedNews, SharedStore, Store, StoredHolding } from "../store.ts";
 import { NatsBroadcasts } from "./broadcasts.ts";
 import { NatsHoldings } from "./holdings.ts";
-import { Conflict, NatsLink, Unanswered } from "./link.ts";
+import { Conflict, DEAF, NatsLink, Unanswered, unheard } from "./link.ts";
 import { Order } from "./order.ts";
 import { NatsPeers, type Setting } from "./peers.ts";
 import type { NatsPlace } from "./place.ts";
@@ -40,6 +40,10 @@ const LAB = "lab";
 const PAY_BACK = 2_000;
 /** How often it is looked whether NATS is there, milliseconds. */
 const LOOK = 500;
+/** How often it is looked whether what is written reaches us, milliseconds. */
+const LISTEN = 5_000;
+/** Who hasn't heard for so long what is known to be there tells an old story, milliseconds; a newcomer waits 10 s for an answer. */
+const UNHEARD = 8_000;
 
 /**
  * Opens a shared registry, and makes it if it isn't there.
@@ -64,6 +68,13 @@ export async function openNatsStore(options: NatsStoreOptions): Promise<NatsStor
     await link.close();
     throw thrown;
   }
+}
+
+/** Somebody waits until a number has been heard. */
+interface Waiting {
+  seq: number;
+  resolve: () => void;
+  reject: (why: LabError) => void;
 }
 
 /** Hears of other things that lie in the registry: members, invitations. */
@@ -91,7 +102,8 @@ export class NatsStore implements Store, SharedStore {
   /** NATS was away, and not everything has been heard yet that came meanwhile. */
   #isBehind = false;
   #isCatchingUp = false;
-  #waiting: { seq: number; resolve: () => void }[] = [];
+  #waiting: Waiting[] = [];
+  #isListening = false;
   #stops: (() => void)[] = [];
   #closed = false;
 
@@ -171,6 +183,7 @@ export class NatsStore implements Store, SharedStore {
       link.hear(this.#renewals, (text) => this.#renewed(text, news)),
       this.o.clock.every(PAY_BACK, () => this.isAway || this.#payBack()),
       this.o.clock.every(LOOK, () => void this.#look()),
+      this.o.clock.every(LISTEN, () => void this.#listen()),
     );
     this.setting.log.debug(`Watching the registry ${bucket} from ${this.#begin}`);
   }
@@ -226,6 +239,7 @@ export class NatsStore implements Store, SharedStore {
     if (this.#closed) return;
     this.#closed = true;
     for (const stop of this.#stops) stop();
+    for (const { reject } of this.#waiting) reject(unheard());
     // What was asked for is done first, unless nobody is there to do it.
     if (!this.isAway) await this.setting.order.idle();
     this.#reading?.close();
@@ -274,9 +288,39 @@ export class NatsStore implements Store, SharedStore {
     }
   }
 
-  #heardUpTo(seq: number): Promise<void> {
-    if (!this.#reading || this.#reading.seq >= seq) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push({ seq, resolve }));
+  /** A copy that stands still says nothing of it: it shows in what was written, and doesn't come. */
+  async #listen(): Promise<void> {
+    if (this.isAway || this.#isListening) return;
+    this.#isListening = true;
+    try {
+      const { link, bucket } = this.setting;
+      const seq = await link.write(bucket, MARK, this.self);
+      await this.#heardUpTo(seq).catch(() => this.#isBehind = true);
+    } catch {
+      /* NATS is away */
+    } finally {
+      this.#isListening = false;
+    }
+  }
+
+  /** @throws {Unanswered} when that isn't heard in time. */
+  async #heardUpTo(seq: number): Promise<void> {
+    const reading = this.#reading;
+    if (!reading || reading.seq >= seq) return;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const waiting = { seq, resolve, reject };
+    this.#waiting.push(waiting);
+    const { clock } = this.o;
+    const stops = [
+      clock.after(UNHEARD, () => reject(unheard())),
+      clock.every(DEAF, () => reading.again(seq)),
+    ];
+    try {
+      await promise;
+    } finally {
+      for (const stop of stops) stop();
+      this.#waiting = this.#waiting.filter((each) => each !== waiting);
+    }
   }
 
   #heard(entry: Entry): void {

@@ -51,6 +51,10 @@ export class Reading {
   #delivered = 0;
   #subscription: Subscription | undefined;
   #lastSign = 0;
+  /** A number that is known to be there. */
+  #wanted = 0;
+  /** When it told something last, or was begun. */
+  #newsAt = 0;
   #closed = false;
   #beginning = false;
   #isCaughtUp = false;
@@ -73,6 +77,18 @@ export class Reading {
   /** Milliseconds since the server gave its last sign. */
   get idle(): number {
     return this.#o.clock.monotonic() - this.#lastSign;
+  }
+
+  /**
+   * Takes it up again, at a server of NATS' choice: the one where it is tells nothing new, though it's there. One that has
+   * just told something, or was begun just now, goes on.
+   *
+   * @param wanted the number of something that is there: a copy that doesn't have it is left at once.
+   */
+  again(wanted: number): void {
+    this.#wanted = wanted;
+    if (this.#beginning || !this.#subscription) return;
+    if (this.#o.clock.monotonic() - this.#newsAt > SILENCE) this.#again();
   }
 
   /** Ends it. */
@@ -119,10 +135,12 @@ export class Reading {
         ...{ flow_control: true, idle_heartbeat: HEARTBEAT * 1e6, inactive_threshold: 30_000 * 1e6 },
         ...{ mem_storage: true, num_replicas: 1, max_deliver: 1 },
       });
-      this.#lastSign = clock.monotonic();
+      this.#lastSign = this.#newsAt = clock.monotonic();
       this.#beginning = false;
       if (this.#closed) return subscription.unsubscribe();
-      if (pending === 0) this.#caughtUp();
+      if (pending > 0) return;
+      if (this.#seq < this.#wanted) return this.#again();
+      this.#caughtUp();
     } catch {
       this.#beginning = false;
       this.#again();
@@ -144,6 +162,7 @@ export class Reading {
     if (place.delivered !== this.#delivered + 1) return this.#again();
     this.#delivered = place.delivered;
     this.#seq = place.seq;
+    this.#newsAt = this.#lastSign;
     this.#o.heard({
       key: message.subject.slice(`$KV.${this.#o.bucket}.`.length),
       seq: place.seq,

@@ -3,11 +3,12 @@
  * themselves.
  *
  * Rules: a server that wasn't heard for longer than its entry lives is gone, and the others look after its peers; whoever
- * can't write as long knows that it counts as gone. While NATS is away nobody is judged.
+ * can't write as long knows that it counts as gone. While NATS is away, or we don't hear ourselves, nobody is judged.
  */
 
 import type { Clock } from "../../base/clock.ts";
 import type { Fellow } from "../store.ts";
+import { DEAF } from "./link.ts";
 import type { Setting } from "./peers.ts";
 import type { Entry, Reading } from "./reading.ts";
 import { readServer, type SharedServer } from "./records.ts";
@@ -23,6 +24,9 @@ export class NatsServers {
   #heardAt = new Map<string, number>();
   #self: SharedServer | undefined;
   #writing = false;
+  /** The number of what we wrote last, and when we heard ourselves last. */
+  #written = 0;
+  #selfHeardAt = 0;
   #isNews = false;
   #reading: Reading | undefined;
   #stops: (() => void)[] = [];
@@ -43,7 +47,10 @@ export class NatsServers {
     this.#reading = link.follow({
       bucket: this.#bucket,
       filter: ">",
-      heard: (entry) => entry.key !== self && this.#heard(entry),
+      heard: (entry) => {
+        if (entry.key === self) this.#selfHeardAt = clock.monotonic();
+        else this.#heard(entry);
+      },
       caughtUp: () => {
         // While we couldn't hear, the others may have been there all the time.
         for (const id of this.#heardAt.keys()) this.#heardAt.set(id, clock.monotonic());
@@ -85,7 +92,7 @@ export class NatsServers {
     this.#writing = true;
     this.#isNews = false;
     try {
-      await this.o.link.write(this.#bucket, this.o.self, this.#self);
+      this.#written = await this.o.link.write(this.#bucket, this.o.self, this.#self);
     } catch { /* it will be tried again */ }
     this.#writing = false;
     if (this.#isNews) void this.#write();
@@ -101,9 +108,16 @@ export class NatsServers {
   }
 
   #judge(): void {
-    if (this.isAway || (this.#reading?.idle ?? 0) > EVERY * 2) return;
+    if (this.#isDeaf() || this.isAway || (this.#reading?.idle ?? 0) > EVERY * 2) return;
     const now = this.o.clock.monotonic();
     this.#gone([...this.#heardAt].filter(([, at]) => now - at > LEASE).map(([id]) => id));
+  }
+
+  /** What we write doesn't come back to us: what the others write won't come, either. */
+  #isDeaf(): boolean {
+    if (this.o.clock.monotonic() - this.#selfHeardAt <= EVERY + DEAF) return false;
+    this.#reading?.again(this.#written);
+    return true;
   }
 
   #gone(ids: readonly string[]): void {
