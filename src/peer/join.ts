@@ -1,7 +1,7 @@
 /** Joining a secured lab with a code: once on each PC. */
 
-import { LabError } from "../base/errors.ts";
-import type { HostPort } from "../base/units.ts";
+import { codeOf, type ErrorCode, LabError, messageOf } from "../base/errors.ts";
+import { formatHostPort, type HostPort } from "../base/units.ts";
 import { type JoinCode, parseCode } from "../join/code.ts";
 import type { Credentials } from "../join/credentials.ts";
 import { exportPrivate, exportPublic, fromBase64, fromPem, generateKeys } from "../join/keys.ts";
@@ -14,6 +14,14 @@ import { closeAtAbort, helloOf } from "../transport/handshake.ts";
 import { askAuthority } from "../transport/stranger.ts";
 import { dialTcp } from "../transport/tcp.ts";
 import type { PeerContext } from "./context.ts";
+
+/**
+ * For how long a server is asked again that has no answer yet, and the pause, milliseconds: of several servers one that has
+ * lost NATS finds it again in some seconds.
+ */
+const PATIENCE = 30_000;
+const PAUSE = 1_000;
+const WAITS = new Set<ErrorCode>(["unreachable", "timeout"]);
 
 /** What joining takes. */
 export interface JoinRequest {
@@ -36,26 +44,29 @@ export interface JoinRequest {
 export async function joinLab(request: JoinRequest, context: PeerContext): Promise<Credentials> {
   const { rs, signal } = request;
   const code = parseCode(request.code);
-  const { clock, agent } = context;
+  const { clock, agent, log } = context;
   const authority = await askAuthority(rs, { clock, agent, signal });
   await demandAuthority(authority, code);
   const keys = request.keys ?? await generateKeys();
   const wish = { name: request.name, key: await exportPublic(keys.publicKey) };
-  const tls = { name: RS_NAME, authority };
-  const connection = new Connection(await dialTcp(rs, { clock, signal, tls }), {
-    ...context,
-    side: "dialer",
-  });
-  closeAtAbort(connection, signal);
-  let joined: MessageOf<"Joined">;
-  try {
-    const exchange = connection.open(helloOf({ role: "tool", agent }));
-    const { nonce } = await exchange.expect("Challenge");
-    const proofs = { secret: code.secret, own: keys.privateKey };
-    exchange.send({ kind: "Join", ...await makeJoin(wish, proofs, { nonce, authority }) });
-    joined = await exchange.expect("Joined");
-  } finally {
-    connection.close();
+  const proofs = { secret: code.secret, own: keys.privateKey };
+  const over = clock.monotonic() + PATIENCE;
+  let joined: MessageOf<"Joined"> | undefined;
+  while (!joined) {
+    try {
+      joined = await ask(
+        request,
+        context,
+        authority,
+        (nonce) => makeJoin(wish, proofs, { nonce, authority }),
+      );
+    } catch (thrown) {
+      if (signal.aborted || !WAITS.has(codeOf(thrown))) throw thrown;
+      const where = `Cannot join at ${formatHostPort(rs)}: ${messageOf(thrown)}`;
+      if (clock.monotonic() > over) throw new LabError("unreachable", where, { cause: thrown });
+      log.warn(`${where}. Trying again for ${PATIENCE / 1000} s`);
+      await clock.sleep(PAUSE, signal);
+    }
   }
   const { authorityKey, certificate, card } = joined;
   const key = await exportPrivate(keys.privateKey);
@@ -66,6 +77,30 @@ export async function joinLab(request: JoinRequest, context: PeerContext): Promi
   // Judges the rest: the authority's signature on our card.
   await LabSecurity.from(credentials);
   return credentials;
+}
+
+/** Asks once. Whoever asks again is known by its key, and uses the code up but once. */
+async function ask(
+  { rs, signal }: JoinRequest,
+  context: PeerContext,
+  authority: string,
+  join: (nonce: string) => ReturnType<typeof makeJoin>,
+): Promise<MessageOf<"Joined">> {
+  const { clock, agent } = context;
+  const tls = { name: RS_NAME, authority };
+  const connection = new Connection(await dialTcp(rs, { clock, signal, tls }), {
+    ...context,
+    side: "dialer",
+  });
+  closeAtAbort(connection, signal);
+  try {
+    const exchange = connection.open(helloOf({ role: "tool", agent }));
+    const { nonce } = await exchange.expect("Challenge");
+    exchange.send({ kind: "Join", ...await join(nonce) });
+    return await exchange.expect("Joined");
+  } finally {
+    connection.close();
+  }
 }
 
 async function demandAuthority(authority: string, { fingerprint }: JoinCode): Promise<void> {

@@ -1,6 +1,6 @@
 /** Asking a registration server: who is there, who has what. Lists come in pages; these functions put them together. */
 
-import { codeOf, type ErrorCode, LabError, messageOf } from "../base/errors.ts";
+import { codeOf, type ErrorCode, LabError, messageOf, RemoteError } from "../base/errors.ts";
 import { formatCount, formatHostPort, type HostPort } from "../base/units.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { WireBroadcast, WireBroadcastPeer, WireHolder, WirePeer } from "../protocol/messages.ts";
@@ -75,7 +75,9 @@ export async function connectOne(
       const more = among > 1 ? ` and ${formatCount(among - 1, "other server")} of this lab` : "";
       throw new LabError(
         "unreachable",
-        `Cannot reach the registration server${more}: ${cause.message}; is rs serve running there, and is --rs right?`,
+        `Cannot reach the registration server${more}: ${cause.message}${
+          // Who answers is there.
+          cause instanceof RemoteError ? "" : "; is rs serve running there, and is --rs right?"}`,
         { cause },
       );
     }

@@ -17,6 +17,9 @@ import { TIMEOUTS } from "../base/limits.ts";
 /** How long a registration counts, milliseconds: fixed by the protocol P2P-DI. */
 export const REGISTRATION_WINDOW = 30 * 24 * 3600 * 1000;
 
+/** How far the clocks of servers that share a registry may be apart, milliseconds: nobody notices an hour on a PC. */
+const CLOCKS_APART = 3600 * 1000;
+
 /** Registrations kept per peer: one every 45 minutes for 30 days; more says nothing new. */
 export const REGISTRATIONS_KEPT = 1_000;
 
@@ -159,13 +162,17 @@ export function registrationsLately(record: KeptRecord, now: Moment): number {
   return countable(record.registrations, now.wall).length;
 }
 
-/** Those of the last 30 days; those of the future were made while the PC's clock was wrong. */
+/**
+ * Those of the last 30 days. Clocks of servers that share a registry differ by a bit; those of the far future were made
+ * while a PC's clock was wrong.
+ */
 function countable(registrations: readonly number[], wall: number): readonly number[] {
   const [first] = registrations;
-  if (first !== undefined && first > wall - REGISTRATION_WINDOW && registrations.at(-1)! <= wall) {
+  const latest = wall + CLOCKS_APART;
+  if (first !== undefined && first > wall - REGISTRATION_WINDOW && registrations.at(-1)! <= latest) {
     return registrations;
   }
-  return registrations.filter((at) => at <= wall && at > wall - REGISTRATION_WINDOW);
+  return registrations.filter((at) => at <= latest && at > wall - REGISTRATION_WINDOW);
 }
 
 /** Longest name in UTF-16 units: what the protocol's messages carry. */

@@ -78,6 +78,14 @@ Deno.test("what comes back keeps name and cookie, and takes over the rest", () =
   });
 });
 
+Deno.test("registrations at a server whose clock is minutes ahead count", () => {
+  let record = registered();
+  record = rules.comeBack(record, WHO, TTL, after(300_000));
+  assertEquals(rules.registrationsLately(record, after(1_000)), 2);
+  record = rules.comeBack(record, WHO, TTL, after(2_000));
+  assertEquals(rules.registrationsLately(record, after(3_000)), 3);
+});
+
 Deno.test("registrations count for 30 days, and not those of a time to come", () => {
   let record = registered();
   for (const day of [10, 20, 29.9]) record = rules.comeBack(record, WHO, TTL, after(day * DAY));

@@ -9,7 +9,7 @@
  */
 
 import type { Clock } from "../base/clock.ts";
-import { LabError, messageOf } from "../base/errors.ts";
+import { messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import { formatHostPort } from "../base/units.ts";
 import { printable } from "../catalog/names.ts";
@@ -23,7 +23,13 @@ import type { Members } from "./members.ts";
 import { isAwaited, type KeptRecord, type Moment, type PeerRecord } from "./rules.ts";
 import { verb } from "./session.ts";
 import type { Caller, SharingView } from "./state.ts";
-import type { Fellow, HoldingsChange, SharedNews, SharedStore } from "./store.ts";
+import {
+  type Fellow,
+  type HoldingsChange,
+  registryAway,
+  type SharedNews,
+  type SharedStore,
+} from "./store.ts";
 
 /** What is looked at and told this often, milliseconds. */
 const TICK = 1_000;
@@ -93,11 +99,7 @@ export class Sharing implements SharedNews, SharingView {
 
   /** @throws {LabError} "unreachable" while the registry is. */
   demandRegistry(): void {
-    if (!this.isAway) return;
-    throw new LabError(
-      "unreachable",
-      "This registration server can't reach NATS, where the registry lies; another one may do better",
-    );
+    if (this.isAway) throw registryAway();
   }
 
   /** Tells whether we have to end a peer's lease: it's ours, or nobody's. */

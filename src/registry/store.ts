@@ -11,6 +11,7 @@
  * call that another server's change has overtaken comes to what both make together, and the copy is told.
  */
 
+import { LabError } from "../base/errors.ts";
 import type { WireRow } from "../protocol/messages.ts";
 import type { BroadcastHead, BroadcastStore, Receipt } from "./broadcast_store.ts";
 import type { KeptRecord } from "./rules.ts";
@@ -55,6 +56,14 @@ export interface Store {
   changeHoldings(change: HoldingsChange): Promise<void>;
   /** Lets go of files and locks. */
   close(): Promise<void>;
+}
+
+/** A server can't reach the store that it shares, and says so at once. */
+export function registryAway(): LabError {
+  return new LabError(
+    "unreachable",
+    "This registration server can't reach NATS, where the registry lies; another one may do better",
+  );
 }
 
 /** Another server gave a newcomer's name to somebody else at the same moment. */

@@ -18,6 +18,7 @@ import { connectRs } from "../../src/peer/rs_client.ts";
 import { SecuredLab } from "../../src/registry/lab.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { startRegistry } from "../../src/registry/server.ts";
+import type { Admission } from "../../src/transport/security.ts";
 import { Watchdog } from "../../src/transport/watchdog.ts";
 
 const clock = systemClock;
@@ -32,7 +33,10 @@ const context: PeerContext = {
 const signal = new AbortController().signal;
 
 /** A registration server of a fresh lab. */
-async function serve(warn: (line: string) => void = quiet) {
+async function serve(
+  warn: (line: string) => void = quiet,
+  admissionOf: (lab: SecuredLab) => Admission = (lab) => lab,
+) {
   const data = await Deno.makeTempDir({ prefix: "labswarm-" });
   const lab = await SecuredLab.open({ data, ...context, log: { ...context.log, warn } });
   const server = await startRegistry({
@@ -42,7 +46,7 @@ async function serve(warn: (line: string) => void = quiet) {
     data: { store: new MemoryStore() },
     ttlSeconds: 7200,
     security: lab.security,
-    admission: lab,
+    admission: admissionOf(lab),
   });
   const join = async (name: string, code: string) =>
     await LabSecurity.from(await joinLab({ rs: server.address, code, name, signal }, context));
@@ -259,4 +263,31 @@ Deno.test("a code that is somebody's guess: nothing but a sentence, and soon not
   for (let i = 0; i < 5; i++) assert((await guess()).message.includes("used up"));
   assert((await guess()).message.includes("too many"));
   await assertRejects(() => rs.join("x", code), LabError, "too many");
+});
+
+Deno.test("joining: a server that has lost the registry is asked again, by the same key, and the code is used once", async () => {
+  const keys: string[] = [];
+  // What the first attempt came to isn't known: its answer is lost.
+  const losing = (lab: SecuredLab): Admission => ({
+    authority: lab.authority,
+    admit: async (asked, nonce, from) => {
+      keys.push(asked.key);
+      const answer = await lab.admit(asked, nonce, from);
+      if (keys.length < 3) throw new LabError("unreachable", "NATS does not answer");
+      return answer;
+    },
+  });
+  const said: string[] = [];
+  await using server = await serve(quiet, losing);
+  const { code } = await server.lab.invite({ role: "member", uses: 2 });
+  const impatient = {
+    ...context,
+    log: { ...context.log, warn: (line: string) => void said.push(line) },
+    clock: { ...clock, sleep: () => Promise.resolve() },
+  };
+  const { card } = await joinLab({ rs: server.server.address, code, name: "pc", signal }, impatient);
+  assertEquals([card.name, keys.length, new Set(keys).size], ["pc", 3, 1]);
+  const { membership } = server.lab;
+  assertEquals([membership.members.length, membership.open(clock.now())[0]?.invite.uses], [1, 1]);
+  assertMatch(said[0]!, /^Cannot join at 127\.0\.0\.1:\d+: NATS does not answer/);
 });

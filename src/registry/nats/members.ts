@@ -4,6 +4,7 @@
  * Rules: a use of an invitation is taken before somebody is let in, one at a time, so that it's never used too often; a
  * server that is killed just then has wasted it. A name is claimed before the member is written, and a claim that came to
  * nothing may be taken over after a while. Who is revoked stays so. The secrets of invitations are sealed.
+ * How old a claim is each server finds out by its own clock, for those of two PCs may differ.
  * What we write is known here at once, what others write comes later: what has a lower number than what is known is old.
  */
 
@@ -14,13 +15,16 @@ import { nameKey } from "../../catalog/names.ts";
 import { type Invite, type MemberRecord, Membership, usedUp } from "../../join/membership.ts";
 import type { Seal } from "../../join/seal.ts";
 import type { MembershipKeeper } from "../member_file.ts";
+import { registryAway } from "../store.ts";
 import { Conflict } from "./link.ts";
 import type { NatsStore } from "./nats_store.ts";
 import type { Entry } from "./reading.ts";
 import { keyWord, readInvite, readMember, readName } from "./records.ts";
 
-/** A name that was claimed this long ago, and is nobody's, may be claimed by another, milliseconds. */
+/** A name whose claim was seen this long ago, and is nobody's, may be claimed by another, milliseconds. */
 const CLAIM = 60_000;
+/** Claims that are remembered at once: they are as rare as servers that are killed while somebody joins. */
+const CLAIMS_MAX = 1_000;
 const KEY_BYTES = 8;
 
 /** Keeps members and invitations. */
@@ -31,6 +35,8 @@ export class NatsMembers implements MembershipKeeper {
   /** The latest number that is known of each invitation, by key. */
   #latest = new Map<string, number>();
   #heard: ((id: string) => void) | undefined;
+  /** Claims that are nobody's yet, by key: their numbers, and when they were seen first. */
+  #claimed = new Map<string, { seq: number; at: number }>();
   /** Invitations are opened one after the other, in their order. */
   #opening: Promise<void> = Promise.resolve();
 
@@ -115,8 +121,11 @@ export class NatsMembers implements MembershipKeeper {
     return revoked;
   }
 
-  #catchUp(): Promise<void> {
-    return this.store.catchUp().then(() => this.#opening);
+  /** @throws {LabError} "unreachable": at once when NATS is known to be away, since a newcomer waits 10 s for an answer. */
+  async #catchUp(): Promise<void> {
+    if (this.store.isAway) throw registryAway();
+    await this.store.catchUp();
+    await this.#opening;
   }
 
   /** @throws {LabError} "not_permitted" when it's used up. */
@@ -162,16 +171,23 @@ export class NatsMembers implements MembershipKeeper {
         const { current } = thrown;
         const theirs = current && readName(current);
         if (theirs?.id === id) return true;
-        if (theirs && !this.#isFree(theirs)) return false;
+        if (theirs && !this.#isFree(theirs.id, current)) return false;
+        this.#claimed.delete(key);
         expect = current?.seq ?? 0;
       }
     }
   }
 
   /** Its owner was put out, or never became a member. */
-  #isFree({ id, at }: { id: string; at: number }): boolean {
+  #isFree(id: string, { key, seq }: Entry): boolean {
     const owner = this.membership.byId(id);
-    return owner ? owner.revoked !== undefined : at < this.o.clock.now() - CLAIM;
+    if (owner) return owner.revoked !== undefined;
+    const now = this.o.clock.monotonic();
+    const seen = this.#claimed.get(key);
+    if (seen?.seq === seq) return now - seen.at > CLAIM;
+    if (this.#claimed.size >= CLAIMS_MAX) this.#claimed.clear();
+    this.#claimed.set(key, { seq, at: now });
+    return false;
   }
 
   #take(entry: Entry): void {

@@ -161,6 +161,32 @@ shared("an invitation ends by its time at both", async (a, b, clock) => {
   assertEquals(b.members.membership.open(clock.now()), []);
 });
 
+shared("a server that is out of reach of NATS says so at once, and asks nothing", async (a, b, clock) => {
+  await a.members.invite(invited());
+  const invite = await inviteOf(b, clock);
+  Object.defineProperty(b.store, "isAway", { get: () => true });
+  const { writings } = b.store.setting.link;
+  for (
+    const ask of [
+      () => b.members.join(invite, who(1)),
+      () => b.members.revoke("pc"),
+      () => b.members.invite(invited()),
+    ]
+  ) {
+    const refused = await assertRejects(ask, LabError, "can't reach NATS");
+    assertEquals(refused.code, "unreachable");
+  }
+  assertEquals(b.store.setting.link.writings, writings);
+});
+
+shared("a claim is as young as it is, whatever the clocks of two servers say", async (a, b, clock) => {
+  const { link, bucket } = a.store.setting;
+  await a.members.invite(invited());
+  // A newcomer is on its way in at a server whose clock is an hour behind.
+  await link.write(bucket, "n.pc", { id: "underway", at: clock.now() - HOUR }, 0);
+  assertEquals((await b.members.join(await inviteOf(b, clock), who(1))).name, "pc-2");
+});
+
 shared("a name whose claim came to nothing is free after a minute", async (a, b, clock) => {
   const { link, bucket } = a.store.setting;
   await a.members.invite(invited());
