@@ -14,6 +14,7 @@ import { BENCH as KILLS } from "./bench/kills.ts";
 import { BENCH as REGISTRY } from "./bench/registry.ts";
 import { BENCH as SWARM } from "./bench/swarm.ts";
 import { BENCH as SECURE } from "./bench/secure.ts";
+import { BENCH as SERVERS } from "./bench/servers.ts";
 import { BENCH as SIMULATION } from "./bench/simulation.ts";
 import { BENCH as SOAK } from "./bench/soak.ts";
 import { BENCH as TRANSFER } from "./bench/transfer.ts";
@@ -30,6 +31,7 @@ const BENCHES: readonly Bench[] = [
   SIMULATION,
   CAMPUS,
   KILLS,
+  SERVERS,
   SOAK,
 ];
 

@@ -97,23 +97,8 @@ export class NatsCluster implements AsyncDisposable {
    * The server that leads a bucket's copies: without it nothing is written until another leads. While they elect one it is
    * asked again, a few times.
    */
-  async leaderOf(bucket: string): Promise<number> {
-    const nc = await connectNats({ servers: this.servers });
-    try {
-      for (let times = 1;; times++) {
-        try {
-          const { cluster } = await (await jetstreamManager(nc)).streams.info(`KV_${bucket}`);
-          const leader = Number(cluster?.leader?.slice(1));
-          if (leader in this.nodes) return leader;
-          throw new Error(`Nobody leads the bucket ${bucket}`);
-        } catch (thrown) {
-          if (times === 10) throw thrown;
-          await systemClock.sleep(1_000);
-        }
-      }
-    } finally {
-      await nc.close();
-    }
+  leaderOf(bucket: string): Promise<number> {
+    return leaderAmong(this.servers, bucket);
   }
 
   /** The servers at which the readings of a bucket are, by the readings' names. */
@@ -160,6 +145,26 @@ export class NatsCluster implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (let n = 0; n < this.nodes.length; n++) await this.kill(n);
     await Deno.remove(this.folder, { recursive: true });
+  }
+}
+
+/** The number of the server that leads a bucket's copies, as its name says: `n2`. @param servers HOST:PORT of each. */
+export async function leaderAmong(servers: string[], bucket: string): Promise<number> {
+  const nc = await connectNats({ servers });
+  try {
+    for (let times = 1;; times++) {
+      try {
+        const { cluster } = await (await jetstreamManager(nc)).streams.info(`KV_${bucket}`);
+        const leader = Number(cluster?.leader?.slice(1));
+        if (leader in servers) return leader;
+        throw new Error(`Nobody leads the bucket ${bucket}`);
+      } catch (thrown) {
+        if (times === 10) throw thrown;
+        await systemClock.sleep(1_000);
+      }
+    }
+  } finally {
+    await nc.close();
   }
 }
 
