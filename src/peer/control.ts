@@ -81,15 +81,18 @@ export function demandDataOf(program: "rs" | "peer", data: string): void {
 /**
  * Takes the data folder for this process.
  *
+ * @param what it is wanted for, as in "Cannot serve".
  * @throws {LabError} when another serve works on it, or it is the other program's.
  */
-export function lockDataFolder(data: string, program: "rs" | "peer"): FileLock {
+export function lockDataFolder(data: string, program: "rs" | "peer", what = "serve"): FileLock {
   demandDataOf(program, data);
   const lock = tryLock(join(data, "serve.lock"));
   if (lock) return lock;
   throw new LabError(
     "failed",
-    `Cannot serve: another ${program} serve uses the data folder ${data}; end it or choose another with --data`,
+    what === "serve"
+      ? `Cannot serve: another ${program} serve uses the data folder ${data}; end it or choose another with --data`
+      : `Cannot ${what}: an ${program} serve uses the data folder ${data}; end it first`,
   );
 }
 

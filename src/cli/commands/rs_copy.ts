@@ -15,11 +15,14 @@ import { openSqliteStore } from "../../registry/sqlite_store.ts";
 import { STORE_FILE } from "../../registry/sqlite_file.ts";
 import type { CommandContext } from "../context.ts";
 import type { COPY_FLAGS } from "./rs_flags.ts";
-import { authorityFrom } from "./rs_store.ts";
+import { authorityFrom, rememberShared } from "./rs_store.ts";
 
 type Ctx = CommandContext<typeof COPY_FLAGS>;
 
-/** Copies. The original stays as it is. */
+/**
+ * Copies. The original stays as it is; but the next `rs serve` goes on with the copy, also one that starts by itself, or the
+ * lab would have two registries.
+ */
 export async function run(ctx: Ctx): Promise<void> {
   const { output, clock, random, log, flags: { natsCa } } = ctx;
   const place = trusting(parsePlace(ctx.args[0]!), await authorityFrom(ctx, natsCa));
@@ -27,7 +30,7 @@ export async function run(ctx: Ctx): Promise<void> {
   await Deno.stat(join(data, STORE_FILE)).catch((cause) => {
     throw new LabError("failed", `Cannot copy: there is no ${STORE_FILE} in ${ctx.folders.data}`, { cause });
   });
-  const lock = lockDataFolder(data, "rs");
+  const lock = lockDataFolder(data, "rs", "copy");
   try {
     const from = await openSqliteStore({ dataDir: data, clock, log });
     try {
@@ -36,6 +39,7 @@ export async function run(ctx: Ctx): Promise<void> {
         await demandEmpty(to, place);
         const copied = await copyRegistry(from, to);
         const members = await copyLab(ctx, data, to);
+        await rememberShared(ctx, data, { store: ctx.args[0]!, ca: place.ca });
         output.json({ event: "copied", to: placeText(place), ...copied, members });
         output.result(
           `Copied ${formatCount(copied.peers, "peer")}, ${formatCount(copied.rows, "file")}, ` +
@@ -43,8 +47,7 @@ export async function run(ctx: Ctx): Promise<void> {
               placeText(place)
             }`,
         );
-        const authority = natsCa === undefined ? "" : ` --nats-ca ${natsCa}`;
-        output.line(`Go on with: rs serve --store ${placeText(place)}${authority}`);
+        output.line("Go on with: rs serve, for this folder remembers it; rs serve --store sqlite goes back");
       } finally {
         await to.close();
       }

@@ -44,7 +44,8 @@ export interface Wanted {
 }
 
 /**
- * Opens the registry in NATS, where it lies there.
+ * Opens the registry in NATS, where it lies there. The folder remembers what somebody wants once it could be opened: what was
+ * mistyped is not to be in the way of the next start.
  *
  * @param data absolute path of the data folder; writing it must have been granted.
  * @param wanted what the folder remembers, unless it was given.
@@ -61,22 +62,26 @@ export async function openShared(
   const store = wanted.store === HERE ? undefined : wanted.store ?? kept.store;
   const place = store === undefined ? undefined : placeOf(store, wanted.ca, kept.ca);
   if (wanted.ca !== undefined && !place) throw needless();
-  if (wanted.ca !== undefined || (wanted.store !== undefined && (parsed.success || store !== undefined))) {
-    const { folder } = kept;
-    const ca = place?.ca;
-    const content = {
-      ...(store === undefined ? {} : { store }),
-      ...(ca === undefined ? {} : { ca }),
-      folder,
-    };
-    await writeSecret(data, PLACE_FILE, content, clock);
+  const isNews = wanted.ca !== undefined ||
+    (wanted.store !== undefined && (parsed.success || store !== undefined));
+  const remember = () =>
+    isNews ? writeSecret(data, PLACE_FILE, { store, ca: place?.ca, folder: kept.folder }, clock) : undefined;
+  if (!place) {
+    await remember();
+    return undefined;
   }
-  if (!place) return undefined;
   log.info(
     `The registry lies in ${placeText(place)}${wanted.store === undefined ? ", as this folder says" : ""}`,
   );
   const { openNatsStore } = await import("../../registry/nats/nats_store.ts");
-  return await openNatsStore({ place, clock, random, log, folderId: kept.folder });
+  const opened = await openNatsStore({ place, clock, random, log, folderId: kept.folder });
+  await remember();
+  return opened;
+}
+
+/** Has a folder's next `rs serve` use a registry in NATS. @param wanted a store, and its authority if it has one. */
+export async function rememberShared({ clock, random }: Ctx, data: string, wanted: Wanted): Promise<void> {
+  await writeSecret(data, PLACE_FILE, { ...wanted, folder: random.id(FOLDER_ID_BYTES) }, clock);
 }
 
 /** A place with the authority to trust there: the one that was given, or else the one that is remembered. */

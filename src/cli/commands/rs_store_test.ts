@@ -1,0 +1,46 @@
+/** What a data folder remembers of where its registry lies. */
+
+import { assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import { systemClock } from "../../base/clock.ts";
+import { LabError } from "../../base/errors.ts";
+import { silentLogger } from "../../base/log.ts";
+import { systemRandom } from "../../base/random.ts";
+import { openShared, PLACE_FILE, rememberShared } from "./rs_store.ts";
+
+const ctx = { clock: systemClock, random: systemRandom, log: silentLogger };
+
+/** A NATS that wants encryption, and so refuses whoever comes without. */
+async function refusing(work: (url: string) => Promise<void>): Promise<void> {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const served = (async () => {
+    for await (const conn of listener) {
+      await conn.write(new TextEncoder().encode('INFO {"tls_required":true}\r\n'));
+      await conn.read(new Uint8Array(100)).catch(() => null);
+      conn.close();
+    }
+  })();
+  try {
+    await work(`nats://user:mistyped@127.0.0.1:${listener.addr.port}`);
+  } finally {
+    listener.close();
+    await served;
+  }
+}
+
+Deno.test("a store that can't be opened is not remembered: the next start goes to the one that was there", async () => {
+  await refusing(async (url) => {
+    const data = await Deno.makeTempDir();
+    try {
+      await rememberShared(ctx, data, { store: "nats://10.0.0.1:4222/lab" });
+      const before = await Deno.readTextFile(join(data, PLACE_FILE));
+      const refused = await assertRejects(() => openShared(ctx, data, { store: url }), LabError, "encrypts");
+      assertEquals(refused.message.includes("mistyped"), false);
+      assertEquals(await Deno.readTextFile(join(data, PLACE_FILE)), before);
+      assertEquals(await openShared(ctx, data, { store: "sqlite" }), undefined);
+      assertEquals(JSON.parse(await Deno.readTextFile(join(data, PLACE_FILE))).store, undefined);
+    } finally {
+      await Deno.remove(data, { recursive: true });
+    }
+  });
+});
