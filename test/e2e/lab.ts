@@ -5,6 +5,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
+import { EXIT } from "../../src/base/errors.ts";
 import { type Ended, type JsonLine, Lab, type Launcher, type Running } from "../../scripts/programs.ts";
 import { wineCommand } from "../../scripts/wine/wine.ts";
 
@@ -58,7 +59,7 @@ async function stage(
   try {
     await test(lab, t);
     await lab.close();
-    for (const program of lab.started) checkContract(program, options.allow);
+    for (const program of lab.started) checkContract(program, (await program.ended).code, options.allow);
   } catch (thrown) {
     for (const program of lab.started) tell(program);
     throw thrown;
@@ -77,9 +78,13 @@ function tell({ title, stdout, stderr }: Running): void {
 }
 
 /** What holds of every run of every command. */
-function checkContract({ title, stdout, stderr }: Running, allow: RegExp | undefined): void {
+function checkContract({ title, stdout, stderr }: Running, code: number, allow: RegExp | undefined): void {
+  const failed = code > 0 && code <= EXIT.integrity;
+  if (failed) assert(stderr.trim() !== "", `${title}: exit code ${code} without a sentence`);
   if (/ --json( |$)/.test(title)) {
     const lines = jsonLines(stdout, title);
+    const errors = lines.filter(({ event }) => event === "error");
+    if (failed) assertEquals(errors.length, 1, `${title}: exit code ${code}\n${stdout}`);
     if (/ serve /.test(title)) assertEquals(lines[0]?.event ?? "listening", "listening", title);
   }
   const said = allow ? stderr.replace(allow, "") : stderr;

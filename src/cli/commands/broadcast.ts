@@ -8,6 +8,7 @@ import { Background } from "../../peer/broadcast/background.ts";
 import type { PeerContext } from "../../peer/context.ts";
 import { filesToBroadcast } from "../../peer/broadcast/prepare.ts";
 import { RateLimiter } from "../../transport/rate.ts";
+import { notEverywhere } from "../broadcast/shortfall.ts";
 import { BroadcastWatch } from "../broadcast/watch.ts";
 import type { CommandContext } from "../context.ts";
 import type { BROADCAST_FLAGS } from "./common_flags.ts";
@@ -133,7 +134,13 @@ function tellEnd(ctx: Ctx, run: Broadcast, name: string, watch: BroadcastWatch, 
     );
   }
   watch.tellEnd(run.id);
-  return failed.length === 0 ? EXIT.done : EXIT.failed;
+  if (failed.length === 0) return EXIT.done;
+  throw notEverywhere({
+    id: run.id,
+    name,
+    peers: run.targets.length,
+    failed: failed.map((target) => ({ name: target.name, reason: reasonOf(target) })),
+  });
 }
 
 /** Nobody ever registers under a name that no peer can have: it's a slip of whoever typed it. */

@@ -1,9 +1,10 @@
 /** `peer doctor`: what is wrong with this PC's place in the lab, in words, and what mends it. */
 
+import { LabError } from "../../base/errors.ts";
 import type { HostPort } from "../../base/units.ts";
 import { fileError } from "../../storage/root.ts";
 import type { CommandContext } from "../context.ts";
-import { adviceOf, exitOf, type Finding, FINDING_COLUMNS } from "../doctor/findings.ts";
+import { adviceOf, faultOf, type Finding, FINDING_COLUMNS } from "../doctor/findings.ts";
 import { LiveBlock } from "../live.ts";
 import { shorten } from "../table.ts";
 import type { DOCTOR_FLAGS } from "./peer_flags.ts";
@@ -43,7 +44,9 @@ async function examine(ctx: Ctx): Promise<number> {
     for (const line of advice.split("\n")) output.result(`  ${line}`);
   }
   if (faults + warnings === 0) output.line("All is well");
-  return exitOf(findings);
+  const fault = faultOf(findings);
+  if (fault) throw fault;
+  return 0;
 }
 
 async function sandbox(ctx: Ctx): Promise<number> {
@@ -67,9 +70,13 @@ async function sandbox(ctx: Ctx): Promise<number> {
     { key: "refused", title: "", format: (refused) => refused ? "refused" : "NOT REFUSED", fixed: true },
     { key: "seen" },
   ]);
-  if (got.length === 0) output.line(`All ${outcomes.length} ways out are closed`);
-  else {output.result(
-      `${got.length} of ${outcomes.length} ways out are open: this program is not in its sandbox`,
-    );}
-  return got.length === 0 ? 0 : 1;
+  if (got.length > 0) {
+    throw new LabError(
+      "failed",
+      `${got.length} of ${outcomes.length} ways out are open: this program is not in its sandbox; ` +
+        "use the one that deno task compile made",
+    );
+  }
+  output.line(`All ${outcomes.length} ways out are closed`);
+  return 0;
 }

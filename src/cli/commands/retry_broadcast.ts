@@ -9,6 +9,7 @@ import type { WireBroadcast, WireBroadcastPeer } from "../../protocol/messages.t
 import type { Connection } from "../../transport/connection.ts";
 import type { CommandContext } from "../context.ts";
 import type { BROADCAST_FLAGS } from "./common_flags.ts";
+import { notEverywhere } from "../broadcast/shortfall.ts";
 import { wholeId } from "./rs_broadcasts.ts";
 
 type Ctx = CommandContext<typeof BROADCAST_FLAGS>;
@@ -92,5 +93,9 @@ function tell(ctx: Ctx, { broadcast, peers, tried }: End, seconds: number): numb
   const when = waiting === 1 ? "it registers" : "they register";
   const off = waiting > 0 ? `; ${formatCount(waiting, "PC")} off now, to get it when ${when}` : "";
   output.line(`${printable(broadcast.name)}, ${formatBytes(broadcast.bytes)}: ${how}${off}`);
-  return done === shown.length ? EXIT.done : EXIT.failed;
+  if (done === shown.length) return EXIT.done;
+  throw notEverywhere({
+    ...{ id: broadcast.id, name: broadcast.name, peers: shown.length },
+    failed: shown.filter(({ state }) => state !== "done"),
+  });
 }

@@ -18,7 +18,11 @@ type Ctx = CommandContext<typeof RS_DOCTOR_FLAGS>;
 /** A table of everybody against everybody is only readable for so many. */
 const MOST_COLUMNS = 10;
 
-/** Measures and judges; 1 when something is wrong. */
+/**
+ * Measures and judges.
+ *
+ * @throws {LabError} when something is wrong, after all of it has been told.
+ */
 export async function run(ctx: Ctx): Promise<number> {
   const { output } = ctx;
   const isFull = await lookAtDisk(ctx);
@@ -26,7 +30,8 @@ export async function run(ctx: Ctx): Promise<number> {
   const names = [...new Set(ways.flatMap(({ from, to }) => [from, to]))].toSorted();
   if (names.length < 2) {
     output.result("Fewer than two peers are active: there is nothing to measure");
-    return isFull ? 1 : 0;
+    if (isFull) throw wrong(0, isFull);
+    return 0;
   }
   const verdicts = judge(ways);
   for (const verdict of verdicts) output.json({ event: "verdict", ...verdict });
@@ -36,9 +41,18 @@ export async function run(ctx: Ctx): Promise<number> {
     output.result("");
     for (const line of textOf(verdict)) output.result(line);
   }
-  if (verdicts.length > 0 || isFull) return 1;
+  if (verdicts.length > 0 || isFull) throw wrong(verdicts.length, isFull);
   output.line("All is well: no way is slower than half of what is usual here");
   return 0;
+}
+
+/** What the command ends with. */
+function wrong(verdicts: number, isFull: boolean): LabError {
+  const all = [
+    ...isFull ? ["the disk of the server's data is full"] : [],
+    ...verdicts > 0 ? [`${formatCount(verdicts, "fault")} between the PCs`] : [],
+  ];
+  return new LabError("failed", `Not all is well: ${all.join(", and ")}; what mends it is told with each`);
 }
 
 /** A server whose disk is full serves on and keeps nothing: said before anything else. @returns whether it is. */

@@ -52,12 +52,14 @@ export const RS_SERVE_FLAGS = {
     value: "PORT",
     shownDefault: "23480, else a free one",
     help: "port of the page",
+    excludes: ["http"],
   },
   "http-host": {
     type: "string",
     value: "ADDR",
     default: "127.0.0.1",
     help: "address of the page; 0.0.0.0: for leads on the network, with the key in DATA/page.key",
+    excludes: ["http"],
   },
   http: { type: "boolean", default: "true", help: "no page" },
 } as const satisfies Flags;

@@ -1,8 +1,8 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { LabError } from "../../base/errors.ts";
 import {
   adviceOf,
-  exitOf,
+  faultOf,
   firewallAdvice,
   judgeCards,
   judgeClock,
@@ -116,9 +116,12 @@ Deno.test("the exit code is that of the first fault", () => {
     ...{ check: "x", health, seen: "" },
     ...(exit === undefined ? {} : { exit }),
   });
-  assertEquals(exitOf([finding("ok"), finding("warning")]), 0);
-  assertEquals(exitOf([finding("ok"), finding("fault", 3), finding("fault")]), 3);
-  assertEquals(exitOf([finding("fault")]), 1);
+  assertEquals(faultOf([finding("ok"), finding("warning")]), undefined);
+  assertEquals(faultOf([finding("ok"), finding("fault", 3), finding("fault")])?.exitCode, 3);
+  assertEquals(faultOf([finding("fault", 4)])?.exitCode, 4);
+  const fault = faultOf([finding("ok"), finding("fault")]);
+  assertEquals([fault?.code, fault?.exitCode], ["failed", 1]);
+  assertStringIncludes(fault?.message ?? "", "1 of 2 checks failed: ");
 });
 
 Deno.test("why there's no server decides what to do", () => {

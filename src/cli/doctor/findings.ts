@@ -1,7 +1,7 @@
 /** What a doctor finds, and what it says of it. Pure. */
 
-import { codeOf, ERROR_CODES, type LabError, messageOf } from "../../base/errors.ts";
-import { formatBytes, formatRate, formatSeconds, type HostPort } from "../../base/units.ts";
+import { codeOf, ERROR_CODES, LabError, messageOf } from "../../base/errors.ts";
+import { formatBytes, formatCount, formatRate, formatSeconds, type HostPort } from "../../base/units.ts";
 import type { Column } from "../table.ts";
 
 /** How it stands with one thing. */
@@ -38,10 +38,31 @@ export const FINDING_COLUMNS: readonly Column<Finding>[] = [
 ];
 
 /** The findings' exit code: that of the first fault. */
-export function exitOf(findings: readonly Finding[]): number {
+function exitOf(findings: readonly Finding[]): number {
   const fault = findings.find(({ health }) => health === "fault");
   return fault ? fault.exit ?? 1 : 0;
 }
+
+/**
+ * What a doctor ends with who has found something wrong; undefined when there is no fault.
+ *
+ * @param findings all that was looked at.
+ */
+export function faultOf(findings: readonly Finding[]): LabError | undefined {
+  const faults = findings.filter(({ health }) => health === "fault");
+  if (faults.length === 0) return undefined;
+  const exit = exitOf(findings);
+  const code = ENDS.find((each) => ERROR_CODES[each] === exit) ?? "failed";
+  const names = faults.map(({ check }) => check).join(", ");
+  return new LabError(
+    code,
+    `${faults.length} of ${formatCount(findings.length, "check")} failed: ${names}; ` +
+      "what was seen and what mends it is told with each",
+  );
+}
+
+/** The codes that stand for an exit code of a finding. */
+const ENDS = ["unreachable", "not_permitted", "integrity", "usage"] as const;
 
 /** An advice, and the checks that led to it. */
 export interface Advice {
