@@ -109,6 +109,8 @@ function splitCommand(program: ProgramSpec, args: readonly string[], peeked: Pee
     const { name, value } = splitWord(word);
     const flag = lookUp(GLOBAL_FLAGS, name);
     if (!flag && !(peeked.help || peeked.version)) {
+      const isKnown = program.commands.some(({ flags }) => lookUp(flags ?? {}, name) !== undefined);
+      if (!isKnown || !word.startsWith("--")) throw unknownFlag(word, name, GLOBAL_FLAGS, program.name);
       throw usage(`Cannot use ${word} before the command: write "${program.name} COMMAND ${word}"`);
     }
     if (flag && flag.type !== "boolean" && value === undefined) i++;

@@ -164,7 +164,8 @@ export class Membership {
   }
 
   /**
-   * Puts somebody out.
+   * Puts somebody out; who is out already stays so. Of several who had one name it's the one who is a member, else the one
+   * who was revoked last.
    *
    * @param who name or id.
    * @throws {LabError} "not_found" when there's no such member.
@@ -172,7 +173,8 @@ export class Membership {
   revoke(who: string, now: number): MemberRecord {
     const lower = who.toLowerCase();
     const member = this.#members.get(who) ??
-      this.members.find((each) => each.name.toLowerCase() === lower && each.revoked === undefined);
+      this.members.filter(({ name }) => name.toLowerCase() === lower)
+        .toSorted((a, b) => (b.revoked ?? Infinity) - (a.revoked ?? Infinity))[0];
     if (!member) {
       throw new LabError("not_found", "Cannot revoke: no member has that name or id; see rs members");
     }

@@ -43,6 +43,7 @@ Deno.test("who is revoked stays so, and its name is free again", () => {
   assertEquals(membership.revoke("PC7", 5).id, "a");
   assertEquals(membership.revoked, ["a"]);
   assertEquals(membership.revoke("a", 9).revoked, 5);
+  assertEquals(membership.revoke("pc7", 9).revoked, 5);
   assertThrows(() => membership.join(invite, who("a", "pc7"), 6), LabError, "revoked");
   assertEquals(membership.join(invite, who("b", "pc7"), 6).name, "pc7");
   assertThrows(() => membership.revoke("nobody", 6), LabError, "no member");

@@ -24,6 +24,8 @@ export class IndexFile {
   #pending: readonly IndexRow[] | undefined;
   /** Size and time of the file as it was read or written last. */
   #left: string | undefined;
+  /** Rows that were left out are in the file still: the next {@linkcode keep} puts it right. */
+  #hasDamage = false;
 
   constructor(dataFolder: string, options: { clock: Clock; log: Logger }) {
     this.path = join(dataFolder, "index.csv");
@@ -57,6 +59,7 @@ export class IndexFile {
       this.#left = await this.#look();
       if (problems.length > 0) {
         this.#log.warn(`${this.path} has damaged rows, left out: ${problems.slice(0, 3).join("; ")}`);
+        this.#hasDamage = true;
       }
       return rows;
     } catch (cause) {
@@ -74,6 +77,7 @@ export class IndexFile {
     try {
       await writeAtomic(this.path, encodeIndex(rows), { clock: this.#clock });
       this.#pending = undefined;
+      this.#hasDamage = false;
       this.#left = await this.#look();
       return true;
     } catch (cause) {
@@ -94,7 +98,7 @@ export class IndexFile {
    * damaged one is set aside.
    */
   async keep(rows: readonly IndexRow[]): Promise<void> {
-    if (this.#pending) return void await this.save(rows);
+    if (this.#pending || this.#hasDamage) return void await this.save(rows);
     const found = await this.#look();
     if (found !== undefined && found === this.#left) return;
     if (found !== undefined) await this.load();

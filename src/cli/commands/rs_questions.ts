@@ -110,6 +110,7 @@ export async function askServer(
   what: "lastCopies" | "history",
 ): Promise<void> {
   const { flags, output, folders } = ctx;
+  const at = flags.at === undefined ? undefined : momentOf(flags.at);
   const data = await ctx.ensureAccess(folders.data, "read", { flag: "--data", folder: "data" });
   const control = await connectControl(data, "rs", peerContext(ctx));
   if (!control) {
@@ -119,7 +120,6 @@ export async function askServer(
     );
   }
   const lines: Record<string, unknown>[] = [];
-  const at = flags.at === undefined ? undefined : momentOf(flags.at);
   try {
     await control.run(what, { query: ctx.args.join(" "), ...at === undefined ? {} : { at } }, (line) => {
       output.json(line as { event: string });

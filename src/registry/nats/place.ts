@@ -38,16 +38,22 @@ export function parsePlace(text: string): NatsPlace {
   const [, scheme, login, hosts, registry = REGISTRY] =
     /^(nats|tls):\/\/(?:([^@/]*)@)?([^@/]+)(?:\/([^/]*))?\/?$/.exec(text.trim()) ?? [];
   if (scheme === undefined || hosts === undefined) {
-    throw new LabError("usage", "Cannot read --store: it is written nats://HOST:PORT,HOST:PORT,HOST:PORT");
+    throw new LabError(
+      "usage",
+      "Cannot read where NATS is: it is written nats://HOST:PORT,HOST:PORT,HOST:PORT",
+    );
   }
   if (!/^[\w-]{1,32}$/.test(registry)) {
-    throw new LabError("usage", "Cannot read --store: the registry's name has letters, digits, - and _ only");
+    throw new LabError(
+      "usage",
+      "Cannot read where NATS is: the registry's name has letters, digits, - and _ only",
+    );
   }
   const servers = hosts.split(",").map((host) => host.trim().replace(/^(nats|tls):\/\//, "")).map(withPort);
   if (servers.length > SERVERS_MAX) {
     throw new LabError(
       "usage",
-      `Cannot read --store: it names ${servers.length} servers, ${SERVERS_MAX} at most`,
+      `Cannot read where NATS is: it names ${servers.length} servers, ${SERVERS_MAX} at most`,
     );
   }
   return { servers, tls: scheme === "tls", registry, ...loginOf(login) };
@@ -101,14 +107,14 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw new LabError("usage", "Cannot read --store: in a password % is written %25");
+    throw new LabError("usage", "Cannot read where NATS is: in a password % is written %25");
   }
 }
 
 function withPort(host: string): string {
   const [, name, port = String(PORT)] = /^(\[[\da-fA-F:.]+\]|[\w.-]+)(?::(\d{1,5}))?$/.exec(host) ?? [];
   if (name === undefined || Number(port) < 1 || Number(port) > 65535) {
-    throw new LabError("usage", "Cannot read --store: each server is written HOST or HOST:PORT");
+    throw new LabError("usage", "Cannot read where NATS is: each server is written HOST or HOST:PORT");
   }
   return `${name}:${port}`;
 }
