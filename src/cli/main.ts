@@ -189,7 +189,12 @@ async function logFile(path: string, ensureAccess: EnsureAccess, host: Host): Pr
   const { dirname } = await import("@std/path");
   const folder = dirname(absolute);
   const rotate = (await host.permissions.query({ name: "write", path: folder })).state === "granted";
-  if (rotate) await Deno.mkdir(folder, { recursive: true });
+  if (rotate) {
+    await Deno.mkdir(folder, { recursive: true }).catch(async (cause) => {
+      const { fileError } = await import("../storage/root.ts");
+      throw fileError(cause, `Cannot write the log ${absolute}`);
+    });
+  }
   return { path: absolute, rotate };
 }
 

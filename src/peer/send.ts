@@ -110,7 +110,12 @@ async function filesInFolder(absolute: string, name: string): Promise<SendFile[]
   const { skipped } = await new ShareScanner(root, NO_CACHE, []).scan((file) => found.push(file));
   const [first] = skipped;
   if (first) {
-    throw new LabError("name_refused", `Cannot send ${printable(`${name}/${first.name}`)}: ${first.reason}`);
+    throw new LabError(
+      "name_refused",
+      `Cannot send ${
+        printable(`${name}/${first.name}`)
+      }: ${first.reason}; rename it, or move it out of that folder`,
+    );
   }
   return found.map(({ name: below, size, modified, sha256 }) => ({
     name: below,

@@ -80,6 +80,8 @@ labTest("a data folder that can't be written: no serve, and a sentence", async (
   const peer = readOnly(lab, "peer", "pc", "peer-data");
   const serve = ["serve", "--rs", address, "--port", "0"];
   assertMatch(sentence(assertCode(await lab.run("peer", "pc", serve, peer), 4)), said);
+  const log = ["peers", "--rs", address, "--log-file", "peer-data/log/pc.log"];
+  assertMatch(sentence(assertCode(await lab.run("peer", "pc", log, peer), 4)), said);
   const rs = readOnly(lab, "rs", "other", "rs-data");
   for (const mode of [["--open"], []]) {
     const args = ["serve", "--port", "0", "--no-http", "--no-discovery", ...mode];
