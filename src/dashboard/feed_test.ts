@@ -3,7 +3,7 @@ import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
 import { LabError } from "../base/errors.ts";
 import { seededRandom } from "../base/random.ts";
 import { FakeLab, file, peer } from "./_testing.ts";
-import { byName, percent, plain, rate, size, span } from "./page/format.js";
+import { byName, percent, plain, rate, sentence, size, span } from "./page/format.js";
 import { LabState, Meter } from "./page/state.js";
 
 const read = (text: string | undefined) => text === undefined ? undefined : JSON.parse(text);
@@ -129,6 +129,18 @@ Deno.test("numbers, sizes and times for people; nothing hidden in a text", () =>
   assertEquals([span(3), span(180), span(7200), span(5 * 86400)], ["3 s", "3 min", "2 h", "5 days"]);
   assertEquals(plain("a\u202eb\nc\x1b"), "a\\u{202e}b\\u{a}c\\u{1b}");
   assertEquals(["PC-10", "pc-2", "PC-1"].sort(byName), ["PC-1", "pc-2", "PC-10"]);
+});
+
+Deno.test("a name that is read from the right turns nothing else of a sentence", () => {
+  const isolated = (name: string) => `\u2068${name}\u2069`;
+  const hebrew = "מעבדה-שבע 7 ב";
+  assertEquals(sentence(`Announce: ${hebrew}: 44 files`), `Announce: ${isolated(hebrew)}: 44 files`);
+  assertEquals(
+    sentence("Lost: مختبر-الحاسوب (10.0.0.7:29006), מ; it has 10 s"),
+    `Lost: ${isolated("مختبر-الحاسوب")} (10.0.0.7:29006), ${isolated("מ")}; it has 10 s`,
+  );
+  assertEquals(sentence("pc-7: 计算机 Zoë"), "pc-7: 计算机 Zoë");
+  assertEquals(sentence("a\u2068b"), "a\\u{2068}b", "only ours");
 });
 
 Deno.test("a rate over the last seconds; standing still is no speed", () => {

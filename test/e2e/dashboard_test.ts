@@ -178,6 +178,58 @@ pageTest("searching, last copies, holders; by keyboard alone", async (lab, chrom
   await page.locator(".grid-files .grid-row:visible [data-rarity=last]").first().waitFor();
 });
 
+pageTest("the server goes and is started again: the page says so, and goes on", async (lab, chromium) => {
+  const { running, port } = await lab.rs("rs", "--http-port", "0");
+  const { httpPort } = await running.event("listening");
+  put(lab.pc("rs"), join("share", "lesson.txt"), "1");
+  const page = await chromium.open(`http://127.0.0.1:${httpPort}/`);
+  await page.locator("#link-text", { hasText: "Live" }).waitFor();
+  {
+    await using fakes = new FakeLab(port);
+    for (const name of ["a", "b", "c"]) await fakes.join(name, [row(`${name}.txt`)]);
+    await page.locator("#side-events li", { hasText: "Register: c" }).waitFor();
+  }
+  await running.kill();
+  await page.locator("#link-text", { hasText: "Connecting" }).waitFor();
+  await page.getByRole("button", { name: "Broadcast", exact: true }).click();
+  await page.getByRole("dialog").getByText("doesn't answer: see whether rs serve still runs").waitFor();
+  await page.keyboard.press("Escape");
+
+  const again = await lab.rs("rs", "--port", String(port), "--http-port", String(httpPort));
+  await using fakes = new FakeLab(again.port);
+  // More than before: what counts events begins anew.
+  for (let i = 0; i < 8; i++) await fakes.join(`new-${i}`, [row("x.txt")]);
+  await page.locator("#link-text", { hasText: "Live" }).waitFor();
+  await page.locator("#side-events li", { hasText: "Register: new-7" }).waitFor();
+  const shown = await page.locator("#side-events li").allTextContents();
+  assertEquals(shown.filter((text) => /Register: [abc] /.test(text)), [], "the former server's");
+  assertEquals(shown.filter((text) => /Register: new/.test(text)).length, 8);
+  // Chromium itself says that nobody answered; the page doesn't.
+  assert(chromium.complaints.length > 0);
+  const other = chromium.complaints.filter((each) => !/net::ERR_|status of/.test(each));
+  chromium.complaints.splice(0, Infinity, ...other);
+});
+
+pageTest(
+  "a PC that goes in the middle of a broadcast is shown as off, and where it was",
+  async (lab, chromium) => {
+    const { url, port } = await withPage(lab);
+    await using fakes = new FakeLab(port);
+    const [a, b] = [await fakes.join("a"), await fakes.join("b")];
+    await a.link.request({
+      ...{ kind: "Broadcast", id: "b1", name: "image.iso", peer: "rs", at: 0, lasts: 600, to: ["a", "b"] },
+      files: [["image.iso", 1000, "ab".repeat(32)]],
+    }, "Noted");
+    await a.link.request({ kind: "Progress", id: "b1", peers: [["a", 300], ["b", 500]] }, "Noted");
+    const page = await chromium.open(url);
+    await page.locator(".pc[data-state=receiving]", { hasText: /^b50 %$/ }).waitFor();
+    await b.link.request({ kind: "Leave", cookie: b.cookie }, "Left");
+    await a.link.request({ kind: "Progress", id: "b1", peers: [["a", 400]] }, "Noted");
+    await page.locator(".pc[data-state=waiting]", { hasText: /^boff, 50 %$/ }).waitFor();
+    await page.locator(".pc[data-state=receiving]", { hasText: /^a40 %$/ }).waitFor();
+  },
+);
+
 const EVIL = `<img src=x onerror=alert(1)>"'&\u202e`;
 
 pageTest("hostile names stay text", async (lab, chromium) => {
@@ -341,5 +393,8 @@ pageTest(
     await page.locator(".card .summary", { hasText: "1 of 1 PC done" }).waitFor();
     assertEquals(await Deno.readTextFile(join(lab.pc("a"), "share", "lesson.txt")), "1");
     assert(!rs.stderr.includes(code), "the code in a log");
+    await lab.run("rs", "rs", ["revoke", "a"]);
+    const events = page.locator("#side-events");
+    for (const said of ["Joined: a", "Revoked: a"]) await events.getByText(said).waitFor();
   },
 );

@@ -40,7 +40,7 @@ type Ctx = CommandContext<typeof RS_SERVE_FLAGS>;
 
 /** Serves until it is interrupted. */
 export async function run(ctx: Ctx): Promise<void> {
-  const { flags, folders, log } = ctx;
+  const { flags, folders } = ctx;
   if (flags.classic !== undefined && !flags.open) {
     throw new LabError(
       "usage",
@@ -54,14 +54,14 @@ export async function run(ctx: Ctx): Promise<void> {
     demandNoHalfRestore(data);
     await makeShare(ctx);
     const store = await storeFor(ctx, data);
-    const lab = await labFor(ctx, data, store).catch(async (thrown) => {
+    const page = new Page(ctx, data);
+    const lab = await labFor(page.ctx, data, store).catch(async (thrown) => {
       await store?.close();
       throw thrown;
     });
-    const page = new Page(ctx, data);
     const telemetry = telemetryOf(VERSION);
     const context = { ...peerContext(page.ctx), security: lab?.security };
-    const history = History.open({ dataDir: data, clock: ctx.clock, log });
+    const history = History.open({ dataDir: data, clock: ctx.clock, log: page.ctx.log });
     const server = await start(page, data, context, { lab, telemetry, store, history });
     const started = ctx.clock.now();
     telemetry?.metrics(() => metricsOf(server.stats(), processStats({ started, data })));

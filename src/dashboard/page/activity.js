@@ -1,7 +1,7 @@
 /** Transfers to this PC, and what happens as the log says it. */
 
 import { byId, h, keyed, setText } from "./dom.js";
-import { percent, plain, size, time } from "./format.js";
+import { percent, plain, sentence, size, time } from "./format.js";
 
 const KINDS = { received: "Received", collect: "Collect", broadcast: "Broadcast" };
 
@@ -69,17 +69,19 @@ export function eventsView(lab) {
     place,
     list: place.appendChild(h("ol.events", { "aria-label": "Events, the latest first" })),
     last: 0,
+    began: 0,
   }));
   let query = "";
   const element = ({ at, level, text }) =>
-    h("li", { "data-level": level }, h("time", {}, time(at)), h("span", {}, plain(text)));
+    h("li", { "data-level": level }, h("time", {}, time(at)), h("span", {}, sentence(text)));
   const fits = ({ text }) => query === "" || text.toLowerCase().includes(query);
   function draw(each, isSearched) {
     if (each.place.offsetParent === null) return;
     const newest = lab.events.at(-1)?.n ?? 0;
-    if (newest < each.last) {
+    if (newest < each.last || each.began !== lab.began) {
       each.list.replaceChildren();
       each.last = 0;
+      each.began = lab.began;
     }
     const fresh = lab.events.filter(({ n }) => n > each.last);
     each.last = newest;

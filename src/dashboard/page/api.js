@@ -17,15 +17,28 @@ async function answerOf(response) {
   );
 }
 
+/** An answer, whatever it says. Where none comes the browser's own words tell a person nothing. */
+async function ask(path, init) {
+  try {
+    return await fetch(path, init);
+  } catch (thrown) {
+    if (thrown.name === "AbortError") throw thrown;
+    throw new Error(
+      "The registration server doesn't answer: see whether rs serve still runs on its PC; this page goes on by itself then",
+      { cause: thrown },
+    );
+  }
+}
+
 /** Looks something up. @param {string} what @param {Record<string, unknown>} [query] */
 export async function get(what, query = {}, signal) {
   const wanted = new URLSearchParams(Object.entries(query).map(([key, value]) => [key, String(value)]));
-  return await answerOf(await fetch(`/api/${what}?${wanted}`, { signal }));
+  return await answerOf(await ask(`/api/${what}?${wanted}`, { signal }));
 }
 
 /** Has something done. */
 export async function post(what, order = {}) {
-  const response = await fetch(`/api/${what}`, {
+  const response = await ask(`/api/${what}`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify(order),

@@ -222,7 +222,8 @@ function pcCell() {
   let seen = "";
   element.update = (row) => {
     const part = row.state === "done" ? 1 : row.size > 0 ? Math.min(1, row.bytes / row.size) : 0;
-    const isUnderWay = row.state === "receiving" || (row.state === "waiting" && row.bytes > 0);
+    const isUnderWay = row.active &&
+      (row.state === "receiving" || (row.state === "waiting" && row.bytes > 0));
     const word = row.state === "done"
       ? "done"
       : row.state === "failed"
@@ -231,11 +232,13 @@ function pcCell() {
       ? `${percent(row.bytes, row.size)} %`
       : row.active
       ? "waiting"
+      : row.bytes > 0
+      ? `off, ${percent(row.bytes, row.size)} %`
       : "off";
     const now = `${row.state} ${part} ${word}`;
     if (now === seen) return;
     seen = now;
-    element.dataset.state = isUnderWay ? "receiving" : row.state;
+    element.dataset.state = isUnderWay ? "receiving" : row.state === "receiving" ? "waiting" : row.state;
     setText(name, plain(row.name));
     setText(value, word);
     element.title = plain(row.name) + (row.reason ? `: ${plain(row.reason)}` : "");

@@ -31,6 +31,9 @@ export function percent(part, whole) {
   return Math.min(part >= whole ? 100 : 99, Math.floor(100 * part / whole));
 }
 
+/** How a PC's state is called. */
+export const STATES = { here: "here", awaited: "lost, may come back", off: "off" };
+
 /** "12 s", "3 min", "2 h", "4 days" @param {number} seconds */
 export function span(seconds) {
   const s = Math.max(0, seconds);
@@ -58,6 +61,18 @@ const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Co}]|(?![\u200c\u200d])\p{Cf}/g
 /** A text from the network as it may be shown: one line, in its own direction, nothing hidden. */
 export function plain(text) {
   return String(text).replace(UNPRINTABLE, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
+}
+
+/** A piece that is read from the right, up to its last such letter; what belongs to the sentence around it isn't in it. */
+const FROM_THE_RIGHT =
+  /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}](?:[^\p{Script=Latin},;:()]*[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}])?/gu;
+
+/**
+ * A sentence with names from the network in it, as `plain` shows it. A name that is read from the right doesn't turn what
+ * stands beside it: "מעבדה: 44 files" isn't shown as "44 :מעבדה files".
+ */
+export function sentence(text) {
+  return plain(text).replace(FROM_THE_RIGHT, "\u2068$&\u2069");
 }
 
 /** Orders names as people do: "PC-2" before "PC-10". */

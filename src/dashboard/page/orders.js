@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { byId, h, toast } from "./dom.js";
-import { byName, counted, number, plain, size, span, time } from "./format.js";
+import { byName, counted, number, plain, size, span, STATES, time } from "./format.js";
 
 /** PCs to choose from at once; a search finds the others. */
 const CHOICES = 400;
@@ -293,7 +293,7 @@ export function showPeer(lab, actions, row) {
     }, text);
   const dialog = openDialog(plain(row.name), [
     facts([
-      ["State", row.state === "off" ? "off" : "here"],
+      ["State", STATES[row.state]],
       ["Address", `${plain(row.address)}:${row.port}`],
       ["Host name", plain(row.host)],
       ["Files", number(row.files)],

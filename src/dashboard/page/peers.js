@@ -1,10 +1,8 @@
 /** The list of PCs. */
 
-import { byName, counted, number, plain, span, time } from "./format.js";
+import { byName, counted, number, plain, span, STATES, time } from "./format.js";
 import { Grid } from "./grid.js";
 import { byId, setText } from "./dom.js";
-
-const STATES = { here: "here", awaited: "lost, may come back", off: "off" };
 
 /** @param {import("./state.js").LabState} lab @param {(row: any) => void} open */
 export function peersView(lab, open) {

@@ -27,6 +27,8 @@ export class LabState {
   broadcasts = new Map();
   transfers = new Map();
   events = [];
+  /** How often it has begun anew: with a server that was started again events count from 1 again. */
+  began = 0;
   files = { version: -1, total: 0, last: 0, away: 0, cut: false };
   #listeners = [];
   #meters = new Map();
@@ -40,6 +42,7 @@ export class LabState {
   all(message, now) {
     for (const part of ["peers", "broadcasts", "transfers"]) this[part].clear();
     this.events = [];
+    this.began++;
     this.changes(message, now);
     this.#tell(new Set(["peers", "broadcasts", "transfers", "events", "files"]));
   }
