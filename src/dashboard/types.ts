@@ -30,6 +30,8 @@ export interface FileRow {
   holders: number;
   /** PCs that hold it, those that are off included. */
   known: number;
+  /** Name of the one that alone holds it: of those that are here; of all, if none is. */
+  holder?: string;
 }
 
 /** A broadcast as a whole. */

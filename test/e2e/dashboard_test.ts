@@ -160,7 +160,7 @@ pageTest("searching, last copies, holders; by keyboard alone", async (lab, chrom
   await page.keyboard.type("ONE only");
   const rows = page.locator(".grid-files .grid-body .grid-row:not([hidden])");
   await page.locator(".grid-files[aria-rowcount='2']").waitFor();
-  assertMatch(await rows.first().textContent() ?? "", /only-a\.txt.*The one and only.*last copy/);
+  assertMatch(await rows.first().textContent() ?? "", /only-a\.txt.*The one and only.*last copy: a/);
   await page.locator(".grid-files").focus();
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Enter");
@@ -175,7 +175,8 @@ pageTest("searching, last copies, holders; by keyboard alone", async (lab, chrom
   // One of two holders goes: what both had is a last copy now.
   await b.link.request({ kind: "Leave", cookie: b.cookie }, "Left");
   await page.getByRole("searchbox").fill("both");
-  await page.locator(".grid-files .grid-row:visible [data-rarity=last]").first().waitFor();
+  await page.locator(".grid-files .grid-row:visible [data-rarity=last]", { hasText: "last copy: a" }).first()
+    .waitFor();
 });
 
 pageTest("the server goes and is started again: the page says so, and goes on", async (lab, chromium) => {

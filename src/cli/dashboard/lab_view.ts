@@ -71,7 +71,7 @@ export class ServerView implements LabView {
   *files(): Generator<FileRow> {
     const off = new Set<string>();
     for (const { cookie, active } of this.server.members.list({ all: true })) if (!active) off.add(cookie);
-    for (const content of this.server.holdings.all()) yield fileRow(content, off);
+    for (const content of this.server.holdings.all()) yield this.#file(content, off);
   }
 
   holders({ name, sha256, size }: { name: string; sha256: string; size: number }) {
@@ -79,6 +79,25 @@ export class ServerView implements LabView {
     const content = holdings.contents(name).find((each) => each.sha256 === sha256 && each.size === size);
     return [...content?.holders ?? []].map((cookie) => members.byCookie(cookie))
       .filter((record) => record !== undefined).map(({ name, active }) => ({ name, active }));
+  }
+
+  #file(content: Content, off: ReadonlySet<string>): FileRow {
+    const { name, title, size, sha256, modified, holderCount: known } = content;
+    let away = 0;
+    if (off.size < known) { for (const cookie of off) if (content.isHeldBy(cookie)) away++; }
+    else for (const cookie of content.holders) if (off.has(cookie)) away++;
+    const holders = known - away;
+    const holder = this.#only(content, holders === 1 ? off : undefined);
+    return { name, title, size, sha256, modified, holders, known, ...holder === undefined ? {} : { holder } };
+  }
+
+  /** Who alone holds it: the first that isn't off where one is here, else the one that there is. */
+  #only(content: Content, off: ReadonlySet<string> | undefined): string | undefined {
+    if (!off && content.holderCount !== 1) return undefined;
+    for (const cookie of content.holders) {
+      if (!off?.has(cookie)) return this.server.members.byCookie(cookie)?.name;
+    }
+    return undefined;
   }
 
   #peer(record: PeerRecord): PeerRow {
@@ -105,12 +124,4 @@ export class ServerView implements LabView {
     const { broadcasts, members } = this.server;
     return broadcasts.bytesOf(head, members.byName(name) ?? { name });
   }
-}
-
-function fileRow(content: Content, off: ReadonlySet<string>): FileRow {
-  const { name, title, size, sha256, modified, holderCount: known } = content;
-  let away = 0;
-  if (off.size < known) { for (const cookie of off) if (content.isHeldBy(cookie)) away++; }
-  else for (const cookie of content.holders) if (off.has(cookie)) away++;
-  return { name, title, size, sha256, modified, holders: known - away, known };
 }

@@ -138,8 +138,10 @@ function showName(row, cell) {
 function showHolders(row, cell) {
   const rarity = row.holders === 0 ? "away" : row.holders === 1 ? "last" : "some";
   if (cell.dataset.rarity !== rarity) cell.dataset.rarity = rarity;
+  if (!cell.firstChild) cell.append(h("span"), h("span.holder"));
   setText(
-    cell,
+    cell.firstChild,
     rarity === "away" ? "none here" : rarity === "last" ? "last copy" : counted(row.holders, "PC"),
   );
+  setText(cell.lastChild, row.holder === undefined ? "" : `: ${plain(row.holder)}`);
 }
