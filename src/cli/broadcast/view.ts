@@ -36,7 +36,7 @@ const BESIDE_BAR = 2 + 8 + 13;
 export function viewLines(state: ViewState, size: ViewSize, colour: Colour): string[] {
   const { columns } = size;
   const room = Math.max(1, size.rows - 2);
-  const head = colour.bold(shorten(`${printable(state.title)}: ${summary(state)}`, Math.max(1, columns - 1)));
+  const head = colour.bold(headLine(state, Math.max(1, columns - 1)));
   const { shown, rest } = choose(state.pcs, room);
   const widest = shown.reduce((most, { name }) => Math.max(most, unicodeWidth(printable(name))), 0);
   const nameColumns = Math.min(widest, NAME_COLUMNS, Math.max(4, Math.floor(columns / 3)));
@@ -46,8 +46,22 @@ export function viewLines(state: ViewState, size: ViewSize, colour: Colour): str
     : [head, ...lines, colour.dim(shorten(rest, Math.max(1, columns - 1)))];
 }
 
+/** Where not all fits, what matters least is left out whole: the size, then the rate; the rest is cut in its middle. */
+function headLine(state: ViewState, width: number): string {
+  const [size = "", ...others] = summaryParts(state);
+  const paceless = others.filter((part) => !part.endsWith(" in all"));
+  const lines = [[size, ...others], others, paceless].map((parts) =>
+    `${printable(state.title)}: ${parts.join(", ")}`
+  );
+  return lines.find((line) => unicodeWidth(line) <= width) ?? shorten(lines.at(-1)!, width);
+}
+
 /** "2.00 GB, 31 of 40 PCs done, 43 %, 480 MB/s in all, 12 s left". */
-export function summary({ total, pcs }: ViewState): string {
+export function summary(state: ViewState): string {
+  return summaryParts(state).join(", ");
+}
+
+function summaryParts({ total, pcs }: ViewState): string[] {
   const done = pcs.filter(({ state }) => state === "done").length;
   const failed = pcs.filter(({ state }) => state === "failed").length;
   const open = pcs.filter(({ state }) => state !== "failed");
@@ -61,7 +75,7 @@ export function summary({ total, pcs }: ViewState): string {
     `${percent(bytes, total * open.length)} %`,
     ...rate > 0 ? [`${formatRate(rate)} in all`] : [],
     ...rate > 0 && left > 0 ? [`${formatSeconds(left / rate)} left`] : [],
-  ].join(", ");
+  ];
 }
 
 /** All, if they fit; else those that failed, at most half of the room if others need it, and those under way. */

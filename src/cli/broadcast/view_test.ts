@@ -28,7 +28,7 @@ Deno.test("each state has its line", () => {
   ];
   const lines = viewLines({ title: "a.iso", total: 100 * MB, pcs }, { columns: 60, rows: 24 }, PLAIN);
   assertEquals(lines, [
-    "a.iso: 100 MB, 1 of 4 PCs done, 1 faile…s in all, 13 s left",
+    "a.iso: 1 of 4 PCs done, 1 failed, 47 %, 13 s left",
     "a    waiting",
     "bb   [#############------------------]  43 %    11.9 MB/s",
     "ccc  done after 12 s",
