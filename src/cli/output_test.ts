@@ -147,6 +147,25 @@ Deno.test("too narrow for all columns: minor ones are left out, the last first; 
   assertEquals(stdout.text, narrow.slice(1).join("\n") + "\n");
 });
 
+Deno.test("a sentence that has no room in the table follows it whole, once for all who say it", () => {
+  const rows = [
+    { peer: "pc1", state: "done", why: "" },
+    { peer: "pc2", state: "failed", why: "no space is left; free some there" },
+    { peer: "日本", state: "failed", why: "no space is left; free some there" },
+    { peer: "pc4", state: "failed", why: "revoked" },
+  ];
+  const columns: Column<(typeof rows)[number]>[] = [{ key: "peer" }, { key: "state" }, {
+    key: "why",
+    below: true,
+  }];
+  assertEquals(layOut(rows, columns, { width: 30 }), [
+    ...["PEER  STATE", "pc1   done", "pc2   failed", "日本  failed", "pc4   failed", ""],
+    ...["pc2, 日本: no space is left;", "  free some there", "pc4: revoked"],
+  ]);
+  assertEquals(layOut(rows, columns, { width: 47 })[2], "pc2   failed  no space is left; free some there");
+  assertEquals(layOut(rows.slice(0, 1), columns, { width: 16 }), ["PEER  STATE  WHY", "pc1   done"]);
+});
+
 Deno.test("cells are harmless, formats and titles are used, no rows give a heading", () => {
   const columns = [{ key: "n", title: "Name", format: (v: unknown) => `<${v}>`, align: "right" }] as const;
   assertEquals(layOut([{ n: "a\x1b" }], columns), ["     NAME", "<a\\u{1b}>"]);

@@ -15,6 +15,11 @@ export interface Column<R> {
   format?: (value: R[keyof R & string], row: R) => string;
   /** Never shortened: for what is useless in part, such as an address. */
   fixed?: true;
+  /**
+   * Never shortened either: where a terminal is too narrow for the whole of it, it follows the table as "PEER: TEXT", once for
+   * all rows that say the same. For sentences, such as why something failed.
+   */
+  below?: true;
   /** Left out where a terminal is too narrow for all columns; the last such column first. */
   minor?: true;
   /** How a terminal with colours shows this cell; as it is when undefined. */
@@ -53,6 +58,18 @@ export function layOut<R>(
   columns: readonly Column<R>[],
   options: LayOutOptions = {},
 ): string[] {
+  const { width } = options;
+  const below = width === undefined || wholeWidth(rows, columns) <= width
+    ? undefined
+    : columns.find((column) => column.below && rows.some((row) => cell(row, column) !== ""));
+  if (below && width !== undefined) {
+    const others = columns.filter((column) => !column.below);
+    return [
+      ...layOut(rows, others, options),
+      "",
+      ...textsBelow(rows, { of: others[0]!, column: below, width }),
+    ];
+  }
   const kept = [...columns];
   while (options.width !== undefined && leastWidth(rows, kept) > options.width) {
     const minor = kept.findLastIndex((column) => column.minor);
@@ -69,6 +86,29 @@ function titleOf<R>({ title, key }: Column<R>): string {
 function standsRight<R>({ align, key }: Column<R>, rows: readonly R[]): boolean {
   if (align) return align === "right";
   return rows.length > 0 && rows.every((row) => typeof row[key] === "number");
+}
+
+/** How wide a table is when nothing is shortened. */
+function wholeWidth<R>(rows: readonly R[], columns: readonly Column<R>[]): number {
+  const widths = columns.map((column) =>
+    rows.reduce((w, row) => Math.max(w, unicodeWidth(cell(row, column))), unicodeWidth(titleOf(column)))
+  );
+  return widths.reduce((sum, width) => sum + width, 0) + GAP.length * (columns.length - 1);
+}
+
+/** The texts of a column that has no room in the table; whose they are stands before them. */
+function textsBelow<R>(
+  rows: readonly R[],
+  { of, column, width }: { of: Column<R>; column: Column<R>; width: number },
+): string[] {
+  const whose = new Map<string, string[]>();
+  for (const row of rows) {
+    const text = cell(row, column);
+    if (text !== "") whose.set(text, [...whose.get(text) ?? [], cell(row, of)]);
+  }
+  return [...whose].flatMap(([text, names]) =>
+    wrapped(`${names.join(", ")}: ${text}`, width - GAP.length).map((line, i) => i === 0 ? line : GAP + line)
+  );
 }
 
 /** How wide a table is when all is shortened that may be. */
@@ -168,6 +208,17 @@ export function shorten(text: string, width: number): string {
   const tail = take(letters.toReversed(), tailRoom).toReversed().join("");
   const head = take(letters, width - 1 - unicodeWidth(tail)).join("");
   return `${head}…${tail}`;
+}
+
+/** Breaks a text between words into lines of at most so many columns; a longer word has a line of its own. */
+export function wrapped(text: string, width: number): string[] {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1)!;
+    if (line !== "" && unicodeWidth(line) + 1 + unicodeWidth(word) > width) lines.push(word);
+    else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`;
+  }
+  return lines;
 }
 
 /** The first letters that fit into so many columns. */

@@ -110,7 +110,7 @@ function tellEnd(ctx: Ctx, run: Broadcast, name: string, watch: BroadcastWatch, 
       { key: "state" },
       { key: "received", align: "right" },
       { key: "after", align: "right" },
-      { key: "why" },
+      { key: "why", below: true },
     ],
   );
   const rate = done.length === 0

@@ -55,7 +55,7 @@ function tell(
       { key: "state", fixed: true },
       { key: "files" },
       { key: "size", align: "right" },
-      { key: "why" },
+      { key: "why", below: true },
     ],
   );
   const files = receipts.reduce((sum, each) => sum + each.files, 0);

@@ -83,6 +83,7 @@ function tell(ctx: Ctx, { broadcast, peers, tried }: End, seconds: number): numb
     output.table(shown, [{ key: "name", title: "peer", fixed: true }, { key: "state" }, {
       key: "reason",
       title: "why",
+      below: true,
     }]);
   }
   const how = shown.length > 0

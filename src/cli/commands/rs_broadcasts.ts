@@ -38,7 +38,7 @@ const PC_COLUMNS: Column<WireBroadcastPeer>[] = [
   { key: "active", title: "there", format: (active) => active ? "yes" : "no" },
   { key: "state" },
   { key: "at", format: shortTime, fixed: true },
-  { key: "reason", title: "why", format: (reason) => String(reason ?? "") },
+  { key: "reason", title: "why", below: true, format: (reason) => String(reason ?? "") },
 ];
 
 /** Lists broadcasts, or the PCs of one; withdraws one. */

@@ -15,7 +15,7 @@ import {
   updateSettings,
 } from "../../../deps/clack.ts";
 import { repaint } from "../../live.ts";
-import { shorten } from "../../table.ts";
+import { shorten, wrapped } from "../../table.ts";
 import {
   type Choice,
   type ConfirmQuestion,
@@ -212,17 +212,6 @@ function cut(text: string, width: number): string {
     kept += segment;
   }
   return `${kept.trimEnd()}…`;
-}
-
-/** Breaks a line between words; a word that is too long stays whole. */
-function wrapped(text: string, width: number): string[] {
-  const lines = [""];
-  for (const word of text.split(" ")) {
-    const line = lines.at(-1)!;
-    if (line !== "" && unicodeWidth(line) + 1 + unicodeWidth(word) > width) lines.push(word);
-    else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`;
-  }
-  return lines;
 }
 
 function columns(): number {
