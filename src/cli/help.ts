@@ -47,15 +47,17 @@ export function commandHelp(program: ProgramSpec, command: Command, folders: Fol
 }
 
 function usageLine(program: ProgramSpec, command: Command): string {
-  const parts = (command.positionals ?? []).map(positionalUsage);
+  const parts = (command.positionals ?? []).map((each) => positionalUsage(each, command.flags));
   const flags = Object.values(command.flags).some((flag) => !flag.hidden) ? ["[flags]"] : [];
   return ["Usage:", program.name, command.name, ...parts, ...flags].join(" ");
 }
 
-function positionalUsage(positional: Positional): string {
+function positionalUsage(positional: Positional, flags: Flags): string {
   const name = positional.many ? `${positional.name}...` : positional.name;
   if (!positional.required) return `[${name}]`;
-  return positional.unless === undefined ? name : `${name} | --${positional.unless}`;
+  if (positional.unless === undefined) return name;
+  const value = flags[positional.unless]?.value;
+  return `${name} | --${positional.unless}${value === undefined ? "" : ` ${value}`}`;
 }
 
 function flagRows(flags: Flags, folders?: Folders): Row[] {

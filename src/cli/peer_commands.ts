@@ -37,6 +37,10 @@ export const PEER: ProgramSpec = {
       logLevel: "info",
       serves: true,
       examples: [
+        [
+          "peer serve --join CODE",
+          "the first time on this PC, with the code that rs serve or rs invite printed; later peer serve alone",
+        ],
         ["peer serve --rs 192.168.1.10", "share ./share under this PC's host name"],
         [
           "peer serve --name pc7 --rate 50MB/s",
@@ -71,6 +75,9 @@ export const PEER: ProgramSpec = {
     command({
       name: "send",
       summary: "send files or folders to one peer, or to the registration server",
+      description:
+        "To a peer that is there; into its share, or the server's rs-data/inbox. Nothing is overwritten: where " +
+        "another file has the name, the receiver saves it as NAME (SENDER).EXT.",
       positionals: [{ name: "PATH", help: "file or folder", required: true, many: true }],
       flags: SEND_FLAGS,
       examples: [

@@ -58,7 +58,7 @@ export const SEND_FLAGS = {
   to: {
     type: "string",
     value: "PEER|rs",
-    help: "name of the receiver; rs is the registration server's inbox",
+    help: "name of the receiver, always needed; rs is the registration server's inbox",
   },
   ...PEER_FLAGS,
 } as const satisfies Flags;

@@ -30,7 +30,12 @@ export async function run(ctx: Ctx): Promise<void> {
 export async function startPeer(ctx: Ctx, event: Tell): Promise<PeerServe> {
   const { flags, folders } = ctx;
   const fault = flags.name === undefined ? undefined : peerNameFault(flags.name);
-  if (fault) throw new LabError("usage", `Cannot use the name ${printable(flags.name!)}: ${fault}`);
+  if (fault) {
+    throw new LabError(
+      "usage",
+      `Cannot use the name ${printable(flags.name!)}: ${fault}; choose another --name`,
+    );
+  }
   const share = await ctx.ensureAccess(folders.share, "read-write", { flag: "--share" });
   const data = await ctx.ensureAccess(folders.data, "read-write", { flag: "--data", folder: "data" });
   demandDataOf("peer", data);
