@@ -3,7 +3,6 @@
  * a random token in the data folder shows that the caller may read that folder.
  */
 
-import { existsSync } from "node:fs";
 import { join } from "@std/path";
 import type { Clock } from "../base/clock.ts";
 import { codeOf, LabError } from "../base/errors.ts";
@@ -11,12 +10,12 @@ import * as v from "../deps/valibot.ts";
 import type { HostPort } from "../base/units.ts";
 import type { Message } from "../protocol/messages.ts";
 import { readJson, writeAtomic } from "../storage/atomic.ts";
-import { type FileLock, tryLock } from "../storage/lock.ts";
 import type { Connection } from "../transport/connection.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import { connect } from "../transport/connect.ts";
 import { serve, type Server } from "../transport/server.ts";
 import type { PeerContext } from "./context.ts";
+import { isServed } from "./data_folder.ts";
 import { loadMembership } from "./membership_file.ts";
 
 const fileSchema = v.object({
@@ -51,56 +50,6 @@ const LAST_WORD = 2_000;
 /** Where the control file of a data folder lies. */
 function controlPath(data: string): string {
   return join(data, "control.json");
-}
-
-/** Files by which one knows whose data folder it is. */
-const MARKS = {
-  rs: ["rs.sqlite", "authority.json", "store.json"],
-  peer: ["peer.json", "index.csv"],
-} as const;
-
-/**
- * Throws when a data folder is the other program's: `peer` would pass for the registration server with the keys that lie
- * there, and `rs` make a lab of its own over those of the peer. It happens where one folder was compiled into both.
- *
- * @throws {LabError} "usage".
- */
-export function demandDataOf(program: "rs" | "peer", data: string): void {
-  const has = (marks: readonly string[]) => marks.some((name) => existsSync(join(data, name)));
-  const isTheirs = program === "peer" ? has(MARKS.rs) : has(MARKS.peer) && !has(MARKS.rs);
-  if (!isTheirs) return;
-  const other = program === "peer" ? "rs" : "peer";
-  throw new LabError(
-    "usage",
-    `Cannot use ${data} for ${program}: it is the data folder of ${other}; choose another with --data ${
-      join(data, program)
-    }`,
-  );
-}
-
-/**
- * Takes the data folder for this process.
- *
- * @param what it is wanted for, as in "Cannot serve".
- * @throws {LabError} when another serve works on it, or it is the other program's.
- */
-export function lockDataFolder(data: string, program: "rs" | "peer", what = "serve"): FileLock {
-  demandDataOf(program, data);
-  const lock = tryLock(join(data, "serve.lock"));
-  if (lock) return lock;
-  throw new LabError(
-    "failed",
-    what === "serve"
-      ? `Cannot serve: another ${program} serve uses the data folder ${data}; end it or choose another with --data`
-      : `Cannot ${what}: an ${program} serve uses the data folder ${data}; end it first`,
-  );
-}
-
-/** Tells whether a process has taken the data folder, however it does. */
-function isServed(data: string): boolean {
-  const lock = tryLock(join(data, "serve.lock"));
-  lock?.release();
-  return lock === undefined;
 }
 
 /** Opens the control port and writes how to reach it into the data folder. */

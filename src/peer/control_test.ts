@@ -1,6 +1,6 @@
 /** The loopback control port: who may give commands, and what becomes of them. */
 
-import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { codeOf, LabError } from "../base/errors.ts";
 import { TempFolder } from "../storage/_testing.ts";
 import { contextOf, fastClock } from "./_testing.ts";
@@ -8,11 +8,11 @@ import {
   connectControl,
   type ControlClient,
   type ControlCommand,
-  lockDataFolder,
   openControl,
   servedAddress,
   servedHere,
 } from "./control.ts";
+import { lockDataFolder } from "./data_folder.ts";
 
 /** A serve's control port, and a client of it. */
 async function world(commands: Record<string, ControlCommand>) {
@@ -204,27 +204,4 @@ Deno.test("when the serve ends in the middle of a command the caller learns it",
   const thrown = await running;
   assertEquals(codeOf(thrown), "unreachable");
   assertMatch(String(thrown), /peer serve on .* ended .* start it again/);
-});
-
-Deno.test("a data folder serves one program at a time", () => {
-  using temp = new TempFolder();
-  const lock = lockDataFolder(temp.path, "peer");
-  assertMatch(String(assertThrows(() => lockDataFolder(temp.path, "peer"))), /another peer serve uses/);
-  lock.release();
-  lockDataFolder(temp.path, "peer").release();
-});
-
-Deno.test("a data folder is one program's: rs and peer don't take each other's", () => {
-  for (const [file, theirs, other] of [["rs.sqlite", "rs", "peer"], ["peer.json", "peer", "rs"]] as const) {
-    using temp = new TempFolder();
-    Deno.writeTextFileSync(`${temp.path}/${file}`, "");
-    const fault = String(assertThrows(() => lockDataFolder(temp.path, other)));
-    assertMatch(fault, new RegExp(`data folder of ${theirs}.*--data ${temp.path}.${other}`));
-    lockDataFolder(temp.path, theirs).release();
-  }
-  // Where both were in one already, before that was refused, the registry goes on.
-  using mixed = new TempFolder();
-  for (const file of ["rs.sqlite", "peer.json"]) Deno.writeTextFileSync(`${mixed.path}/${file}`, "");
-  lockDataFolder(mixed.path, "rs").release();
-  assertThrows(() => lockDataFolder(mixed.path, "peer"));
 });

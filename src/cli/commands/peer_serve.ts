@@ -1,7 +1,8 @@
 /** `peer serve`. */
 
 import { LabError, messageOf } from "../../base/errors.ts";
-import { demandDataOf, type Tell } from "../../peer/control.ts";
+import type { Tell } from "../../peer/control.ts";
+import { demandDataOf } from "../../peer/data_folder.ts";
 import { loadPeerState } from "../../peer/peer_state.ts";
 import { loadMembership } from "../../peer/membership_file.ts";
 import { joinCode, joinFirst } from "./joining.ts";

@@ -4,7 +4,7 @@ import { join } from "@std/path";
 import { LabError } from "../../base/errors.ts";
 import { formatCount } from "../../base/units.ts";
 import { Seal } from "../../join/seal.ts";
-import { lockDataFolder } from "../../peer/control.ts";
+import { lockDataFolder } from "../../peer/data_folder.ts";
 import { authorityIn, SecuredLab } from "../../registry/lab.ts";
 import { copyRegistry } from "../../registry/copy.ts";
 import { MemberFile } from "../../registry/member_file.ts";
