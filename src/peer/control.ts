@@ -60,30 +60,9 @@ export async function openControl(options: {
   context: PeerContext;
   commands: Record<string, ControlCommand>;
 }): Promise<ControlServer> {
-  const { data, role, serves, context, commands } = options;
+  const { data, role, serves, context } = options;
   const token = context.random.id(16);
-  const answer = async (message: Message, exchange: Exchange) => {
-    if (message.kind !== "Command") {
-      throw new LabError("unsupported", `The control port does not answer ${message.kind}`);
-    }
-    const { token: shown, command, args } = message;
-    if (!sameToken(shown, token)) throw new LabError("not_permitted", "The control token is wrong");
-    const run = Object.hasOwn(commands, command) ? commands[command] : undefined;
-    if (!run) throw new LabError("unsupported", `This serve does not know the command ${command}`);
-    const lines = new Lines(exchange, context.clock);
-    try {
-      await run(args, (line) => lines.add(line), exchange.signal);
-    } finally {
-      await lines.sent;
-    }
-    await exchange.send({ kind: "Done", exit: 0 });
-  };
-  const running = new Set<Promise<void>>();
-  const handler = (message: Message, exchange: Exchange) => {
-    const answering = answer(message, exchange).finally(() => running.delete(answering));
-    running.add(answering);
-    return answering;
-  };
+  const desk = new Desk(token, options.commands, context.clock);
   const server = serve(
     { host: "127.0.0.1", port: 0 },
     {
@@ -91,7 +70,7 @@ export async function openControl(options: {
       security: context.security,
       handlerFor: (connection) => {
         connection.idle = Infinity;
-        return handler;
+        return desk.handle;
       },
     },
     context,
@@ -101,12 +80,46 @@ export async function openControl(options: {
   const body = JSON.stringify({ port: server.address.port, token, role, secured, serves });
   await writeAtomic(controlPath(data), body, { clock: context.clock, mode: 0o600 });
   const end = async () => {
-    await Deno.remove(controlPath(data)).catch(() => {});
-    await lastWords(running, server, context.clock);
+    await Deno.remove(controlPath(data)).catch(() => {/* gone already: nobody finds us by it */});
+    await lastWords(desk.running, server, context.clock);
     server.close();
   };
   let ended: Promise<void> | undefined;
   return { close: () => ended ??= end() };
+}
+
+/** Takes commands from whoever shows the token, carries them out, and knows which of them still run. */
+class Desk {
+  readonly running = new Set<Promise<void>>();
+
+  constructor(
+    private token: string,
+    private commands: Record<string, ControlCommand>,
+    private clock: Clock,
+  ) {}
+
+  handle = (message: Message, exchange: Exchange): Promise<void> => {
+    const answering = this.#answer(message, exchange).finally(() => this.running.delete(answering));
+    this.running.add(answering);
+    return answering;
+  };
+
+  async #answer(message: Message, exchange: Exchange): Promise<void> {
+    if (message.kind !== "Command") {
+      throw new LabError("unsupported", `The control port does not answer ${message.kind}`);
+    }
+    const { token, command, args } = message;
+    if (!sameToken(token, this.token)) throw new LabError("not_permitted", "The control token is wrong");
+    const run = Object.hasOwn(this.commands, command) ? this.commands[command] : undefined;
+    if (!run) throw new LabError("unsupported", `This serve does not know the command ${command}`);
+    const lines = new Lines(exchange, this.clock);
+    try {
+      await run(args, (line) => lines.add(line), exchange.signal);
+    } finally {
+      await lines.sent;
+    }
+    await exchange.send({ kind: "Done", exit: 0 });
+  }
 }
 
 /** Resolves when all that runs has been answered and told, or hasn't for a moment. */
@@ -118,7 +131,7 @@ async function lastWords(running: ReadonlySet<Promise<void>>, server: Server, cl
     await clock.sleep(0);
     await Promise.all([...server.connections].map((connection) => connection.finish()));
   };
-  await Promise.race([told(), clock.sleep(LAST_WORD, patience.signal).catch(() => {})]);
+  await Promise.race([told(), clock.sleep(LAST_WORD, patience.signal).catch(() => {/* told in time */})]);
   patience.abort();
 }
 
@@ -134,7 +147,9 @@ class Lines {
   constructor(private exchange: Exchange, private clock: Clock) {}
 
   add(line: Record<string, unknown>): void {
-    if (this.#waiting.push(line) === 1) this.sent = this.#send().catch(() => {});
+    if (this.#waiting.push(line) === 1) {
+      this.sent = this.#send().catch(() => {/* the caller has gone, and with it whoever would read them */});
+    }
   }
 
   async #send(): Promise<void> {
@@ -181,20 +196,15 @@ export async function connectControl(
 ): Promise<ControlClient | undefined> {
   const parsed = v.safeParse(fileSchema, await readJson(controlPath(data)).catch(unlessForbidden));
   if (!parsed.success || parsed.output.role !== role) return undefined;
-  let connection: Connection;
+  const { port, token, secured } = parsed.output;
   try {
     // Who may read this data folder has its membership, too.
-    const security = parsed.output.secured
-      ? await loadMembership(data, { isServer: role === "rs" })
-      : undefined;
-    const at = { host: "127.0.0.1", port: parsed.output.port, id: security?.self.id };
+    const security = secured ? await loadMembership(data, { isServer: role === "rs" }) : undefined;
+    const at = { host: "127.0.0.1", port, id: security?.self.id };
     const identity = { role: "tool" as const, agent: context.agent };
-    const greeted = await connect(at, identity, { ...context, security, idle: Infinity });
-    connection = greeted.connection;
-    if (greeted.welcome.role !== "control") {
-      connection.close();
-      return undefined;
-    }
+    const { connection, welcome } = await connect(at, identity, { ...context, security, idle: Infinity });
+    if (welcome.role === "control") return new Caller(connection, token, `${role} serve on ${data}`);
+    connection.close();
   } catch (cause) {
     if (codeOf(cause) === "timeout" && isServed(data)) {
       throw new LabError(
@@ -203,40 +213,45 @@ export async function connectControl(
         { cause },
       );
     }
-    // The file of a serve that was killed; its port is nobody's, or somebody else's.
-    return undefined;
   }
-  const { token } = parsed.output;
-  return {
-    close: () => connection.close(),
-    async run(command, args, line, signal) {
-      if (signal?.aborted) throw new LabError("interrupted", "Interrupted");
-      const exchange = connection.open({ kind: "Command", token, command, args });
-      const cancel = () => void exchange.cancel();
-      signal?.addEventListener("abort", cancel, { once: true });
-      try {
-        while (true) {
-          const incoming = await exchange.next(WEEK);
-          if (incoming.kind === "Event") line(incoming.line);
-          else if (incoming.kind === "Done") return;
-        }
-      } catch (cause) {
-        throw connection.isClosed && codeOf(cause) === "unreachable"
-          ? endedMeanwhile(data, role, cause)
-          : cause;
-      } finally {
-        signal?.removeEventListener("abort", cancel);
-      }
-    },
-  };
+  // The file of a serve that was killed; its port is nobody's, or somebody else's.
+  return undefined;
 }
 
-function endedMeanwhile(data: string, role: "peer" | "rs", cause: unknown): LabError {
-  return new LabError(
-    "unreachable",
-    `The ${role} serve on ${data} ended before it was done with this: start it again, and repeat the command`,
-    { cause },
-  );
+/** Gives commands over a connection to a control port. */
+class Caller implements ControlClient {
+  constructor(private connection: Connection, private token: string, private serve: string) {}
+
+  close(): void {
+    this.connection.close();
+  }
+
+  async run(command: string, args: Record<string, unknown>, line: Tell, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) throw new LabError("interrupted", "Interrupted");
+    const { connection, token } = this;
+    const exchange = connection.open({ kind: "Command", token, command, args });
+    const cancel = () => void exchange.cancel();
+    signal?.addEventListener("abort", cancel, { once: true });
+    try {
+      while (true) {
+        const incoming = await exchange.next(WEEK);
+        if (incoming.kind === "Event") line(incoming.line);
+        else if (incoming.kind === "Done") return;
+      }
+    } catch (cause) {
+      throw connection.isClosed && codeOf(cause) === "unreachable" ? this.#endedMeanwhile(cause) : cause;
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+    }
+  }
+
+  #endedMeanwhile(cause: unknown): LabError {
+    return new LabError(
+      "unreachable",
+      `The ${this.serve} ended before it was done with this: start it again, and repeat the command`,
+      { cause },
+    );
+  }
 }
 
 /** Somebody else's serve may run there: that nothing runs would be wrong. */
