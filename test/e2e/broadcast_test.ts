@@ -3,8 +3,8 @@
 import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import type { Ended, JsonLine, Lab, Running } from "../../scripts/programs.ts";
-import { assertFile, bytesOf, MB, put, shared, tree } from "./files.ts";
-import { assertCode, eventsOf, labTest } from "./lab.ts";
+import { assertFile, assertTidy, bytesOf, MB, put, shared, tree } from "./files.ts";
+import { assertCode, eventsOf, labTest, receivedBy } from "./lab.ts";
 
 const NAME = "image.bin";
 const PATH = join("share", NAME);
@@ -46,16 +46,6 @@ function receiptOf(ended: Ended, pc: string): Receipt | undefined {
   return result(ended).receipts.find(({ peer }) => peer === pc);
 }
 
-async function receivedBy(lab: Lab, pc: string): Promise<number> {
-  const ended = assertCode(await lab.run("peer", pc, ["status", "--json"]), 0);
-  return Number(eventsOf(ended, "status")[0]?.received);
-}
-
-/** Nothing of ours is left beside the files. */
-async function assertTidy(lab: Lab, pc: string): Promise<void> {
-  assertEquals((await tree(join(lab.pc(pc), "share"))).filter((name) => name.includes(".labswarm-")), []);
-}
-
 labTest("a file to four peers: all have it, the line tells; a second time nothing travels", async (lab) => {
   const bytes = bytesOf(12 * MB, 1);
   const { rs } = await stage(lab, bytes);
@@ -65,7 +55,7 @@ labTest("a file to four peers: all have it, the line tells; a second time nothin
   assert(typeof id === "string" && id !== "" && typeof seconds === "number" && seconds > 0);
   for (const pc of PCS) {
     assertFile(join(lab.pc(pc), PATH), bytes);
-    await assertTidy(lab, pc);
+    await assertTidy(lab.pc(pc));
     assertEquals(await receivedBy(lab, pc), bytes.length);
   }
   assertCode(await broadcasting(lab, rs).ended, 0);
@@ -120,7 +110,7 @@ labTest(
     for (const pc of PCS) {
       assertEquals(await shared(lab.pc(pc)), names);
       for (const [name, bytes] of files) assertFile(join(lab.pc(pc), "share", name), bytes);
-      await assertTidy(lab, pc);
+      await assertTidy(lab.pc(pc));
     }
     assertLess(await receivedBy(lab, "a"), 3 * MB);
   },
@@ -244,7 +234,7 @@ labTest(
       assertFile(join(lab.pc(pc), PATH), bytes);
       // Both runs together.
       assertLessOrEqual(await receivedBy(lab, pc), MEDIUM * 1.05);
-      await assertTidy(lab, pc);
+      await assertTidy(lab.pc(pc));
       assertEquals(peers[i]!.stderr.includes("ERROR"), false, peers[i]!.stderr);
     }
   },

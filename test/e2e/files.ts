@@ -67,6 +67,11 @@ export async function shared(pc: string): Promise<string[]> {
   return (await tree(join(pc, "share"))).filter((name) => !name.includes(".labswarm-"));
 }
 
+/** Ends the test unless nothing of the program's own is left beside the files of a PC's share. */
+export async function assertTidy(pc: string): Promise<void> {
+  assertEquals((await tree(join(pc, "share"))).filter((name) => name.includes(".labswarm-")), []);
+}
+
 /**
  * Waits until a file's text fits; looks again each time something changes in its folder.
  *

@@ -3,8 +3,8 @@
 import { assert, assertEquals, assertGreater, assertLess, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import type { Ended, JsonLine, Lab, Running } from "../../scripts/programs.ts";
-import { assertFile, bytesOf, MB, put, tree } from "./files.ts";
-import { assertCode, eventsOf, labTest } from "./lab.ts";
+import { assertFile, assertTidy, bytesOf, MB, put, tree } from "./files.ts";
+import { assertCode, eventsOf, labTest, receivedBy } from "./lab.ts";
 
 const NAME = "image.bin";
 const PATH = join("share", NAME);
@@ -21,11 +21,6 @@ function result(ended: Ended): JsonLine {
   return line;
 }
 
-async function receivedBy(lab: Lab, pc: string): Promise<number> {
-  const ended = assertCode(await lab.run("peer", pc, ["status", "--json"]), 0);
-  return Number(eventsOf(ended, "status")[0]?.received);
-}
-
 labTest(
   "a large file to three: all right; who comes late gets it; a second time nothing travels",
   async (lab) => {
@@ -37,7 +32,7 @@ labTest(
     assertEquals(result(assertCode(await start(lab, address).ended, 0)).done, 3);
     for (const pc of pcs) {
       assertFile(join(lab.pc(pc), PATH), bytes);
-      assertEquals((await tree(join(lab.pc(pc), "share"))).filter((name) => name.includes(".labswarm-")), []);
+      await assertTidy(lab.pc(pc));
     }
     const late = await lab.peer("late", address);
     await late.event("received", ({ name }) => name === NAME);

@@ -7,6 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { EXIT } from "../../src/base/errors.ts";
 import { type Ended, type JsonLine, Lab, type Launcher, type Running } from "../../scripts/programs.ts";
+import { parsePeak } from "../../scripts/bench/procfs.ts";
 import { wineCommand } from "../../scripts/wine/wine.ts";
 
 /** Where the executables are; another folder tries those of another build. */
@@ -123,4 +124,17 @@ export function sentence(ended: Ended): string {
 /** Lines of one event. */
 export function eventsOf(ended: Ended, event: string): JsonLine[] {
   return ended.lines.filter((line) => line.event === event);
+}
+
+/** The bytes of files that the running `peer serve` of a PC has taken from the network, by its own count. */
+export async function receivedBy(lab: Lab, pc: string): Promise<number> {
+  const ended = assertCode(await lab.run("peer", pc, ["status", "--json"]), 0);
+  return Number(eventsOf(ended, "status")[0]?.received);
+}
+
+/** The most memory that a running program has used so far, bytes, by the system's count; Linux. */
+export function peakMemory({ pid }: Running): number {
+  const bytes = parsePeak(Deno.readTextFileSync(`/proc/${pid}/status`));
+  assert(bytes > 0, `no peak memory in /proc/${pid}/status`);
+  return bytes;
 }

@@ -2,20 +2,14 @@
 
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { join } from "@std/path";
-import type { Lab, Running } from "../../scripts/programs.ts";
+import type { Lab } from "../../scripts/programs.ts";
 import { FakePusher } from "./fake_holder.ts";
 import { assertFile, bytesOf, MB, put } from "./files.ts";
-import { assertCode, eventsOf, labTest } from "./lab.ts";
+import { assertCode, eventsOf, labTest, peakMemory } from "./lab.ts";
 
 /** What a process may use at most, at any time. */
 const MEMORY = 300 * MB;
 const IDLE = 1_000;
-
-/** The most that a process has used so far, bytes; by the system's count. */
-function peakMemory({ pid }: Running): number {
-  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-  return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)![1]) * 1024;
-}
 
 const hello = (stream = 1) => {
   const body = new TextEncoder().encode(

@@ -5,10 +5,9 @@
 
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import { join } from "@std/path";
-import type { Running } from "../../scripts/programs.ts";
 import { LIMITS } from "../../src/base/limits.ts";
 import { assertFile, bytesOf, MB, put } from "./files.ts";
-import { assertCode, labTest } from "./lab.ts";
+import { assertCode, labTest, peakMemory } from "./lab.ts";
 
 /** Callers of each server. */
 const CALLERS = 2_500;
@@ -16,11 +15,6 @@ const CALLERS = 2_500;
 const HANG_ON = 1_300;
 /** What a process may use at most, at any time. */
 const MEMORY = 300 * MB;
-
-function peakMemory({ pid }: Running): number {
-  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-  return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)![1]) * 1024;
-}
 
 labTest("the page lets go of callers who never end their requests, and is there for others", async (lab) => {
   const { running } = await lab.securedRs("rs", "--http-port", "0");
