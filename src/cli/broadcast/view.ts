@@ -3,6 +3,7 @@
 import { unicodeWidth } from "@std/cli";
 import { formatBytes, formatCount, formatRate, formatSeconds } from "../../base/units.ts";
 import { printable } from "../../catalog/names.ts";
+import { percent } from "../progress_view.ts";
 import { shorten } from "../table.ts";
 import type { Colour } from "../terminal.ts";
 import type { PcCourse } from "./course.ts";
@@ -72,7 +73,7 @@ function summaryParts({ total, pcs }: ViewState): string[] {
     formatBytes(total),
     `${done} of ${formatCount(pcs.length, "PC")} done`,
     ...failed > 0 ? [`${failed} failed`] : [],
-    `${percent(bytes, total * open.length)} %`,
+    `${percent({ bytes, total: total * open.length })} %`,
     ...rate > 0 ? [`${formatRate(rate)} in all`] : [],
     ...rate > 0 && left > 0 ? [`${formatSeconds(left / rate)} left`] : [],
   ];
@@ -120,15 +121,10 @@ function pcLine(pc: PcCourse, total: number, nameColumns: number, columns: numbe
 }
 
 function underWay({ bytes, rate }: PcCourse, total: number, room: number): string {
-  const share = percent(bytes, total);
+  const share = percent({ bytes, total });
   const text = `${String(share).padStart(3)} %  ${rate > 0 ? formatRate(rate).padStart(11) : ""}`.trimEnd();
   const width = Math.min(BAR_COLUMNS.most, room - BESIDE_BAR);
   if (width < BAR_COLUMNS.least) return text;
   const full = Math.floor(share / 100 * width);
   return `[${"#".repeat(full)}${"-".repeat(width - full)}] ${text}`;
-}
-
-/** Only what is whole is 100 %. */
-function percent(bytes: number, total: number): number {
-  return total > 0 ? Math.floor(100 * Math.min(1, bytes / total)) : 100;
 }
