@@ -1,6 +1,7 @@
 /** Whole fetches over loopback, with real workers, from holders that behave in every bad way. */
 
 import { assert, assertEquals, assertLessOrEqual, assertMatch, assertRejects } from "@std/assert";
+import { sameBytes } from "../../base/bytes.ts";
 import { codeOf, LabError } from "../../base/errors.ts";
 import { encodeManifest } from "../../catalog/manifest.ts";
 import type { Misbehaviour } from "../_testing.ts";
@@ -23,10 +24,6 @@ function assertFetched(swarm: Swarm, outcome: FetchOutcome, files: Record<string
   assertEquals(outcome.fetched.map(({ name }) => name).sort(), Object.keys(files).sort());
   for (const [name, bytes] of Object.entries(files)) assert(sameBytes(swarm.read(name), bytes), name);
   assertEquals(ours(swarm), []);
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 /** Our own files that a fetch has left. */
