@@ -82,11 +82,18 @@ export async function makeSmall(folder: string, files: number): Promise<string[]
   return names;
 }
 
+/** A TCP port of loopback that was free just now, for programs that can't be told to take any. */
 export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
 }
 
+/**
+ * Writes a rival's settings, starts it and waits until it accepts; it is ended at the end.
+ *
+ * @returns its process id.
+ * @throws when it doesn't listen in time.
+ */
 export async function startServer(
   server: { command: string[]; config: string },
   configPath: string,

@@ -2,6 +2,7 @@
 
 import { fromFileUrl, join } from "@std/path";
 import type { Cleanup } from "../cleanup.ts";
+import { freePort } from "../field.ts";
 import { RunFailed } from "../measure.ts";
 import { ROOT } from "../results.ts";
 
@@ -37,6 +38,7 @@ export class Load {
     return await said;
   }
 
+  /** Ends the generator, and what it holds open. */
   async end(): Promise<void> {
     await this.#writer.close().catch(() => {});
     await this.#child.status;
@@ -64,14 +66,6 @@ export class Load {
 
 /** What opentracker answers for: Debian's wants a list. */
 const WHITE = "0123456789abcdef0123456789abcdef01234567\n";
-
-/** A port that is free now; opentracker can't be told to take any. */
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
-  return port;
-}
 
 /** Starts opentracker on the first core, and waits until it accepts. */
 export async function startOpentracker(
