@@ -1,6 +1,7 @@
 /**
  * The manifest: what a content is made of, with the SHA-256 of each piece. It is named by the SHA-256 of its own
- * encoded bytes, so one content has one encoding only: canonical JSON, and no other is read.
+ * encoded bytes, so one content has one encoding only: canonical JSON, and no other is taken. Who fetches knows the files
+ * from the index already, so what a stranger wrote is compared and never parsed.
  *
  *     offset  bytes
  *     0       4       magic "P2DM"
@@ -12,7 +13,7 @@
  * What it claims (sizes, SHA-256 of whole files) is only a claim; those who hold the bytes check it.
  */
 import { type Bytes, isSha256, sameBytes, utf8 } from "../base/bytes.ts";
-import { LabError, messageOf, RemoteProtocolError } from "../base/errors.ts";
+import { LabError, RemoteProtocolError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { type ContentFile, Layout, MAX_PIECE_SIZE, MIN_PIECE_SIZE } from "./layout.ts";
 import { nameFault, printable } from "./names.ts";
@@ -23,16 +24,12 @@ export interface Manifest {
   /** Bytes; a power of two from 256 KiB to 4 MiB. */
   pieceSize: number;
   files: ContentFile[];
-  /** SHA-256 of every piece, one after the other: 32 bytes times the number of pieces. See {@linkcode pieceHash}. */
+  /** SHA-256 of every piece, one after the other: 32 bytes times the number of pieces. */
   hashes: Uint8Array;
 }
 
 /** Bytes of a SHA-256. */
 export const HASH_BYTES = 32;
-/** Most files in one content. */
-export const MAX_MANIFEST_FILES = LIMITS.manifestFiles;
-/** Longest JSON part, bytes. */
-export const MAX_MANIFEST_JSON = LIMITS.manifestJson;
 
 const MAGIC = utf8("P2DM");
 const VERSION = 1;
@@ -43,7 +40,9 @@ function contentFault(files: readonly ContentFile[], pieceSize: number): string 
   if (pieceSize < MIN_PIECE_SIZE || pieceSize > MAX_PIECE_SIZE || !Number.isInteger(Math.log2(pieceSize))) {
     return `a piece size of ${pieceSize} is not a power of two from ${MIN_PIECE_SIZE} to ${MAX_PIECE_SIZE}`;
   }
-  if (files.length > MAX_MANIFEST_FILES) return `${files.length} files are more than ${MAX_MANIFEST_FILES}`;
+  if (files.length > LIMITS.manifestFiles) {
+    return `${files.length} files are more than ${LIMITS.manifestFiles}`;
+  }
   const names = new NameSet();
   let total = 0;
   for (const { name, size, sha256 } of files) {
@@ -65,36 +64,16 @@ function canonicalJson(files: readonly ContentFile[], pieceSize: number): Bytes 
 }
 
 /**
- * The SHA-256 that a piece must have.
- *
- * @param i number of the piece, from 0.
- * @returns 32 bytes, a view into the manifest.
- * @throws {RangeError} when there is no such piece.
- * @example
- * ```ts
- * import { pieceHash } from "./manifest.ts";
- * const manifest = { pieceSize: 262144, files: [], hashes: new Uint8Array(64).fill(7, 32) };
- * if (pieceHash(manifest, 1)[0] !== 7) throw new Error("the second one");
- * ```
- */
-export function pieceHash(manifest: Manifest, i: number): Uint8Array {
-  const count = manifest.hashes.length / HASH_BYTES;
-  if (!Number.isInteger(i) || i < 0 || i >= count) {
-    throw new RangeError(`Cannot find the hash of piece ${i} of ${count}`);
-  }
-  return manifest.hashes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES);
-}
-
-/**
  * Writes a manifest. Always the same bytes for the same content; their SHA-256 is the content's name.
  *
- * @throws {LabError} "failed" when {@linkcode decodeManifest} would refuse the result.
+ * @throws {LabError} "failed" when nobody could fetch such a content: a name, size or hash that is refused, or too few or
+ * too many hashes for the sizes.
  * @example
  * ```ts
- * import { decodeManifest, encodeManifest } from "./manifest.ts";
- * const files = [{ name: "a.txt", size: 5, sha256: "0".repeat(64) }];
- * const bytes = encodeManifest({ pieceSize: 262144, files, hashes: new Uint8Array(32) });
- * if (decodeManifest(bytes).files[0]?.name !== "a.txt") throw new Error("and back");
+ * import { encodeManifest, hashesOf } from "./manifest.ts";
+ * const content = { pieceSize: 262144, files: [{ name: "a.txt", size: 5, sha256: "0".repeat(64) }] };
+ * const bytes = encodeManifest({ ...content, hashes: new Uint8Array(32).fill(7) });
+ * if (hashesOf(bytes, content)[0] !== 7) throw new Error("and back");
  * ```
  */
 export function encodeManifest(manifest: Manifest): Bytes {
@@ -120,10 +99,14 @@ export function encodeManifest(manifest: Manifest): Bytes {
 }
 
 /**
- * The piece hashes in a manifest that must be the one of a known content: compared as bytes, nothing of it is parsed.
+ * The piece hashes in a manifest, whoever sent it, that must be the one of a known content: compared as bytes, nothing of it
+ * is parsed. The hashes are copied: they don't hold on to the message that they came in.
+ *
+ * Whether the bytes have the SHA-256 that was asked for is for the caller to check.
  *
  * @param known what the content is; already checked by whoever made it up.
- * @throws {RemoteProtocolError} when it is the manifest of another content.
+ * @returns 32 bytes for each piece, end to end.
+ * @throws {RemoteProtocolError} and nothing else: it is damaged, or the manifest of another content.
  */
 export function hashesOf(
   bytes: Uint8Array,
@@ -138,11 +121,8 @@ export function hashesOf(
   return hashes.slice();
 }
 
-function refuse(reason: string, cause?: unknown): RemoteProtocolError {
-  return new RemoteProtocolError(
-    `Cannot decode the manifest: ${reason}`,
-    cause === undefined ? {} : { cause },
-  );
+function refuse(reason: string): RemoteProtocolError {
+  return new RemoteProtocolError(`Cannot decode the manifest: ${reason}`);
 }
 
 /** Cuts off header and JSON, checking lengths before anything is copied. */
@@ -152,74 +132,14 @@ function splitManifest(bytes: Uint8Array): { json: Uint8Array; hashes: Uint8Arra
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint8(4) !== VERSION) throw refuse(`version ${view.getUint8(4)} is not ${VERSION}`);
   const length = view.getUint32(5);
-  if (length > MAX_MANIFEST_JSON) {
-    throw refuse(`its JSON has ${length} bytes; the limit is ${MAX_MANIFEST_JSON}`);
+  if (length > LIMITS.manifestJson) {
+    throw refuse(`its JSON has ${length} bytes; the limit is ${LIMITS.manifestJson}`);
   }
   const end = HEADER_BYTES + length;
   if (end > bytes.length) {
     throw refuse(`its JSON has ${length} bytes, but only ${bytes.length - HEADER_BYTES} are there`);
   }
   return { json: bytes.subarray(HEADER_BYTES, end), hashes: bytes.subarray(end) };
-}
-
-function parseJson(json: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(json));
-  } catch (cause) {
-    throw refuse(`its JSON can't be read (${printable(messageOf(cause), 100)})`, cause);
-  }
-}
-
-/** Checks the shape only; {@linkcode contentFault} checks the values. */
-function readContent(value: unknown): { files: ContentFile[]; pieceSize: number } {
-  if (typeof value !== "object" || value === null) throw refuse("its JSON is not an object");
-  const { files, pieceSize } = value as { files?: unknown; pieceSize?: unknown };
-  if (typeof pieceSize !== "number" || !Array.isArray(files)) {
-    throw refuse("its JSON lacks files or pieceSize");
-  }
-  if (files.length > MAX_MANIFEST_FILES) {
-    throw refuse(`${files.length} files are more than ${MAX_MANIFEST_FILES}`);
-  }
-  const read = files.map((entry: unknown, i): ContentFile => {
-    const [name, size, sha256] = Array.isArray(entry) ? entry as unknown[] : [];
-    if (typeof name !== "string" || typeof size !== "number" || typeof sha256 !== "string") {
-      throw refuse(`file ${i} is not [name, size, sha256]`);
-    }
-    return { name, size, sha256 };
-  });
-  return { files: read, pieceSize };
-}
-
-/**
- * Reads a manifest, whoever sent it.
- *
- * The hashes are copied: the manifest doesn't hold on to the message that it came in. Whether the bytes have the
- * SHA-256 that was asked for is for the caller to check.
- *
- * @throws {RemoteProtocolError} and nothing else: damaged, not canonical, hostile names, names that clash on Windows,
- * sizes that overflow, too many or too few hashes.
- * @example
- * ```ts
- * import { decodeManifest } from "./manifest.ts";
- * import { RemoteProtocolError } from "../base/errors.ts";
- * try {
- *   decodeManifest(new Uint8Array(100));
- * } catch (e) {
- *   if (!(e instanceof RemoteProtocolError)) throw e;
- * }
- * ```
- */
-export function decodeManifest(bytes: Uint8Array): Manifest {
-  const { json, hashes } = splitManifest(bytes);
-  const { files, pieceSize } = readContent(parseJson(json));
-  const fault = contentFault(files, pieceSize);
-  if (fault !== undefined) throw refuse(fault);
-  if (!sameBytes(canonicalJson(files, pieceSize), json)) throw refuse("its JSON is not in canonical form");
-  const { pieceCount } = new Layout(files, pieceSize);
-  if (hashes.length !== pieceCount * HASH_BYTES) {
-    throw refuse(`${hashes.length} bytes of hashes don't fit ${pieceCount} pieces`);
-  }
-  return { pieceSize, files, hashes: hashes.slice() };
 }
 
 /**
