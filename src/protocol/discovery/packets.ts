@@ -6,7 +6,6 @@
  * Not here: sockets (transport), names of hosts (nobody resolves any: addresses come in the answer).
  */
 
-import { fromHex, toHex } from "../../base/bytes.ts";
 import { LIMITS } from "../../base/limits.ts";
 import { printable } from "../../base/text.ts";
 import { AUTHORITATIVE, decode, encode, type Packet, type ResourceRecord } from "../../deps/dns_packet.ts";
@@ -175,13 +174,4 @@ function read(bytes: Uint8Array): Packet | undefined {
 function cut(text: string, bytes: number): string {
   const { read } = new TextEncoder().encodeInto(text, new Uint8Array(bytes));
   return text.slice(0, read);
-}
-
-/**
- * The id of a lab: part of a random id, or of the fingerprint of its authority.
- *
- * @param fingerprint hexadecimal, at least 20 digits.
- */
-export function labId(fingerprint: string): string {
-  return toHex(fromHex(fingerprint).subarray(0, 10));
 }
