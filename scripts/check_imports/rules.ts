@@ -7,7 +7,7 @@ import { posix } from "@std/path";
 import { functions, lineOf, type Reference, references, type Scan, scan } from "./scan.ts";
 
 /** Which folders of `src` a folder may import from, besides itself, `deps` and `base`. */
-export const TABLE: Readonly<Record<string, readonly string[] | "everything" | "nothing">> = {
+const TABLE: Readonly<Record<string, readonly string[] | "everything" | "nothing">> = {
   deps: "nothing",
   base: "nothing",
   protocol: [],

@@ -23,7 +23,7 @@ export const TARGETS: Record<System, string> = {
 export const WORKERS = ["src/storage/scan_worker.ts", "src/peer/receive_worker.ts"] as const;
 
 /** Files that the programs read out of themselves. */
-export const ASSETS = ["src/protocol/wireshark/p2pdi.lua", "src/dashboard/page"] as const;
+const ASSETS = ["src/protocol/wireshark/p2pdi.lua", "src/dashboard/page"] as const;
 
 /** The folder that each program keeps its data in, unless another one is baked. */
 const DATA: Record<Program, string> = { rs: "./rs-data", peer: "./peer-data" };

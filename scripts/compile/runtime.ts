@@ -22,7 +22,7 @@ export interface Carrier {
 }
 
 /** One carrier per system that we compile for. */
-export const CARRIERS: Record<System, Carrier> = {
+const CARRIERS: Record<System, Carrier> = {
   linux: {
     package: "@stdy/cli-linux-x64",
     version: "0.22.2",

@@ -144,7 +144,7 @@ export function routesOf(site: Site, router: string): Route[] {
 }
 
 /** Routers on the way from one to another, both included. */
-export function pathBetween(site: Site, from: string, to: string): string[] {
+function pathBetween(site: Site, from: string, to: string): string[] {
   const ways: string[][] = [[from]];
   for (const way of ways) {
     const last = way.at(-1)!;

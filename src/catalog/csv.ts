@@ -20,7 +20,7 @@ export const INDEX_COLUMNS = ["name", "title", "size", "sha256", "modified", "fl
 /** Longest text in UTF-16 units. */
 export const MAX_INDEX_TEXT = LIMITS.indexText;
 /** Most rows. */
-export const MAX_INDEX_ROWS = LIMITS.indexRows;
+const MAX_INDEX_ROWS = LIMITS.indexRows;
 const MAX_LINE = LIMITS.indexLine;
 /** Problems that are described; the rest is counted. */
 const MAX_PROBLEMS = 20;

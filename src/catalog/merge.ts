@@ -25,7 +25,7 @@ export interface LearntRow extends IndexRow {
 }
 
 /** Most rows of all peers together by default: 1,000 peers with 1,000 files; about 1 GB in memory. */
-export const MAX_MERGED_ROWS = 1_000_000;
+const MAX_MERGED_ROWS = 1_000_000;
 /** Longest time to live, 30 days: a damaged file must not make a row immortal. */
 export const MAX_TTL_MS = 30 * 24 * 60 * 60 * 1000;
 

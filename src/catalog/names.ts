@@ -10,16 +10,16 @@ import { printable, UNPRINTABLE } from "../base/text.ts";
 export { printable };
 
 /** Any part that starts with this, in any case, is ours alone: temporary files live there, never in the index. */
-export const RESERVED_PREFIX = ".labswarm";
+const RESERVED_PREFIX = ".labswarm";
 
 /** Longest part, in UTF-16 units and in bytes. */
-export const MAX_PART = LIMITS.namePart;
+const MAX_PART = LIMITS.namePart;
 /** Longest whole name in UTF-8 bytes. */
-export const MAX_NAME_BYTES = LIMITS.nameBytes;
+const MAX_NAME_BYTES = LIMITS.nameBytes;
 /** Most parts in a name. */
 export const MAX_PARTS = LIMITS.nameParts;
 /** Longest peer name in characters (code points). */
-export const MAX_PEER_NAME = LIMITS.peerName;
+const MAX_PEER_NAME = LIMITS.peerName;
 
 /** What Windows forbids, controls, lone surrogates, line separators, bidi overrides and isolates, BOM. */
 const FORBIDDEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}<>:"|?*\\\u202a-\u202e\u2066-\u2069\ufeff]/u;

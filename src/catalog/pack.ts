@@ -11,9 +11,9 @@ import { byName } from "./row.ts";
 /** Largest file that is packed with others, bytes: 1 MiB takes 0.1 s at 100 Mbit/s, more than its own content costs. */
 export const PACK_FILE_MAX = 1024 * 1024;
 /** Most files in a pack: a manifest of some 300 KB. */
-export const PACK_MAX_FILES = 2000;
+const PACK_MAX_FILES = 2000;
 /** Most bytes in a pack: 256 pieces of 256 KiB. */
-export const PACK_MAX_BYTES = 64 * 1024 * 1024;
+const PACK_MAX_BYTES = 64 * 1024 * 1024;
 
 /** Rounds over what clashes, before it goes alone: a thousand spellings of one name must not take a million steps. */
 const MAX_ROUNDS = 8;

@@ -9,7 +9,7 @@ import { glob, globLiterals } from "./glob.ts";
 export const MAX_PATTERNS = 1000;
 
 /** Longest pattern in UTF-16 units: as long as the longest name. */
-export const MAX_PATTERN = 1024;
+const MAX_PATTERN = 1024;
 
 /**
  * Tells whether a text has a sign that globs use, so that it may stand for many names.

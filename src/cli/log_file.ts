@@ -11,7 +11,7 @@ import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 
 /** 5 files of 5 MB: a week of a lab's server at level info, and no more than a memory stick notices. */
-export const MAX_FILE_BYTES = 5_000_000;
+const MAX_FILE_BYTES = 5_000_000;
 export const OLD_FILES = 4;
 /** What waits is written after this time, milliseconds: a crash loses no more. */
 const FLUSH_MS = 1_000;

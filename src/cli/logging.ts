@@ -131,7 +131,7 @@ function stderrSink({ write, colour, level }: LogOptions): Sink {
 }
 
 /** `21:04:05 INFO  message`; with the properties behind it when debugging. */
-export function textLine(record: LogRecord, colour: Colour, withProperties: boolean): string {
+function textLine(record: LogRecord, colour: Colour, withProperties: boolean): string {
   const level = levelOf(record);
   const paint =
     { debug: colour.dim, info: (text: string) => text, warn: colour.yellow, error: colour.red }[level];
@@ -148,7 +148,7 @@ export function textLine(record: LogRecord, colour: Colour, withProperties: bool
 }
 
 /** One JSON object per line, properties under their own key so that none hides the time or the message. */
-export function fileLine(record: LogRecord): string {
+function fileLine(record: LogRecord): string {
   const time = new Date(record.timestamp).toISOString();
   const { [TOLD]: _, ...properties } = record.properties;
   const more = Object.keys(properties).length > 0 ? { properties } : {};

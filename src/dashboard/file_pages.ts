@@ -15,7 +15,7 @@ export const SORTS = ["rarity", "name", "size"] as const;
 export const ONLY = ["all", "last", "away"] as const;
 
 /** Files that the page can show: with more, a person searches; `rs index` lists them all. */
-export const FILES_MAX = 100_000;
+const FILES_MAX = 100_000;
 /** Rows in one answer: more than any window shows. */
 export const PAGE_ROWS = 200;
 /** Searches kept: a few windows with a few searches each. */

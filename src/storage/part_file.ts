@@ -14,7 +14,7 @@ import { fileError, type Root } from "./root.ts";
 import { checkClaim, giveName, unpack } from "./unpack.ts";
 
 /** Files up to this size are small: their whole is hashed in a tenth of a second. */
-export const CHECK_WHOLE_MAX = 64 * 1024 * 1024;
+const CHECK_WHOLE_MAX = 64 * 1024 * 1024;
 
 /** A part file, open for writing. */
 export class PartFile {

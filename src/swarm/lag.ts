@@ -24,7 +24,7 @@ export interface LagLimits {
  * 8 pieces are a third of a second at 100 Mbit/s. Less, and TCP's moods and busy PCs look like faults: STATE.md has the
  * figures. Those who are told to hold are told again every 100 ms.
  */
-export const LAG_LIMITS: LagLimits = { pieces: 8, piecesPerLevel: 1, pause: 200, hold: 300 };
+const LAG_LIMITS: LagLimits = { pieces: 8, piecesPerLevel: 1, pause: 200, hold: 300 };
 
 /** News that have passed through so many PCs go round in a circle: there are 16 levels below 100,000 PCs. */
 const FURTHEST = 20;

@@ -32,7 +32,7 @@ export interface SchedulerLimits {
 }
 
 /** 8 MiB is 64 ms of a gigabit link, more than any LAN's round trip and a disk's hiccup together. */
-export const DEFAULT_LIMITS: SchedulerLimits = {
+const DEFAULT_LIMITS: SchedulerLimits = {
   depthBytes: 8 * 1024 * 1024,
   depthTime: 100,
   depthRequests: 16,

@@ -13,7 +13,7 @@ interface Target {
 }
 
 /** One client's round: a Register with its cookie, three PQuery for what has changed, sixteen KeepAlives. */
-export const MIX = [
+const MIX = [
   ...["KeepAlive", "KeepAlive", "PQuery", "KeepAlive", "KeepAlive", "KeepAlive", "KeepAlive", "KeepAlive"],
   ...["KeepAlive", "PQuery", "KeepAlive", "KeepAlive", "KeepAlive", "KeepAlive", "KeepAlive", "PQuery"],
   ...["KeepAlive", "KeepAlive", "KeepAlive", "Register"],

@@ -16,7 +16,7 @@ type Ctx = CommandContext<typeof STATUS_FLAGS>;
  *
  * @throws {LabError} "unreachable" when none runs.
  */
-export async function runningServe(ctx: Ctx): Promise<ControlClient> {
+async function runningServe(ctx: Ctx): Promise<ControlClient> {
   const data = await ctx.ensureAccess(ctx.folders.data, "read-write", { flag: "--data", folder: "data" });
   const control = await connectControl(data, "peer", peerContext(ctx));
   if (control) return control;

@@ -23,7 +23,7 @@ import type { CommandContext } from "../context.ts";
 type Ctx = Pick<CommandContext, "clock" | "random" | "log">;
 
 /** In the data folder: where the registry lies, password and authority included, and a name for the folder itself. */
-export const PLACE_FILE = "store.json";
+const PLACE_FILE = "store.json";
 /** What `--store` says for the database in the data folder. */
 const HERE = "sqlite";
 const FOLDER_ID_BYTES = 8;
@@ -147,7 +147,7 @@ async function demandCopied(data: string): Promise<void> {
 }
 
 /** Who was invited and who has joined, in a shared registry. */
-export function membersIn({ clock, random }: Ctx, store: NatsStore): NonNullable<LabOptions["shared"]> {
+function membersIn({ clock, random }: Ctx, store: NatsStore): NonNullable<LabOptions["shared"]> {
   return async ({ certificate, key }) => {
     await store.claimLab({ mode: "secured", authority: certificate });
     const { NatsMembers } = await import("../../registry/nats/members.ts");

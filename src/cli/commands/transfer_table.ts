@@ -5,7 +5,7 @@ import type { Transfer } from "../../peer/serve/transfers.ts";
 import type { Column } from "../table.ts";
 
 /** How far it is: in percent where the whole is known. */
-export function doneText({ bytes, total }: Pick<Transfer, "bytes" | "total">): string {
+function doneText({ bytes, total }: Pick<Transfer, "bytes" | "total">): string {
   if (total === undefined) return bytes === 0 ? "-" : formatBytes(bytes);
   const share = total > 0 ? Math.floor(100 * Math.min(1, bytes / total)) : 100;
   return `${share} % of ${formatBytes(total)}`;

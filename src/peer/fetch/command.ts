@@ -86,7 +86,7 @@ export async function fetchCommand(request: FetchRequest, setting: FetchSetting)
 }
 
 /** Some of what was asked for could not be had; each reason has been told to the listener already. */
-export class FetchFault extends LabError {
+class FetchFault extends LabError {
   override name = "FetchFault";
   constructor(readonly first: LabError, readonly count: number) {
     super(

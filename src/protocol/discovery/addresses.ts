@@ -29,7 +29,7 @@ export function isUsable(address: string): boolean {
 }
 
 /** Tells whether an address was made up by a PC that got none from anybody, RFC 3927. */
-export function isMadeUp(address: string): boolean {
+function isMadeUp(address: string): boolean {
   return address.startsWith("169.254.");
 }
 
