@@ -76,6 +76,21 @@ function again(ms: number, callback: () => void): () => void {
 }
 
 /**
+ * Waits, for less where the signal says so: that the wait was cut short is no error, and whoever asks why looks at the signal.
+ *
+ * @param ms how long at most, in milliseconds.
+ * @param signal ends the wait early.
+ * @example
+ * ```ts
+ * import { sleepOrLess, systemClock } from "./clock.ts";
+ * await sleepOrLess(systemClock, 60_000, AbortSignal.abort());
+ * ```
+ */
+export function sleepOrLess(clock: Pick<Clock, "sleep">, ms: number, signal?: AbortSignal): Promise<void> {
+  return clock.sleep(ms, signal).catch(() => {/* that it ended early is all there is to know */});
+}
+
+/**
  * Calls back when all that has come in by now has been dealt with, for work that is better done in company: one turn of the
  * event loop takes up what every connection has sent, so the company is as large as the load, and nobody waits for a timer.
  * A matter of cost, not of time, so that a {@linkcode FakeClock} doesn't hold it up.

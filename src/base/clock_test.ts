@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { FakeClock, systemClock } from "./clock.ts";
+import { FakeClock, sleepOrLess, systemClock } from "./clock.ts";
 
 Deno.test("a fake clock calls back in order of time, then of asking", () => {
   const clock = new FakeClock(0);
@@ -23,6 +23,21 @@ Deno.test("what a callback asks for is called in the same advance, if due", () =
   clock.after(1, () => clock.after(1, () => seen.push(clock.now())));
   clock.advance(5);
   assertEquals(seen, [2]);
+});
+
+Deno.test("a sleep that may be cut short ends at its time or at the signal, and rejects at neither", async () => {
+  const clock = new FakeClock(0);
+  const stop = new AbortController();
+  const ended: string[] = [];
+  const note = (what: string) => () => void ended.push(`${what}@${clock.now()}`);
+  const full = sleepOrLess(clock, 10).then(note("full"));
+  const cut = sleepOrLess(clock, 60_000, stop.signal).then(note("cut"));
+  clock.advance(10);
+  await full;
+  stop.abort(new TypeError("up"));
+  await cut;
+  await sleepOrLess(clock, 60_000, stop.signal).then(note("none"));
+  assertEquals(ended, ["full@10", "cut@10", "none@10"]);
 });
 
 for (const [name, clock] of [["fake", new FakeClock()], ["real", systemClock]] as const) {

@@ -4,7 +4,7 @@
  */
 
 import { join } from "@std/path";
-import type { Clock } from "../base/clock.ts";
+import { type Clock, sleepOrLess } from "../base/clock.ts";
 import { codeOf, LabError } from "../base/errors.ts";
 import * as v from "../deps/valibot.ts";
 import type { HostPort } from "../base/units.ts";
@@ -131,7 +131,7 @@ async function lastWords(running: ReadonlySet<Promise<void>>, server: Server, cl
     await clock.sleep(0);
     await Promise.all([...server.connections].map((connection) => connection.finish()));
   };
-  await Promise.race([told(), clock.sleep(LAST_WORD, patience.signal).catch(() => {/* told in time */})]);
+  await Promise.race([told(), sleepOrLess(clock, LAST_WORD, patience.signal)]);
   patience.abort();
 }
 

@@ -1,6 +1,6 @@
 /** Listening: a loop that accepts, and survives a full table of file descriptors. */
 
-import type { Clock } from "../base/clock.ts";
+import { type Clock, sleepOrLess } from "../base/clock.ts";
 import { LabError } from "../base/errors.ts";
 import { formatHostPort, type HostPort } from "../base/units.ts";
 import { isIpv4 } from "../protocol/discovery/addresses.ts";
@@ -35,7 +35,7 @@ export function acceptAll<C extends Deno.Conn>(
       } catch {
         // Out of file descriptors, or a connection that was reset while it waited: the next one may do better.
         closeQuietly(conn);
-        if (!closing.signal.aborted) await clock.sleep(50, closing.signal).catch(() => {});
+        if (!closing.signal.aborted) await sleepOrLess(clock, 50, closing.signal);
       }
     }
   };

@@ -8,7 +8,7 @@
  * waits for the other side is cut off at once.
  */
 
-import type { Clock } from "../base/clock.ts";
+import { type Clock, sleepOrLess } from "../base/clock.ts";
 import { Lingering } from "../base/lingering.ts";
 import { TIMEOUTS } from "../base/limits.ts";
 import type { ByteStream } from "./stream.ts";
@@ -85,7 +85,7 @@ export class Door {
         this.#arrived.set(port, { conn, forget });
         this.#match(port);
       } catch {
-        if (!this.#isClosed) await this.options.clock.sleep(50).catch(() => {});
+        if (!this.#isClosed) await sleepOrLess(this.options.clock, 50);
       }
     }
   }

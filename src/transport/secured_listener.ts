@@ -4,7 +4,7 @@
  * on the same port. Who is in already stays.
  */
 
-import type { Clock } from "../base/clock.ts";
+import { type Clock, sleepOrLess } from "../base/clock.ts";
 import { LIMITS } from "../base/limits.ts";
 import { Lingering } from "../base/lingering.ts";
 import type { HostPort } from "../base/units.ts";
@@ -49,7 +49,7 @@ export function listenSecured(at: HostPort, options: SecuredListenerOptions): Tc
   const openDoor = async () => {
     const opened = door = new Door({ clock, tls, accept });
     for (let pause = AGAIN.first; !closing.signal.aborted; pause = Math.min(2 * pause, AGAIN.most)) {
-      await clock.sleep(pause, closing.signal).catch(() => {});
+      await sleepOrLess(clock, pause, closing.signal);
       try {
         if (closing.signal.aborted) return;
         server = acceptAll(openListener(address), clock, (conn) => void opened.enter(conn));

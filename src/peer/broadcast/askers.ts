@@ -3,7 +3,7 @@
  * src/swarm/precedence.ts.
  */
 
-import type { Clock } from "../../base/clock.ts";
+import { type Clock, sleepOrLess } from "../../base/clock.ts";
 import { type Claim, Precedence } from "../../swarm/precedence.ts";
 import type { Connection } from "../../transport/connection.ts";
 import type { Exchange } from "../../transport/exchange.ts";
@@ -118,7 +118,7 @@ export class Askers {
         asker.open.delete(exchange);
         return true;
       }
-      await this.clock.sleep(LOOK, exchange.signal).catch(() => {});
+      await sleepOrLess(this.clock, LOOK, exchange.signal);
     }
     return !this.#sentAway.has(exchange);
   }

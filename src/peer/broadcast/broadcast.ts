@@ -3,6 +3,7 @@
  * offers it again to those whose connection broke. A PC counts as done when it has verified the whole and said so.
  */
 
+import { sleepOrLess } from "../../base/clock.ts";
 import { codeOf, LabError, messageOf } from "../../base/errors.ts";
 import { TIMEOUTS } from "../../base/limits.ts";
 import type { HostPort } from "../../base/units.ts";
@@ -221,7 +222,7 @@ export class Broadcast {
   async #serve(target: Target, signal: AbortSignal): Promise<void> {
     const { context } = this.#o;
     const level = Math.min(...this.#depths.get(target.name) ?? [0]);
-    await context.clock.sleep(level * LEVEL_AFTER, signal).catch(() => {});
+    await sleepOrLess(context.clock, level * LEVEL_AFTER, signal);
     /** What kept it waiting last. */
     let fault: string | undefined;
     while (target.state !== "done" && target.state !== "failed") {
@@ -239,7 +240,7 @@ export class Broadcast {
       }
       this.#tell();
       if (target.state !== "waiting") return;
-      await context.clock.sleep(AGAIN, signal).catch(() => {});
+      await sleepOrLess(context.clock, AGAIN, signal);
       // It may have come back at another address; without the server the old one is tried.
       await this.#lookUp().catch(() => {});
     }

@@ -3,6 +3,7 @@
  * the beginning has to succeed: afterwards the server may go and come back, and is told what it missed.
  */
 
+import { sleepOrLess } from "../../base/clock.ts";
 import { codeOf, LabError, messageOf } from "../../base/errors.ts";
 import { TIMEOUTS } from "../../base/limits.ts";
 import { inPages } from "../../base/pages.ts";
@@ -174,7 +175,7 @@ export class Remembered {
         if (!signal.aborted) await this.#tell();
       } catch (cause) {
         log.debug(`Cannot tell the registration server of the broadcast: ${messageOf(cause)}`);
-        await clock.sleep(AGAIN, signal).catch(() => {});
+        await sleepOrLess(clock, AGAIN, signal);
       }
     }
   }

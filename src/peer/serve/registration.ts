@@ -3,6 +3,7 @@
  * begins again when the connection breaks, with growing pauses and jitter so that a lab doesn't dial in step.
  */
 
+import { sleepOrLess } from "../../base/clock.ts";
 import { codeOf, LabError, messageOf, RemoteError } from "../../base/errors.ts";
 import { inPages } from "../../base/pages.ts";
 import { formatHostPort, type HostPort } from "../../base/units.ts";
@@ -149,7 +150,7 @@ export class RegistrationKeeper {
       this.#rs = nextOf(this.#rs);
       const servers = allOf(this.#rs).length;
       const pause = this.#backoff.ended({ servers, isFull, lasted: clock.monotonic() - began });
-      if (pause > 0) await clock.sleep(pause, signal).catch(() => {});
+      if (pause > 0) await sleepOrLess(clock, pause, signal);
     }
   }
 
@@ -234,7 +235,7 @@ export class RegistrationKeeper {
     connection.closed.then(() => ended.abort());
     let every = interval;
     while (!connection.isClosed && !signal.aborted) {
-      await clock.sleep(every * (0.75 + random.next() / 4), ended.signal).catch(() => {});
+      await sleepOrLess(clock, every * (0.75 + random.next() / 4), ended.signal);
       if (connection.isClosed) return;
       const answerWithin = this.#rs.others ? KEEP_ALIVE_ANSWER : undefined;
       const alive = await connection.request({ kind: "KeepAlive", cookie }, "Alive", answerWithin);

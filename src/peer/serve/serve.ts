@@ -4,6 +4,7 @@
  */
 
 import { existsSync } from "node:fs";
+import { sleepOrLess } from "../../base/clock.ts";
 import { LabError, messageOf } from "../../base/errors.ts";
 import { formatHostPort, type HostPort } from "../../base/units.ts";
 import { cleanPeerName, printable } from "../../catalog/names.ts";
@@ -235,7 +236,7 @@ export class PeerServe {
       serversChanged: (rs) => this.#remember({ ...this.#state, ...this.#serversOf(rs) }),
       registered: (registration) => this.#registered(registration),
     });
-    await Promise.race([firstScan, context.clock.sleep(FIRST_SCAN, this.#ending.signal).catch(() => {})]);
+    await Promise.race([firstScan, sleepOrLess(context.clock, FIRST_SCAN, this.#ending.signal)]);
     if (this.#ending.signal.aborted) return;
     this.#keeper.start();
     this.#stopWarming = context.clock.after(WARM_AFTER, () => {

@@ -4,7 +4,7 @@
  * what was asked, and it doesn't matter who else holds port 5353.
  */
 
-import type { Clock } from "../../base/clock.ts";
+import { type Clock, sleepOrLess } from "../../base/clock.ts";
 import { LabError, messageOf } from "../../base/errors.ts";
 import { LIMITS, TIMEOUTS } from "../../base/limits.ts";
 import type { Logger } from "../../base/log.ts";
@@ -70,7 +70,7 @@ class Search {
     if (this.#sockets.length === 0) return [];
     const over = signal ? AbortSignal.any([signal, this.#over.signal]) : this.#over.signal;
     for (const at of ASK_AT) this.#cancels.push(clock.after(at, () => this.#ask()));
-    await clock.sleep(TIMEOUTS.discovery, over).catch(() => {});
+    await sleepOrLess(clock, TIMEOUTS.discovery, over);
     if (signal?.aborted) throw new LabError("interrupted", "Interrupted while looking for a lab");
     return [...this.#labs.values()];
   }

@@ -2,7 +2,7 @@
 
 import process from "node:process";
 import { unicodeWidth } from "@std/cli";
-import { systemClock } from "../../../base/clock.ts";
+import { sleepOrLess, systemClock } from "../../../base/clock.ts";
 import { LabError } from "../../../base/errors.ts";
 import {
   autocomplete,
@@ -178,7 +178,7 @@ class ClackPrompts implements Prompts {
       const over = AbortSignal.any([signal, enough.signal]);
       while (!over.aborted) {
         draw([...await lines(), "", "Enter brings the menu back"]);
-        await systemClock.sleep(WATCH_EVERY, over).catch(() => {});
+        await sleepOrLess(systemClock, WATCH_EVERY, over);
       }
     }, (bytes) => (bytes.includes(ENTER) || bytes.includes(NEWLINE)) && enough.abort())
       // Ctrl-C is an answer, too.

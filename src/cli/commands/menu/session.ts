@@ -3,6 +3,7 @@
  * server, and the commands. The menu does nothing by itself that a command can do.
  */
 
+import { sleepOrLess } from "../../../base/clock.ts";
 import { LabError, messageOf } from "../../../base/errors.ts";
 import { formatHostPort, type HostPort, parseHostPort } from "../../../base/units.ts";
 import { cleanPeerName, printable } from "../../../catalog/names.ts";
@@ -176,7 +177,7 @@ export class Session {
       await Promise.race([
         registered,
         trouble,
-        this.#ctx.clock.sleep(REGISTRATION_WAIT, AbortSignal.any([signal, enough.signal])).catch(() => {}),
+        sleepOrLess(this.#ctx.clock, REGISTRATION_WAIT, AbortSignal.any([signal, enough.signal])),
       ]);
     } finally {
       enough.abort();
