@@ -64,7 +64,9 @@ export class Running {
     const out = this.#read(this.#child.stdout, (text) => this.#take(text));
     const err = this.#read(this.#child.stderr, (text) => this.stderr += text);
     this.ended = Promise.all([this.#child.status, out, err]).then(async ([status]) => {
-      if (options.stdin === "piped") await this.#child.stdin.close().catch(() => {});
+      if (options.stdin === "piped") {
+        await this.#child.stdin.close().catch(() => {/* closed with the program */});
+      }
       this.#over = true;
       this.#wake();
       return { code: status.code, lines: this.lines, stdout: this.#stdout, stderr: this.stderr };
@@ -292,6 +294,6 @@ export class Lab {
   /** Ends all programs and removes the folder. */
   async close(): Promise<void> {
     await Promise.all([...this.#running].map((running) => running.kill()));
-    await Deno.remove(this.folder, { recursive: true }).catch(() => {});
+    await Deno.remove(this.folder, { recursive: true }).catch(() => {/* removed by an earlier close */});
   }
 }

@@ -55,7 +55,7 @@ export class Recording {
         throw new Error(`dumpcap ended: ${await log}`);
       });
       await Promise.race([ready, failed]);
-      failed.catch(() => {});
+      failed.catch(() => {/* ended because it was told to */});
       return new Recording(path, namespace, dumpcap, log);
     } catch (cause) {
       await run("ip", "netns", "delete", namespace);

@@ -6,6 +6,7 @@
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
+/** Sizes and numbers that nothing exceeds. */
 export const LIMITS = {
   /** Largest frame before the handshake is over, bytes: a Hello is about 300; nothing unauthenticated gets more. */
   handshakeFrame: 4 * KiB,

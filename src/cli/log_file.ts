@@ -12,6 +12,7 @@ import { messageOf } from "../base/errors.ts";
 
 /** 5 files of 5 MB: a week of a lab's server at level info, and no more than a memory stick notices. */
 const MAX_FILE_BYTES = 5_000_000;
+/** Files beside the newest. */
 export const OLD_FILES = 4;
 /** What waits is written after this time, milliseconds: a crash loses no more. */
 const FLUSH_MS = 1_000;
@@ -169,7 +170,9 @@ export class RotatingFile {
 
   /** For a power cut; one at a time, and nobody waits for it. */
   #sync(): void {
-    this.#synced ??= this.#file?.syncData().catch(() => {}).finally(() => this.#synced = undefined);
+    this.#synced ??= this.#file?.syncData().catch(() => {/* writing finds out, and tells */}).finally(() =>
+      this.#synced = undefined
+    );
   }
 }
 

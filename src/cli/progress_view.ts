@@ -43,9 +43,13 @@ export class Sum {
     this.#finished.files++;
     this.#finished.bytes += report.total;
   }
+
+  /** What was under way is not coming: it counts no longer. */
   drop(name: string): void {
     this.open.delete(name);
   }
+
+  /** Begins anew. */
   clear(): void {
     this.open.clear();
     this.#finished = { files: 0, bytes: 0 };

@@ -47,6 +47,7 @@ export class EventList {
   #events: EventRow[] = [];
   #n = 0;
 
+  /** One more; the oldest goes where they are too many. */
   add(event: Omit<EventRow, "n">): void {
     this.#events.push({ n: ++this.#n, ...event });
     if (this.#events.length > EVENTS_KEPT) this.#events.shift();
@@ -57,6 +58,7 @@ export class EventList {
     return this.#events.filter((event) => event.n > n).slice(-EVENTS_AT_ONCE);
   }
 
+  /** All that are kept, the oldest first. */
   all(): readonly EventRow[] {
     return this.#events;
   }

@@ -70,11 +70,13 @@ export class FilePages {
   /** @param now milliseconds on a clock that never jumps. */
   constructor(private view: Pick<LabView, "files" | "filesVersion">, private now: () => number) {}
 
+  /** How many there are, and a version that changes with them. */
   summary(): FilesSummary {
     this.#refresh();
     return this.#summary;
   }
 
+  /** A window of the files that fit, in the order asked for; PAGE_ROWS at most. */
   page({ query, sort, only, offset, limit }: PageQuery): FilePage {
     this.#refresh();
     const list = this.#list(query.toLowerCase().trim(), sort, only);

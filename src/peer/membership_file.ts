@@ -51,7 +51,7 @@ export async function demandPlace(data: string): Promise<void> {
   } catch (cause) {
     throw fileError(cause, `Cannot write to ${data}`);
   } finally {
-    await Deno.remove(path).catch(() => {});
+    await Deno.remove(path).catch(() => {/* never made, or in nobody's way */});
   }
 }
 

@@ -155,7 +155,7 @@ export class ShareIndex {
     this.#worker?.terminate();
     this.#worker = undefined;
     this.#scanned.reject(new LabError("interrupted", "The scan was interrupted"));
-    await this.#scanning?.catch(() => {});
+    await this.#scanning?.catch(() => {/* whoever asked for it hears */});
     await this.#file.retry();
   }
 

@@ -38,7 +38,7 @@ export async function writeAtomic(
   const temporary = `${path}.new`;
   try {
     const mode = options.mode === undefined ? {} : { mode: options.mode };
-    if (options.mode !== undefined) await Deno.remove(temporary).catch(() => {});
+    if (options.mode !== undefined) await Deno.remove(temporary).catch(() => {/* mostly not there */});
     const file = await Deno.open(temporary, { write: true, create: true, truncate: true, ...mode });
     try {
       const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
@@ -50,7 +50,7 @@ export async function writeAtomic(
     }
     await renameWithRetry(temporary, path, options.clock);
   } catch (cause) {
-    await Deno.remove(temporary).catch(() => {});
+    await Deno.remove(temporary).catch(() => {/* the next one writes over it */});
     throw fileError(cause, `Cannot write ${path}`);
   }
 }

@@ -46,7 +46,9 @@ async function removeBelow(folder: string, depth: number, look: Look): Promise<v
     if (name.startsWith(OWN_PREFIX)) removeOld(folder, name, look.now);
     else if (isDirectory && depth < LIMITS.nameParts) below.push(path);
   }
-  for (const path of below) await removeBelow(path, depth + 1, look).catch(() => {});
+  for (const path of below) {
+    await removeBelow(path, depth + 1, look).catch(() => {/* gone meanwhile, or not ours to read */});
+  }
 }
 
 function removeOld(folder: string, name: string, now: number): void {

@@ -29,6 +29,7 @@ export class ContentState {
     for (const piece of held) this.hold(piece);
   }
 
+  /** A source has these pieces too. */
   offer(source: SourceId, pieces: "all" | Iterable<number>): void {
     if (pieces === "all") {
       this.withdraw(source);
@@ -61,6 +62,7 @@ export class ContentState {
     return this.#partial.has(source) ? this.#pickRarest(source) : undefined;
   }
 
+  /** A piece was asked of a source; of several at the end. */
   ask(piece: number, source: SourceId): void {
     this.#state[piece] = Piece.asked;
     this.#askedOf.set(piece, [...this.#askedOf.get(piece) ?? [], source]);
@@ -95,6 +97,7 @@ export class ContentState {
     return true;
   }
 
+  /** All pieces from `first` to before `end`, in steps of so many, are held: those of a stripe. */
   isHeldEvery(step: number, first: number, end = Infinity): boolean {
     for (let piece = first; piece < Math.min(end, this.#state.length); piece += step) {
       if (this.#state[piece] !== Piece.held) return false;

@@ -43,10 +43,12 @@ export class SourceState {
     return this.#asked.values();
   }
 
+  /** It owes us this piece. */
   isAsked(content: string, piece: number): boolean {
     return this.#asked.has(`${content}/${piece}`);
   }
 
+  /** It owes us one piece more; the time of its last progress starts anew when it owed none. */
   ask({ content, piece }: PieceOrder, length: number, now: number): void {
     if (this.#asked.size === 0) this.lastProgress = now;
     this.#asked.set(`${content}/${piece}`, { content, piece, since: now, length });
@@ -70,6 +72,7 @@ export class SourceState {
     this.lastProgress = now;
   }
 
+  /** It owes us nothing more of a content. */
   forgetContent(content: string): void {
     for (const [key, asked] of this.#asked) {
       if (asked.content !== content) continue;

@@ -60,6 +60,7 @@ export class Stage {
     return join(this.share(host), FILE);
   }
 
+  /** Where the others reach a PC. */
   address(host: number): string {
     return this.lan.host(host).address;
   }

@@ -97,6 +97,7 @@ export class Page {
     return address;
   }
 
+  /** Ends the page, if one was opened, and its visitors. */
   async close(): Promise<void> {
     await this.#dashboard?.close();
   }

@@ -13,6 +13,7 @@ export class Transfers {
 
   constructor(private clock: Clock) {}
 
+  /** All of them, the oldest first. */
   rows(): TransferRow[] {
     return [...this.#rows.values()];
   }

@@ -34,8 +34,8 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Shows a sentence for a while; screen readers say it. */
 let toastTimer = 0;
+/** Shows a sentence for a while, and a fault for longer; screen readers say it. */
 export function toast(text, isFault = false) {
   const place = byId("toast");
   place.textContent = text;

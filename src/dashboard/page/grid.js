@@ -81,6 +81,7 @@ export class Grid {
     });
   }
 
+  /** Scrolls to the first row, and forgets which one had the focus. */
   toTop() {
     this.element.scrollTop = 0;
     this.#active = -1;

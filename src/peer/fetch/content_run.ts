@@ -124,6 +124,7 @@ export class ContentRun {
     return !this.feed || (this.feed.closing !== undefined && this.reach === this.layout.pieceCount);
   }
 
+  /** What the part file is to hold, as workers are told it; the manifest must have come. */
   partSpec(): PartSpec {
     const { files, key, pieceSize } = this.plan;
     return {

@@ -43,6 +43,7 @@ export class Sources {
     return this.#timers.has(peer) || [...this.#sources.values()].some((s) => s.holder.peer === peer);
   }
 
+  /** A source that has not been hung up on, open or still being dialled. */
   get(source: number): Source | undefined {
     return this.#sources.get(source);
   }
@@ -52,6 +53,7 @@ export class Sources {
     return [...this.#sources].filter(([, s]) => s.open && s.holder.peer === peer).map(([id]) => id);
   }
 
+  /** Its connection is open; undefined where it was hung up on meanwhile. */
   opened(source: number): Source | undefined {
     const known = this.#sources.get(source);
     if (known) known.open = true;

@@ -68,6 +68,7 @@ export class WarmPool {
     return { folder: this.folder, identity: this.identity(), security: this.security };
   }
 
+  /** Ends the workers that nobody has taken; whoever has taken some ends them. */
   close(): void {
     this.#closed = true;
     if (!this.#taken) this.#pool?.close();

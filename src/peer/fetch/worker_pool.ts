@@ -76,10 +76,12 @@ export class WorkerPool {
     });
   }
 
+  /** Gives an order to one worker; one that has ended hears nothing. */
   tell(worker: number, order: ReceiveOrder): void {
     this.#workers[worker]?.postMessage(order);
   }
 
+  /** Gives an order to all workers. */
   tellAll(order: ReceiveOrder): void {
     for (let i = 0; i < this.#workers.length; i++) this.tell(i, order);
   }

@@ -113,7 +113,7 @@ export class RegistrationKeeper {
     const connection = this.#connection;
     if (connection && this.#registration) {
       await connection.request({ kind: "Leave", cookie: this.#registration.cookie }, "Left", 3_000).catch(
-        () => {},
+        () => {/* it didn't hear of it: our TTL runs out */},
       );
     }
     await this.close();

@@ -247,7 +247,7 @@ export class PeerServe {
 
   /** Leaves the lab and ends. */
   async leave(): Promise<void> {
-    if (this.#ending.signal.aborted) return await this.done.catch(() => {});
+    if (this.#ending.signal.aborted) return await this.done.catch(() => {/* told to whoever serves */});
     this.#ending.abort(new LabError("interrupted", "This peer is leaving"));
     await this.#keeper?.leave();
     await this.close();
@@ -472,6 +472,6 @@ export class PeerServe {
     }).catch((cause) => {
       throw orComing(this.#transfers.list(), patterns, cause);
     }).finally(receiving.end);
-    if (folder === this.#root.path) await this.#index.scan().catch(() => {});
+    if (folder === this.#root.path) await this.#index.scan().catch(() => {/* the next one finds them */});
   }
 }

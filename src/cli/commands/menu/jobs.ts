@@ -82,6 +82,7 @@ export class Job {
     this.#gate.isOpen = false;
   }
 
+  /** Ends the work; what has come stays, so that it can go on another time. */
   stop(): void {
     this.#stop.abort(new LabError("interrupted", "Stopped"));
   }
