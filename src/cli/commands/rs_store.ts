@@ -23,7 +23,7 @@ import type { CommandContext } from "../context.ts";
 type Ctx = Pick<CommandContext, "clock" | "random" | "log">;
 
 /** In the data folder: where the registry lies, password and authority included, and a name for the folder itself. */
-const PLACE_FILE = "store.json";
+export const PLACE_FILE = "store.json";
 /** What `--store` says for the database in the data folder. */
 const HERE = "sqlite";
 const FOLDER_ID_BYTES = 8;
