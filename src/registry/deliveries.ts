@@ -304,7 +304,8 @@ export class Deliveries implements AtWork {
     signal: AbortSignal,
   ): Promise<boolean> {
     const { holders, here, byIndex } = sources;
-    const all = await this.#filesFor(head, record);
+    const { all, takers } = await this.#filesFor(head, record);
+    if (all.length === 0) this.#demandTaken(takers, record);
     const files = holders.length > 0 || byIndex
       ? all
       : all.filter(({ sha256, name }) => this.#o.isHere(sha256, name));
@@ -345,16 +346,40 @@ export class Deliveries implements AtWork {
     }
   }
 
-  /** Without those whose names a newer broadcast has taken: else an old file would come after a new one. */
-  async #filesFor(head: BroadcastHead, record: PeerRecord): Promise<BroadcastFile[]> {
+  /**
+   * Without those whose names a newer broadcast has taken, else an old file would come after a new one; and the broadcasts
+   * that took them.
+   */
+  async #filesFor(
+    head: BroadcastHead,
+    record: PeerRecord,
+  ): Promise<{ all: BroadcastFile[]; takers: string[] }> {
     const { broadcasts, store } = this.#o.registry;
-    const files = await store.broadcasts.files(head.id);
-    const taken = new Set<string>();
+    const files = new Map((await store.broadcasts.files(head.id)).map((file) => [nameKey(file.name), file]));
+    const takers: string[] = [];
     for (const newer of broadcasts.holding(this.#o.clock.now())) {
       if (newer.began <= head.began || newer.id === head.id || !isFor(newer, record)) continue;
-      for (const { name } of await store.broadcasts.files(newer.id)) taken.add(nameKey(name));
+      const names = (await store.broadcasts.files(newer.id)).map(({ name }) => nameKey(name));
+      if (names.filter((name) => files.delete(name)).length > 0) takers.push(newer.id);
     }
-    return files.filter(({ name }) => !taken.has(nameKey(name)));
+    return { all: [...files.values()], takers };
+  }
+
+  /**
+   * Of a broadcast nothing is left to deliver. Who has the newer files in their place is done with it; who hasn't, isn't.
+   *
+   * @throws {LabError} "busy" while a newer one is on its way, "failed" when it has failed.
+   */
+  #demandTaken(takers: readonly string[], record: PeerRecord): void {
+    const { broadcasts } = this.#o.registry;
+    for (const id of takers) {
+      const receipt = broadcasts.receipt(id, record);
+      if (receipt?.state === "done") continue;
+      const by = `a newer broadcast, ${id.slice(0, 8)}, has taken its name`;
+      const isToCome = this.#due.get(id)?.has(record.cookie) || this.#pauses.has(`${id} ${record.cookie}`);
+      if (receipt?.state !== "failed" || isToCome) throw new LabError("busy", by);
+      throw new LabError("failed", `${by} and failed there: ${receipt.reason ?? "nobody knows why"}`);
+    }
   }
 
   async #failed(head: BroadcastHead, record: PeerRecord, cause: unknown): Promise<void> {

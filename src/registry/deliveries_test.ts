@@ -340,6 +340,42 @@ Deno.test("a newer broadcast of the same name is never undone by an older one", 
   assertEquals(seen, ["b1 b.txt", "b2 a.iso"]);
 });
 
+Deno.test("of who hasn't got the newer broadcast of a name it isn't said that the older one has arrived", async () => {
+  await using lab = await Lab.start();
+  await lab.join("pc1", undefined, 1001);
+  await receipts(await tell(lab, { id: "b1" }), [done("pc1")], { id: "b1", over: true });
+  lab.clock.advance(1_000);
+  await receipts(await tell(lab, { id: "b2" }), [done("pc1")], { id: "b2", over: true });
+  let refuses = true;
+  const ear = new Ear(() => {
+    if (refuses) throw new LabError("not_permitted", "Broadcasts are refused here");
+    return Promise.resolve();
+  });
+  const refused = lab.log.next(/Offer +pc2: a\.iso failed: Broadcasts are refused here/);
+  const pc2 = await lab.join("pc2", undefined, 1002, ear.handler);
+  await refused;
+  const told = lab.log.next(
+    /a newer broadcast, b2, has taken its name and failed there: Broadcasts are refused/,
+  );
+  lab.clock.advance(1_000);
+  await told;
+  assertEquals(await states(lab, "b1"), ["pc1 done", "pc2 failed"]);
+  assertEquals(ear.offers.map(({ id }) => id), ["b2"]);
+  // It's started anew, and takes them: the older one waits for the newer.
+  refuses = false;
+  pc2.link.close();
+  await lab.log.next(/Lost/);
+  const newer = lab.log.next(/Offer +pc2: a\.iso has arrived/);
+  await lab.join("pc2", pc2.cookie, 1002, ear.handler);
+  await newer;
+  assertEquals(await states(lab, "b2"), ["pc1 done", "pc2 done"]);
+  const older = lab.log.next(/Offer +pc2: a\.iso has arrived/);
+  lab.clock.advance(1_000);
+  await older;
+  assertEquals(await states(lab, "b1"), ["pc1 done", "pc2 done"]);
+  assertEquals(ear.offers.map(({ id }) => id), ["b2", "b2"]);
+});
+
 Deno.test("pages of a broadcast: in order, each once; what is not one is refused", async () => {
   await using lab = await Lab.start();
   await lab.join("pc1", undefined, 1001);
