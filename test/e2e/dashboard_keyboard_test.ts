@@ -102,7 +102,7 @@ labTest("a PC that failed is offered it again from the page, and has it then", a
   await page.locator(".faults li", { hasText: "a folder has that name" }).waitFor();
   Deno.removeSync(join(lab.pc("b"), "share", "image.bin"));
   await page.getByRole("button", { name: "Retry failed" }).click();
-  await page.locator("#toast", { hasText: "image.bin is offered again to those that failed" }).waitFor();
+  await page.locator("#toast", { hasText: "Offered again to those that failed: image.bin" }).waitFor();
   await page.locator(".card[data-state=done] .summary", { hasText: "2 of 2 PCs done" }).waitFor();
   await page.getByRole("button", { name: "Retry failed" }).waitFor({ state: "hidden" });
   assertFile(join(lab.pc("b"), "share", "image.bin"), bytes);

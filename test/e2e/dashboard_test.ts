@@ -228,6 +228,10 @@ pageTest(
     await a.link.request({ kind: "Progress", id: "b1", peers: [["a", 400]] }, "Noted");
     await page.locator(".pc[data-state=waiting]", { hasText: /^boff, 50 %$/ }).waitFor();
     await page.locator(".pc[data-state=receiving]", { hasText: /^a40 %$/ }).waitFor();
+    await page.getByRole("button", { name: "Withdraw" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Withdraw" }).click();
+    await page.locator(".card[data-state=withdrawn] .summary", { hasText: "0 of 2 PCs done, 2 without it" })
+      .waitFor();
   },
 );
 
@@ -358,6 +362,12 @@ pageTest("collecting from every PC, withdrawing a broadcast", async (lab, chromi
   await page.getByRole("dialog").getByRole("button", { name: "Collect" }).click();
   await page.getByRole("tab", { name: "Transfers" }).click();
   await page.locator(".transfer[data-state=done]", { hasText: "2 files, 8 B" }).waitFor();
+  await page.setViewportSize({ width: 360, height: 740 });
+  const at = async (part: string) => (await page.locator(`.transfer .${part}`).boundingBox())!;
+  const [what, bytes, why] = [await at("what"), await at("bytes"), await at("why")];
+  assert(Math.abs(what.y - bytes.y) < 5 && bytes.x > what.x, "on a phone a name and its size share a line");
+  assert(why.y > what.y && Math.abs(why.x - what.x) < 1);
+  await page.setViewportSize({ width: 1440, height: 900 });
   for (const name of ["a", "b"]) {
     const path = join(lab.pc("rs"), "rs-data", "collected", name, "report.txt");
     assertEquals(await Deno.readTextFile(path), `of ${name}`);

@@ -58,6 +58,8 @@ export function broadcastsView(lab, withdraw) {
   };
 }
 
+/** Nobody else gets it. */
+const isOver = ({ state }) => state === "withdrawn" || state === "expired";
 const total = ({ done, waiting, failed }) => done + waiting + failed;
 
 function card(first, lab, withdraw) {
@@ -134,9 +136,8 @@ function draw(parts, element, row, lab) {
   done.style.width = `${100 * row.done / Math.max(1, total(row))}%`;
   bytes.style.width = `${Math.max(0, share - 100 * row.done / Math.max(1, total(row)))}%`;
   failed.style.width = `${100 * row.failed / Math.max(1, total(row))}%`;
-  const isOver = row.state === "withdrawn" || row.state === "expired";
-  parts.retry.hidden = row.failed === 0 || isOver;
-  parts.withdraw.hidden = isOver;
+  parts.retry.hidden = row.failed === 0 || isOver(row);
+  parts.withdraw.hidden = isOver(row);
 }
 
 function summary(row, lab) {
@@ -145,7 +146,9 @@ function summary(row, lab) {
   return [
     `${number(row.done)} of ${counted(total(row), "PC")} done`,
     ...row.failed > 0 ? [`${row.failed} failed`] : [],
-    ...row.waiting > 0 && row.state !== "running" ? [`${row.waiting} to come`] : [],
+    ...row.waiting > 0 && row.state !== "running"
+      ? [`${row.waiting} ${isOver(row) ? "without it" : "to come"}`]
+      : [],
     ...speed > 0 ? [`${rate(speed)} in all`] : [],
     ...speed > 0 && left > 0 ? [`${span(left / speed)} left`] : [],
   ].join(", ");
@@ -154,7 +157,7 @@ function summary(row, lab) {
 async function retry(id, lab) {
   try {
     await post("retry", { id });
-    toast(`${plain(lab.broadcasts.get(id)?.name ?? "It")} is offered again to those that failed`);
+    toast(`Offered again to those that failed: ${plain(lab.broadcasts.get(id)?.name ?? id)}`);
   } catch (fault) {
     toast(fault.message, true);
   }

@@ -265,7 +265,7 @@ export function orderWithdraw(row) {
     act: "Withdraw",
     async run() {
       await post("withdraw", { id: row.id });
-      return `${plain(row.name)} is withdrawn`;
+      return `Withdrawn: ${plain(row.name)}`;
     },
   });
 }
