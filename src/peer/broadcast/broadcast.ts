@@ -1,5 +1,5 @@
 /**
- * The sending side of a broadcast: plans who gets what from whom, offers it to every PC at once, hears how far each is, and
+ * The sending side of a broadcast: offers it to every PC at once, hears how far each is, and
  * offers it again to those whose connection broke. A PC counts as done when it has verified the whole and said so.
  */
 
@@ -7,18 +7,15 @@ import { sleepOrLess } from "../../base/clock.ts";
 import { codeOf, LabError, messageOf } from "../../base/errors.ts";
 import { TIMEOUTS } from "../../base/limits.ts";
 import type { HostPort } from "../../base/units.ts";
-import { isNamed, printable } from "../../catalog/names.ts";
-import type { MessageOf, WireFile, WireHolder, WirePeer } from "../../protocol/messages.ts";
-import { planBroadcast } from "../../swarm/plan.ts";
+import { printable } from "../../catalog/names.ts";
+import type { MessageOf, WireFile } from "../../protocol/messages.ts";
 import type { Connection } from "../../transport/connection.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 import { connect } from "../../transport/connect.ts";
-import type { Identity } from "../../transport/handshake.ts";
-import type { PeerContext } from "../context.ts";
-import { connectRs, queryPeers } from "../rs_client.ts";
 import type { SendFile } from "../send.ts";
 import { inPages } from "../../base/pages.ts";
 import type { HashFeed } from "./hash_feed.ts";
+import { Receivers, type ReceiversSetting } from "./receivers.ts";
 import { whenStill } from "./still.ts";
 
 /** How it stands with one PC. */
@@ -40,26 +37,17 @@ export interface Target {
 }
 
 /** What a broadcast needs. */
-export interface BroadcastSetting {
-  rs: HostPort;
-  identity: Identity;
-  context: PeerContext;
-  cookie: string | undefined;
+export interface BroadcastSetting extends ReceiversSetting {
   /** Name to send under. */
   name: string;
-  /** Names of the receivers; everybody when absent. */
-  to: string[] | undefined;
   /** Milliseconds after which those who are not done have failed. */
   timeout: number;
-  /** Addresses of this PC: those who are in the same subnet get it first. */
-  home: string[];
   /** Makes way for other traffic. */
   background?: boolean;
   /** Where the files can be fetched. */
   port: number;
   /** Hears each change. */
   changed: (targets: readonly Target[]) => void;
-  signal: AbortSignal;
 }
 
 /** Pause before a PC whose connection broke is offered again, milliseconds. */
@@ -88,10 +76,7 @@ export class Broadcast {
   #files: readonly SendFile[];
   #o: BroadcastSetting;
   #bytes: number;
-  #peers = new Map<string, WirePeer>();
-  #away = new Set<string>();
-  #stripes = new Map<string, WireHolder[][]>();
-  #depths = new Map<string, number[]>();
+  #receivers: Receivers;
   #began: number;
   #stop = new AbortController();
   /** Ends the look whether anything moves. */
@@ -100,6 +85,7 @@ export class Broadcast {
   constructor(files: readonly SendFile[], setting: BroadcastSetting) {
     this.#files = files;
     this.#o = setting;
+    this.#receivers = new Receivers(setting);
     this.#bytes = files.reduce((sum, file) => sum + file.size, 0);
     this.id = setting.context.random.id(8);
     this.#began = setting.context.clock.monotonic();
@@ -107,8 +93,7 @@ export class Broadcast {
 
   /** Those who get pieces from us first of all: no other PC is above them. */
   children(): HostPort[] {
-    return [...this.#stripes].filter(([, trees]) => trees.some((path) => path.length === 0))
-      .map(([name]) => this.#peers.get(name)!).map(({ address, port }) => ({ host: address, port }));
+    return this.#receivers.children();
   }
 
   /** Size of all files together. */
@@ -118,7 +103,7 @@ export class Broadcast {
 
   /** PCs that are off now, and get it when they register. */
   get away(): number {
-    return this.#o.to ? this.targets.filter(({ off }) => off).length : this.#away.size;
+    return this.#o.to ? this.targets.filter(({ off }) => off).length : this.#receivers.away.size;
   }
 
   /**
@@ -128,14 +113,12 @@ export class Broadcast {
    */
   async run(): Promise<void> {
     const { context, timeout } = this.#o;
-    const peers = await this.#lookUp({ all: true });
-    const wanted = this.#named(peers) ?? peers.map((peer) => peer.name);
+    const { wanted, order } = await this.#receivers.find();
     if (wanted.length === 0) throw new LabError("not_found", "Cannot broadcast: no other peer is active now");
-    const order = this.#plan(peers.filter((peer) => wanted.includes(peer.name)));
     for (const name of order) this.targets.push({ name, state: "waiting", bytes: 0 });
     for (const name of new Set(wanted)) {
       if (order.includes(name)) continue;
-      const [state, reason] = this.#away.has(name)
+      const [state, reason] = this.#receivers.away.has(name)
         ? ["waiting" as const, "off now; it gets it when it registers"]
         : ["failed" as const, "no active peer has that name, see rs peers; it gets it if it registers"];
       this.targets.push({ name, state, bytes: 0, reason, off: true });
@@ -176,52 +159,15 @@ export class Broadcast {
     });
   }
 
-  /** Those who were named, as they call themselves; who isn't known stays as the person wrote it. */
-  #named(peers: readonly WirePeer[]): string[] | undefined {
-    const known = [...peers.map(({ name }) => name), ...this.#away];
-    return this.#o.to?.map((said) => known.find((name) => isNamed(name, said)) ?? said);
-  }
-
   /** Of the file that is being hashed yet. */
   get #feed(): HashFeed | undefined {
     return this.#files[0]?.hashing?.feed;
   }
 
-  #plan(peers: readonly WirePeer[]): string[] {
-    const members = peers.map(({ name, address }) => ({ name, subnet: subnetOf(address) }));
-    const home = this.#o.home.map(subnetOf).find((subnet) =>
-      members.some((member) => member.subnet === subnet)
-    );
-    const { ancestors, depths, order } = planBroadcast(members, home ?? subnetOf(peers[0]?.address ?? ""));
-    for (const [name, trees] of ancestors) {
-      this.#stripes.set(name, trees.map((path) => path.map((above) => holderOf(this.#peers.get(above)!))));
-    }
-    this.#depths = depths;
-    return order;
-  }
-
-  /** @returns those who are active. */
-  async #lookUp(options: { all?: boolean } = {}): Promise<WirePeer[]> {
-    const { rs, identity, context, cookie, signal } = this.#o;
-    const connection = await connectRs(rs, identity, context, { signal });
-    try {
-      const known = await queryPeers(connection, { ...options, ...(cookie === undefined ? {} : { cookie }) });
-      const peers = known.filter(({ active }) => active);
-      for (const peer of peers) this.#peers.set(peer.name, peer);
-      for (const { name, active, registrations30d } of known) {
-        // Nobody waits for a PC that has not been there for a month, unless it is named.
-        if (!active && (this.#o.to || registrations30d > 0)) this.#away.add(name);
-      }
-      return peers;
-    } finally {
-      connection.close();
-    }
-  }
-
   /** Sees one PC through to its end. */
   async #serve(target: Target, signal: AbortSignal): Promise<void> {
     const { context } = this.#o;
-    const level = Math.min(...this.#depths.get(target.name) ?? [0]);
+    const level = Math.min(...this.#receivers.depthsOf(target.name));
     await sleepOrLess(context.clock, level * LEVEL_AFTER, signal);
     /** What kept it waiting last. */
     let fault: string | undefined;
@@ -242,13 +188,13 @@ export class Broadcast {
       if (target.state !== "waiting") return;
       await sleepOrLess(context.clock, AGAIN, signal);
       // It may have come back at another address; without the server the old one is tried.
-      await this.#lookUp().catch(() => {});
+      await this.#receivers.lookUp().catch(() => {});
     }
   }
 
   async #offer(target: Target, signal: AbortSignal): Promise<void> {
     const { context, identity } = this.#o;
-    const peer = this.#peers.get(target.name);
+    const peer = this.#receivers.at(target.name);
     if (!peer) throw new LabError("unreachable", "it is not registered now");
     const at = { host: peer.address, port: peer.port, id: peer.id };
     const { connection } = await connect(at, identity, { ...context, signal, idle: TIMEOUTS.manifest });
@@ -308,8 +254,8 @@ export class Broadcast {
       port,
       files: pages[i]!,
       bytes: this.#bytes,
-      stripes: this.#stripes.get(target.name) ?? [[], []],
-      depths: this.#depths.get(target.name) ?? [0, 0],
+      stripes: this.#receivers.stripesOf(target.name),
+      depths: this.#receivers.depthsOf(target.name),
       ...(this.#o.background ? { background: true } : {}),
       ...(this.#feed ? { provisional: true } : {}),
       ...(cookie === undefined ? {} : { cookie }),
@@ -331,15 +277,4 @@ function whyEnded(reason: unknown, fault: string | undefined): string {
 /** Tells a reason in one line for a table. */
 export function reasonOf(target: Target): string {
   return target.reason === undefined ? "" : printable(target.reason);
-}
-
-function holderOf({ name, address, port, id }: WirePeer): WireHolder {
-  return { name, address, port, ...(id === undefined ? {} : { id }) };
-}
-
-/** IPv4 networks of a lab are rarely larger than /24; IPv6 subnets are /64. */
-function subnetOf(address: string): string {
-  return address.includes(":")
-    ? address.split(":").slice(0, 4).join(":")
-    : address.split(".").slice(0, 3).join(".");
 }
