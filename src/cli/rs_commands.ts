@@ -222,7 +222,8 @@ export const RS: ProgramSpec = {
       summary: "copy the registry to a NATS that several servers share",
       description:
         "Peers with their cookies, who has what, broadcasts with receipts, members and join codes; the lab's private key " +
-        "stays in DATA. The server must not run meanwhile. What is in DATA stays as it is.",
+        "stays in DATA. The server must not run meanwhile. Its database stays as it is; the next rs serve goes on with the " +
+        "copy, rs serve --store sqlite goes back.",
       positionals: [{
         name: "NATS",
         help: "nats://HOST:PORT,HOST:PORT,HOST:PORT, or tls://...",
@@ -232,7 +233,7 @@ export const RS: ProgramSpec = {
       examples: [
         [
           "rs copy nats://10.0.0.1:4222,10.0.0.2:4222,10.0.0.3:4222",
-          "then rs serve --store with the same address",
+          "then rs serve, which goes on with it",
         ],
       ],
       run: () => import("./commands/rs_copy.ts"),
