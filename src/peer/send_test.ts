@@ -10,7 +10,8 @@ import { dialTcp } from "../transport/tcp.ts";
 import { contextOf, fastClock, noise, TOOL } from "./_testing.ts";
 import { TempFolder } from "../storage/_testing.ts";
 import type { FetchedFile } from "./fetch/content_run.ts";
-import { filesToSend, send } from "./send.ts";
+import { send } from "./send.ts";
+import { filesToSend } from "./send_files.ts";
 import { offerHandler, type OfferReceiver } from "./serve/offers.ts";
 
 /** A receiver that listens, and a sender that would send to it as to a registration server. */

@@ -5,7 +5,7 @@ import { formatCount } from "../../base/units.ts";
 import { Broadcast, type BroadcastSetting, type Target } from "../../peer/broadcast/broadcast.ts";
 import type { HashFeed } from "../../peer/broadcast/hash_feed.ts";
 import { Remembered } from "../../peer/broadcast/remembered.ts";
-import type { SendFile } from "../../peer/send.ts";
+import type { SendFile } from "../../peer/send_files.ts";
 
 /** What remembering needs beside the broadcast. */
 export interface Memory {

@@ -10,7 +10,8 @@ import { handOut, type Mark, measure, type Measured } from "../../peer/experimen
 import { CASES, planTrial, type Trial } from "../../peer/experiment/plan.ts";
 import { makeTestFiles } from "../../peer/experiment/test_files.ts";
 import { connectRs, queryPeers } from "../../peer/rs_client.ts";
-import { contentsOf, offerServer, type SendFile } from "../../peer/send.ts";
+import { offerServer } from "../../peer/send.ts";
+import { contentsOf, type SendFile } from "../../peer/send_files.ts";
 import type { WirePeer } from "../../protocol/messages.ts";
 import { tryLock } from "../../storage/lock.ts";
 import { fileError, Root } from "../../storage/root.ts";

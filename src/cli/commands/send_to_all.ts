@@ -4,7 +4,8 @@ import type { LabError } from "../../base/errors.ts";
 import type { Background } from "../../peer/broadcast/background.ts";
 import type { BroadcastSetting } from "../../peer/broadcast/broadcast.ts";
 import { toolIdentity } from "../../peer/context.ts";
-import { contentsOf, offerServer, type SendFile } from "../../peer/send.ts";
+import { offerServer } from "../../peer/send.ts";
+import { contentsOf, type SendFile } from "../../peer/send_files.ts";
 import { RateLimiter } from "../../transport/rate.ts";
 import { KeptBroadcast, type Memory } from "./remember.ts";
 

@@ -12,7 +12,7 @@ import type { MessageOf, WireFile } from "../../protocol/messages.ts";
 import type { Connection } from "../../transport/connection.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 import { connect } from "../../transport/connect.ts";
-import type { SendFile } from "../send.ts";
+import type { SendFile } from "../send_files.ts";
 import { inPages } from "../../base/pages.ts";
 import type { HashFeed } from "./hash_feed.ts";
 import { Receivers, type ReceiversSetting } from "./receivers.ts";

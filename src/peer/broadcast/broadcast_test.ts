@@ -6,7 +6,7 @@ import type { MessageOf } from "../../protocol/messages.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 import { serve, type Server } from "../../transport/server.ts";
 import { contextOf, fastClock, TOOL } from "../_testing.ts";
-import type { SendFile } from "../send.ts";
+import type { SendFile } from "../send_files.ts";
 import { Broadcast, type BroadcastSetting, type Target } from "./broadcast.ts";
 
 const FILE = { offered: "image.bin", size: 1000, sha256: "ab".repeat(32) } as SendFile;

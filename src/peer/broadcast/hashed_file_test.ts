@@ -7,7 +7,7 @@ import { codeOf, LabError } from "../../base/errors.ts";
 import { noise, TempFolder } from "../../storage/_testing.ts";
 import { sha256 } from "../../storage/hashing.ts";
 import { contextOf } from "../_testing.ts";
-import { fileToSend } from "../send.ts";
+import { fileToSend } from "../send_files.ts";
 import { ContentStore, type PieceReader } from "../serve/content_store.ts";
 import { HashedFile } from "./hashed_file.ts";
 import { filesToBroadcast } from "./prepare.ts";

@@ -3,7 +3,7 @@
 import { resolve } from "@std/path";
 import { LARGE } from "../fetch/contents.ts";
 import type { PeerContext } from "../context.ts";
-import { filesToSend, fileToSend, type SendFile } from "../send.ts";
+import { filesToSend, fileToSend, type SendFile } from "../send_files.ts";
 import { HashedFile } from "./hashed_file.ts";
 
 /**

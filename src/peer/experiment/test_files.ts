@@ -6,7 +6,7 @@ import { seededRandom } from "../../base/random.ts";
 import { sha256 } from "../../storage/hashing.ts";
 import type { Root } from "../../storage/root.ts";
 import { isoTime } from "../../storage/scan.ts";
-import type { SendFile } from "../send.ts";
+import type { SendFile } from "../send_files.ts";
 
 /** Which files. */
 export interface TestFiles {
