@@ -126,12 +126,17 @@ async function configure(options: LogOptions): Promise<LogTape> {
 
 function stderrSink({ write, colour, level }: LogOptions): Sink {
   return (record) => {
-    if (record.properties[TOLD] !== true) write(textLine(record, colour, level === "debug"));
+    if (record.properties[TOLD] !== true) {
+      write(textLine(record, { colour, withProperties: level === "debug" }));
+    }
   };
 }
 
 /** `21:04:05 INFO  message`; with the properties behind it when debugging. */
-function textLine(record: LogRecord, colour: Colour, withProperties: boolean): string {
+function textLine(
+  record: LogRecord,
+  { colour, withProperties }: { colour: Colour; withProperties: boolean },
+): string {
   const level = levelOf(record);
   const paint =
     { debug: colour.dim, info: (text: string) => text, warn: colour.yellow, error: colour.red }[level];

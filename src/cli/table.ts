@@ -138,7 +138,7 @@ function cellByCell<R>(
       if (text === "") return [];
       const shown = column.fixed ? text : shorten(text, room);
       return [
-        pad(titles[i]!, titleWidth, false) + GAP + (colour ? painted(shown, column, row, colour) : shown),
+        pad(titles[i]!, titleWidth) + GAP + (colour ? painted(shown, column, row, colour) : shown),
       ];
     })
   );
@@ -159,7 +159,9 @@ function asTable<R>(
   const shortenable = columns.map((column, i) => !column.fixed && !right[i]);
   if (options.width !== undefined) fit(widths, shortenable, options.width);
   return [titles, ...cells].map((row, n) => {
-    const line = row.map((text, i) => pad(shorten(text, widths[i]!), widths[i]!, right[i]!));
+    const line = row.map((text, i) =>
+      pad(shorten(text, widths[i]!), widths[i]!, right[i] ? "right" : "left")
+    );
     line.push(line.pop()?.trimEnd() ?? "");
     const source = rows[n - 1];
     if (source === undefined || !options.colour) return line.join(GAP).trimEnd();
@@ -191,9 +193,9 @@ function fit(widths: number[], shortenable: readonly boolean[], room: number): v
   }
 }
 
-function pad(text: string, width: number, right: boolean): string {
+function pad(text: string, width: number, align: "left" | "right" = "left"): string {
   const space = " ".repeat(Math.max(0, width - unicodeWidth(text)));
-  return right ? space + text : text + space;
+  return align === "right" ? space + text : text + space;
 }
 
 /**

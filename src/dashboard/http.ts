@@ -125,7 +125,7 @@ export async function answer(site: Site, request: Request, remote: string): Prom
     const asset = site.assets.get(url.pathname);
     if (request.method === "GET" && asset) return respond(asset.body, asset.type);
     if (url.pathname === "/api/session") {
-      return session(site, verdict === "full", site.gate.isHere(request, remote));
+      return session(site, { may: verdict === "full", here: site.gate.isHere(request, remote) });
     }
     if (request.method === "POST" && url.pathname === "/api/login") return await login(site, request, remote);
     if (request.method === "POST" && url.pathname === "/api/logout") {
@@ -151,12 +151,13 @@ function urlOf({ url }: Request): URL {
   throw new LabError("usage", "Cannot answer: this address is none");
 }
 
-/** @param isHere somebody at this machine: who never had to log in. */
-function session({ view, actions }: Site, may: boolean, isHere: boolean): Response {
+/** @param visitor may they act; are they at this machine, so that they never had to log in. */
+function session({ view, actions }: Site, visitor: { may: boolean; here: boolean }): Response {
+  const { may, here } = visitor;
   if (!may) return json({ may });
   const { collect, invite } = actions;
   const offered = { collect: collect !== undefined, invite: invite !== undefined };
-  return json({ may, here: isHere, about: view.about, actions: offered });
+  return json({ may, here, about: view.about, actions: offered });
 }
 
 async function login({ gate, log }: Site, request: Request, remote: string): Promise<Response> {
