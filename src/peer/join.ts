@@ -52,6 +52,7 @@ export async function joinLab(request: JoinRequest, context: PeerContext): Promi
   const proofs = { secret: code.secret, own: keys.privateKey };
   const over = clock.monotonic() + PATIENCE;
   let joined: MessageOf<"Joined"> | undefined;
+  let said: string | undefined;
   while (!joined) {
     try {
       joined = await ask(
@@ -64,7 +65,8 @@ export async function joinLab(request: JoinRequest, context: PeerContext): Promi
       if (signal.aborted || !WAITS.has(codeOf(thrown))) throw thrown;
       const where = `Cannot join at ${formatHostPort(rs)}: ${messageOf(thrown)}`;
       if (clock.monotonic() > over) throw new LabError("unreachable", where, { cause: thrown });
-      log.warn(`${where}. Trying again for ${PATIENCE / 1000} s`);
+      if (where !== said) log.warn(`${where}. Trying again for ${PATIENCE / 1000} s`);
+      said = where;
       await clock.sleep(PAUSE, signal);
     }
   }
