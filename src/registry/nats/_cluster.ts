@@ -101,12 +101,25 @@ export class NatsCluster implements AsyncDisposable {
     return leaderAmong(this.servers, bucket);
   }
 
-  /** The servers at which the readings of a bucket are, by the readings' names. */
+  /** The servers at which the readings of a bucket are that somebody listens to, by the readings' names. */
   async readingsOf(bucket: string): Promise<Map<string, number>> {
     const nc = await connectNats({ servers: this.servers });
     try {
       const all = await (await jetstreamManager(nc)).consumers.list(`KV_${bucket}`).next();
-      return new Map(all.map(({ name, cluster }) => [name, Number(cluster?.leader?.slice(1))]));
+      const bound = all.filter(({ push_bound }) => push_bound);
+      return new Map(bound.map(({ name, cluster }) => [name, Number(cluster?.leader?.slice(1))]));
+    } finally {
+      await nc.close();
+    }
+  }
+
+  /** Has another server lead a bucket's copies. @throws {Error} when the one that leads doesn't make way. */
+  async leadAnother(bucket: string): Promise<void> {
+    const nc = await connectNats({ servers: this.servers });
+    try {
+      const answer = await nc.request(`$JS.API.STREAM.LEADER.STEPDOWN.KV_${bucket}`);
+      const { error } = answer.json<{ error?: { description: string } }>();
+      if (error) throw new Error(error.description);
     } finally {
       await nc.close();
     }

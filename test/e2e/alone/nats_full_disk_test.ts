@@ -18,8 +18,6 @@ import type { SharedNews } from "../../../src/registry/store.ts";
 
 const MB = 1_000_000;
 const NODES = 3;
-/** Servers that read until one of them reads a copy that doesn't lead: each does with two chances in three. */
-const TRIES = 12;
 /** How long a server may be deaf, milliseconds: then the others would count it as gone. */
 const DEAF = 30_000;
 
@@ -81,20 +79,22 @@ class Server {
   }
 }
 
-/** Opens servers until one reads a copy that doesn't lead. @returns the writer, the reader, and whose copy it reads. */
-async function readerOf(cluster: NatsCluster, opened: Server[]): Promise<{ reader: Server; at: number }> {
-  const leader = await cluster.leaderOf("labswarm");
-  for (let n = 1; n <= TRIES; n++) {
-    const before = await cluster.readingsOf("labswarm");
-    const reader = await Server.open(cluster.url, n);
-    opened.push(reader);
+/** Opens a server, and has it read a copy that doesn't lead. @returns it, and whose copy it reads. */
+async function readerOf(cluster: NatsCluster): Promise<{ reader: Server; at: number }> {
+  const before = await cluster.readingsOf("labswarm");
+  const reader = await Server.open(cluster.url, 1);
+  const places = new Set<number>();
+  const isRead = async () => {
     const fresh = [...await cluster.readingsOf("labswarm")].filter(([name]) => !before.has(name));
-    // What was read at the start may still be listed beside what is being read.
-    const places = new Set(fresh.map(([, at]) => at));
-    const [at] = places;
-    if (places.size === 1 && at !== undefined && at !== leader) return { reader, at };
-  }
-  throw new Error("Every server reads the copy that leads");
+    places.clear();
+    for (const [, at] of fresh) places.add(at);
+    return places.size === 1 && !places.has(NaN);
+  };
+  await until("it reads one copy", isRead);
+  const [at] = places;
+  const leadsNot = async () => await cluster.leaderOf("labswarm") !== at;
+  await until("another copy leads", leadsNot, () => cluster.leadAnother("labswarm"));
+  return { reader, at: at! };
 }
 
 Deno.test({
@@ -111,7 +111,8 @@ Deno.test({
       await using cluster = await NatsCluster.start({ stores });
       const writer = await Server.open(cluster.url, 0);
       opened.push(writer);
-      const { reader, at } = await readerOf(cluster, opened);
+      const { reader, at } = await readerOf(cluster);
+      opened.push(reader);
       fill(join(stores[at]!, "filler"));
       const names = Array.from({ length: 20 }, (_, n) => `pc${n}`);
       for (const name of names) await writer.store.savePeers([peer(1, { name, cookie: `c-${name}` })]);
