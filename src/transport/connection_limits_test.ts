@@ -118,6 +118,26 @@ Deno.test("what nobody reads yet is bounded for all questions of somebody togeth
   two.end();
 });
 
+Deno.test("who sends too much on one stream has no more room on all of them for that, however often it comes again", async () => {
+  const budget = new Budget(Infinity);
+  const never: Handler = (_, exchange) => new Promise((resolve) => void exchange.onEnd(resolve));
+  const more = encodeMessage({ kind: "Event", line: { x: "x".repeat(900_000) } }, 3);
+  for (let time = 0; time < 3; time++) {
+    const w = world();
+    const acceptor = welcome(w.far, hostWith(never), { ...w.options, budget });
+    const { connection } = await greet(w.near, { role: "tool", agent: "test" }, w.options);
+    const { stream } = connection.open({ kind: "KeepAlive", cookie: "7" });
+    new DataView(more.buffer).setUint32(8, stream);
+    while (!acceptor.isClosed) await writeAll(w.near, more).catch(() => {});
+    assert(messageOf(acceptor.reason).includes("on one stream"), messageOf(acceptor.reason));
+    connection.close();
+  }
+  const room = LIMITS.unreadInAll - LIMITS.unreadPart;
+  assert(!budget.hold(room + 1), "more than ever fits");
+  budget.release(room + 1);
+  assert(budget.hold(room), "all of it is free again");
+});
+
 Deno.test("a large message is read with a large buffer, and what follows with a small one again", async () => {
   const w = world();
   const sizes: number[] = [];

@@ -174,12 +174,12 @@ export class Exchange {
     this.#queue ??= [];
     this.#queue.push({ incoming, size });
     this.#queuedBytes += size;
+    // Counted before anything is refused: what lies here is given back at the end, all of it.
+    const hasRoom = this.budget?.hold(size) ?? true;
     if (this.#queue.length > LIMITS.unreadParts || this.#queuedBytes > LIMITS.unreadBytes) {
       throw new RemoteProtocolError("Too many unread messages on one stream");
     }
-    if (this.budget && !this.budget.hold(size)) {
-      throw new RemoteProtocolError("Too many unread messages on all streams together");
-    }
+    if (!hasRoom) throw new RemoteProtocolError("Too many unread messages on all streams together");
   }
 
   /** What the other side sent on with a question that is over: nobody need read it, and its handler may stay for a while. */
