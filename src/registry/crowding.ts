@@ -76,14 +76,19 @@ export class Crowding {
     let gone = 0;
     this.#at = entries.length < LOOKED_AT ? 0 : entries.at(-1)!.id + 1;
     this.db.exec("BEGIN");
-    for (const entry of entries) {
-      if (entry.ended === null || entry.cookie !== cookie) continue;
-      this.#forget.run(entry.id);
-      if (++gone < most) continue;
-      this.#at = entry.id + 1;
-      break;
+    try {
+      for (const entry of entries) {
+        if (entry.ended === null || entry.cookie !== cookie) continue;
+        this.#forget.run(entry.id);
+        if (++gone < most) continue;
+        this.#at = entry.id + 1;
+        break;
+      }
+      this.db.exec("COMMIT");
+    } catch (thrown) {
+      if (this.db.isTransaction) this.db.exec("ROLLBACK");
+      throw thrown;
     }
-    this.db.exec("COMMIT");
     return gone;
   }
 

@@ -228,6 +228,24 @@ Deno.test("where much has gone already, who has little there isn't taken for who
   assertEquals(sharesOf(folder), { h: 4_000, honest: 1_000 });
 });
 
+Deno.test("a removal that fails costs nothing that is written later", async () => {
+  using folder = new Folder();
+  folder.history().close();
+  crowd(folder, { hostile: 4_000, honest: 10 });
+  folder.sql((db) =>
+    db.exec("CREATE TRIGGER broken BEFORE DELETE ON spans BEGIN SELECT RAISE(ABORT, 'the disk is full'); END")
+  );
+  const history = folder.history(1_000);
+  assertEquals(folder.rows.ended, 4_010);
+  history.note(pc1, key("later"), true);
+  history.flush();
+  assert((await namesOf(history)).includes("later"));
+  folder.sql((db) => db.exec("DROP TRIGGER broken"));
+  folder.clock.advance(DAY / 24);
+  for (let i = 0; i < 100; i++) folder.clock.advance(100);
+  assertEquals(folder.rows, { ended: 1_000, open: 1 });
+});
+
 Deno.test("several who do that lose alike; in a lab of equals what ended first goes", () => {
   using folder = new Folder();
   folder.history().close();
