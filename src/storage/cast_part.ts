@@ -70,11 +70,14 @@ function read(list: string): Set<string> | undefined {
 function write(list: string, ids: ReadonlySet<string>): void {
   try {
     Deno.writeTextFileSync(list, [...ids].map((id) => `${id}\n`).join(""));
-  } catch { /* then it is kept for two weeks */ }
+  } catch {
+    // The part is kept for two weeks then; an empty list, as a full disk leaves it, would mean that it was withdrawn.
+    remove(list);
+  }
 }
 
 function remove(list: string): void {
   try {
     Deno.removeSync(list);
-  } catch { /* it was none of a broadcast */ }
+  } catch { /* it was none of a broadcast, or can't be */ }
 }

@@ -3,10 +3,12 @@
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import { codeOf } from "../base/errors.ts";
 import { NO_VOLUME, noise, TempFolder, tinyVolume } from "./_testing.ts";
+import { claimPart } from "./cast_part.ts";
 import { tryLock } from "./lock.ts";
 import { FakeClock } from "../base/clock.ts";
 import { keepTidy, removeOldParts } from "./old_parts.ts";
 import { PieceHashes } from "./piece_hashes.ts";
+import { Root } from "./root.ts";
 import { freeSpace } from "./space.ts";
 
 const NAME = "ab".repeat(32);
@@ -148,6 +150,23 @@ Deno.test("an old part file that a fetch has just come back for stays, until tha
   await removeOldParts(temp.path, { now: NOW });
   assertEquals(temp.list(), []);
 });
+
+Deno.test(
+  "on a full disk a broadcast's part isn't taken for one that was withdrawn" + NO_VOLUME,
+  { ignore: NO_VOLUME !== "" },
+  async () => {
+    using volume = tinyVolume(65536)!;
+    const root = Root.open(volume.path, "write");
+    try {
+      volume.file("else", noise(128 * 1024));
+    } catch { /* now it is full */ }
+    claimPart(root, "k", "b1");
+    Deno.removeSync(volume.at("else"));
+    volume.file(".labswarm-k.part");
+    await removeOldParts(volume.path, { now: Date.now() + 3600_000 });
+    assertEquals(volume.list(), [".labswarm-k.part"]);
+  },
+);
 
 Deno.test("a serve that runs for months removes old parts every day", async () => {
   using temp = new TempFolder();
