@@ -126,18 +126,20 @@ export class Membership {
    * Takes somebody in, who has shown that it knows an invitation's secret. A second time with the same key is the same
    * member: its first answer got lost.
    *
+   * @param invite none for somebody who is a member already.
    * @param who.name the name it would like; a taken one gets `-2`.
    * @param isTaken tells of names that others have, outside of this list.
    * @throws {LabError} "not_permitted" when the invitation has ended meanwhile, or the key was revoked.
    */
   join(
-    invite: Invite,
+    invite: Invite | undefined,
     who: { id: string; name: string; address: string },
     now: number,
     isTaken: (name: string) => boolean = () => false,
   ): MemberRecord {
     const known = this.admitted(who.id);
     if (known) return known;
+    if (!invite) throw usedUp();
     this.#forget(now);
     const at = this.#invites.findIndex(({ secret }) => secret === invite.secret);
     if (at < 0) throw usedUp();

@@ -170,7 +170,7 @@ export class SecuredLab implements Admission {
       const id = await memberId(asked.key);
       const invite = await this.#judge(asked, nonce, address, id);
       const who = { id, name: asked.name, address };
-      const member = invite ? await this.members.join(invite, who) : this.membership.admitted(id)!;
+      const member = await this.members.join(invite, who);
       const { certificate, card } = await certify(this.secret, { ...member, key: asked.key });
       log.info(`Joined    ${printable(member.name)} (${address}) as ${member.role}`);
       return { kind: "Joined", authorityKey: this.secret.publicKey, certificate, card };
@@ -184,7 +184,7 @@ export class SecuredLab implements Admission {
     }
   }
 
-  /** The invitation whose secret the newcomer knows; none where it is a member already. */
+  /** The invitation whose secret the newcomer knows; none where it is a member already, or just being made one. */
   async #judge(
     asked: MessageOf<"Join">,
     nonce: string,

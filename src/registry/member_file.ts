@@ -15,7 +15,10 @@ export interface MembershipKeeper {
   readonly membership: Membership;
   invite(invite: { secret: Uint8Array; role: Role; lasts: number; uses: number | undefined }): Promise<void>;
   /** See {@linkcode Membership.join}. */
-  join(invite: Invite, who: { id: string; name: string; address: string }): Promise<MemberRecord>;
+  join(
+    invite: Invite | undefined,
+    who: { id: string; name: string; address: string },
+  ): Promise<MemberRecord>;
   /** See {@linkcode Membership.revoke}. */
   revoke(who: string): Promise<MemberRecord>;
   /** Hears of those whom another server has put out. */
@@ -44,11 +47,14 @@ export class MemberFile implements MembershipKeeper {
     });
   }
 
-  async join(invite: Invite, who: { id: string; name: string; address: string }): Promise<MemberRecord> {
+  async join(
+    invite: Invite | undefined,
+    who: { id: string; name: string; address: string },
+  ): Promise<MemberRecord> {
     const isNew = this.membership.byId(who.id) === undefined;
     const member = this.membership.join(invite, who, this.o.clock.now());
     await this.#keep().catch((thrown) => {
-      if (isNew) this.membership.undoJoin(member, invite);
+      if (isNew && invite) this.membership.undoJoin(member, invite);
       throw thrown;
     });
     return member;

@@ -1,6 +1,7 @@
 /** Joining over real sockets, newcomer and registration server in one process: a whole lab at once, and who is kept out. */
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { until } from "../../src/base/_patience.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { join } from "@std/path";
 import type { Bytes } from "../../src/base/bytes.ts";
@@ -10,6 +11,7 @@ import { systemRandom } from "../../src/base/random.ts";
 import { parseCode } from "../../src/join/code.ts";
 import { exportPublic, generateKeys, importPrivate } from "../../src/join/keys.ts";
 import { LabSecurity } from "../../src/join/lab_security.ts";
+import { Membership } from "../../src/join/membership.ts";
 import { makeJoin } from "../../src/join/request.ts";
 import type { PeerContext } from "../../src/peer/context.ts";
 import { joinLab } from "../../src/peer/join.ts";
@@ -122,6 +124,48 @@ Deno.test("a PC whose answer got lost comes again with its key, though its code 
     LabError,
     "is wrong",
   );
+  await Deno.remove(data, { recursive: true });
+});
+
+Deno.test("who comes again while it is being kept that it joined is told when it is; where it can't be, nobody has joined", async () => {
+  const data = await Deno.makeTempDir({ prefix: "labswarm-" });
+  const kept = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  const membership = new Membership();
+  let asks = 0;
+  const lab = await SecuredLab.open({
+    ...{ data, ...context },
+    shared: () =>
+      Promise.resolve({
+        membership,
+        invite: async (invite) => void await membership.invite(invite, clock.now()),
+        async join(invite, who) {
+          const isNew = membership.byId(who.id) === undefined;
+          const member = membership.join(invite, who, clock.now());
+          if (++asks === 2) asked.resolve();
+          await kept.promise.catch((thrown) => {
+            if (isNew) membership.undoJoin(member, invite!);
+            throw thrown;
+          });
+          return member;
+        },
+        revoke: (who) => Promise.resolve(membership.revoke(who, clock.now())),
+      }),
+  });
+  const { code } = await lab.invite({ role: "member", uses: 1 });
+  const keys = await generateKeys();
+  const at = { nonce: "0e".repeat(32), authority: lab.authority };
+  const proofs = { secret: parseCode(code).secret, own: keys.privateKey };
+  const join = await makeJoin({ name: "pc", key: await exportPublic(keys.publicKey) }, proofs, at);
+  const ask = () => lab.admit({ ...join, kind: "Join" }, at.nonce, "192.0.2.9");
+  const first = assertRejects(ask, LabError, "full");
+  await until("it is counted", () => membership.members.length === 1);
+  const second = ask();
+  await Promise.race([asked.promise, second]);
+  kept.reject(new LabError("disk_full", "The disk is full"));
+  await first;
+  await assertRejects(() => second, LabError, "full");
+  assertEquals([membership.members, membership.open(clock.now()).length], [[], 1]);
   await Deno.remove(data, { recursive: true });
 });
 

@@ -77,10 +77,14 @@ export class NatsMembers implements MembershipKeeper {
     }
   }
 
-  async join(invite: Invite, who: { id: string; name: string; address: string }): Promise<MemberRecord> {
+  async join(
+    invite: Invite | undefined,
+    who: { id: string; name: string; address: string },
+  ): Promise<MemberRecord> {
     await this.#catchUp();
     const known = this.membership.admitted(who.id);
     if (known) return known;
+    if (!invite) throw usedUp();
     await this.#use(invite);
     const name = await this.#claimName(who);
     const member: MemberRecord = {
