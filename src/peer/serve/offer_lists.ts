@@ -13,11 +13,19 @@ import type { Exchange } from "../../transport/exchange.ts";
 
 /** Files that may be offered at once. */
 export interface ListLimits {
-  /** In one list, and in all of one sender. */
+  /** In one list. */
+  perList: number;
+  /** In all of one sender: two of the longest, for what broke off may be there still when it is offered again. */
   perSender: number;
   /** By all senders. */
   all: number;
 }
+
+const LISTS: ListLimits = {
+  perList: LIMITS.rowsPerPeer,
+  perSender: 2 * LIMITS.rowsPerPeer,
+  all: LIMITS.filesOffered,
+};
 
 /** A list that is being told. */
 export interface OfferList {
@@ -32,7 +40,7 @@ export class OfferLists {
   #all = 0;
   #bySender = new Map<string, number>();
 
-  constructor(private limits: ListLimits = { perSender: LIMITS.rowsPerPeer, all: LIMITS.filesOffered }) {}
+  constructor(private limits: ListLimits = LISTS) {}
 
   /** @param sender a member's id, or an address. */
   begin(sender: string): OfferList {
@@ -67,7 +75,7 @@ export class OfferLists {
 
   /** @throws {LabError} "failed" when this list alone is too long, "busy" when all together are. */
   #demandRoom(sender: string, counted: number): void {
-    if (counted > this.limits.perSender) {
+    if (counted > this.limits.perList) {
       throw new LabError("failed", `Too many files in one offer: ${counted}`);
     }
     const theirs = this.#bySender.get(sender) ?? 0;

@@ -21,7 +21,7 @@ function teller(...following: MessageOf<"Offer">[]): Exchange {
   return { send, expect } as unknown as Exchange;
 }
 
-const LIMITED = { perSender: 10, all: 25 };
+const LIMITED = { perList: 10, perSender: 15, all: 25 };
 
 Deno.test("a long list comes whole; one that is too long doesn't", async () => {
   const lists = new OfferLists(LIMITED);

@@ -28,7 +28,7 @@ import type { FetchListener } from "../fetch/engine_options.ts";
 import type { LocalHash } from "../fetch/place.ts";
 import type { WantedFile } from "../fetch/select.ts";
 import { feedOf, HashListener } from "./hash_listener.ts";
-import { type OfferList, OfferLists } from "./offer_lists.ts";
+import { type ListLimits, type OfferList, OfferLists } from "./offer_lists.ts";
 import type { BorrowedPool } from "../fetch/warm_pool.ts";
 import { WorkerPool } from "../fetch/worker_pool.ts";
 
@@ -57,6 +57,8 @@ export interface OfferReceiver {
   broadcast?: Omit<BroadcastJob, "stripes" | "feed">;
   /** Hears that a broadcast was withdrawn, once nothing of it is being received any more. */
   withdrawn?: () => void;
+  /** How many files may be offered at once; for tests. */
+  lists?: ListLimits;
   /** In an open lab: take broadcasts, from whomever. */
   acceptOpenBroadcasts?: boolean;
 }
@@ -103,7 +105,7 @@ export function offerHandler(
   receiver: OfferReceiver,
 ): (message: Message, exchange: Exchange) => Promise<void> {
   const running = new Map<string, Progress>();
-  const lists = new OfferLists();
+  const lists = new OfferLists(receiver.lists);
   return async (message, exchange) => {
     if (message.kind === "Withdraw") {
       demandLead(receiver, exchange);
@@ -131,7 +133,9 @@ async function take(
   const { message, exchange, incoming } = offered;
   const isBroadcast = message.purpose === "broadcast";
   const key = isBroadcast ? `broadcast ${placeOf(incoming)}` : receiver.context.random.id(8);
+  let isBegun = false;
   const start = () => {
+    isBegun = true;
     const begun = begin(receiver, incoming, message.id, isBroadcast ? undefined : exchange.signal);
     begun.listeners.add(exchange);
     return begun;
@@ -146,13 +150,21 @@ async function take(
     if (isBroadcast && progress.id !== message.id) {
       shareParts(Root.open(receiver.folderFor(incoming.from), "write"), progress.id, message.id);
     }
-    await sendReceipt(await progress.done, exchange);
+    // Its own list lies here for as long as it runs; that of one who joined, for as long as it waits.
+    await sendReceipt(await (isBegun ? progress.done : unlessOver(exchange, progress.done)), exchange);
   } catch (cause) {
     if (incoming.isLate) await tellAbsent(cause, exchange);
     throw cause;
   } finally {
     progress.listeners.delete(exchange);
   }
+}
+
+/** @throws {LabError} "interrupted" as soon as nobody waits for it on the other side. */
+function unlessOver<T>(exchange: Exchange, work: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const forget = exchange.onEnd(() => reject(new LabError("interrupted", "Whoever offered it is gone")));
+  return Promise.race([work, promise]).finally(forget);
 }
 
 /** Whoever offers late had better not name again who doesn't have it. */

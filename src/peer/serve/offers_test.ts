@@ -18,6 +18,7 @@ import type { FetchedFile } from "../fetch/content_run.ts";
 import { WarmPool } from "../fetch/warm_pool.ts";
 import { toHex } from "../../base/bytes.ts";
 import { sha256 } from "../../storage/hashing.ts";
+import type { ListLimits } from "./offer_lists.ts";
 import { offerHandler } from "./offers.ts";
 
 /** Six pieces. */
@@ -39,7 +40,7 @@ class World implements AsyncDisposable {
   readonly #server;
   #indexed = false;
 
-  constructor(options: { takesBroadcasts?: boolean } = {}) {
+  constructor(options: { takesBroadcasts?: boolean; lists?: ListLimits } = {}) {
     this.#pool.warm();
     const handler = offerHandler({
       context: this.context,
@@ -47,6 +48,7 @@ class World implements AsyncDisposable {
       folderFor: () => this.temp.at("share"),
       received: (file) => this.received.push(file),
       withdrawn: () => this.withdrawn.push(true),
+      ...(options.lists ? { lists: options.lists } : {}),
       known: () => this.#indexed ? sha256Hex(this.read()) : undefined,
       signal: this.#ending.signal,
       pool: (count) => {
@@ -95,22 +97,31 @@ class World implements AsyncDisposable {
     };
     const exchange = connection.open(offer);
     const half = Promise.withResolvers<void>();
+    const told = Promise.withResolvers<void>();
     const without: string[] = [];
     const receipt = (async () => {
       while (true) {
         const incoming = await exchange.next();
         if (incoming.kind === "OfferProgress" && incoming.bytes === 3 * 256 * 1024) half.resolve();
         if (incoming.kind === "OfferProgress" && incoming.without) without.push(...incoming.without);
+        if (incoming.kind === "OfferNext") {
+          exchange.send({ ...offer, files: [], more: false }).then(told.resolve);
+        }
         if (incoming.kind === "Receipt") return incoming;
       }
     })();
     receipt.catch(() => {});
-    return { connection, receipt, half: half.promise, without };
+    return { connection, receipt, half: half.promise, told: told.promise, without };
   }
 
   /** The lists beside part files. */
   casts(): string[] {
     return this.temp.list().filter((name) => name.endsWith(".cast")).map((name) => this.temp.read(name));
+  }
+
+  /** How many are connected. */
+  get callers(): number {
+    return this.#server.connections.size;
   }
 
   /** The index knows what is in the share from now on. */
@@ -190,6 +201,25 @@ Deno.test("the first one's sender is gone: the second goes on from what had come
   assertEquals(other.asked, 3);
   second.connection.close();
   held.open();
+});
+
+Deno.test("a broadcast of as many files as may be is offered again as often as its connection breaks", async () => {
+  await using w = new World({ lists: { perList: 1, perSender: 2, all: 2 } });
+  const held = gate(3);
+  const source = w.source(held.misbehave);
+  const first = await w.offer(source, { more: true });
+  await first.half;
+  let last = first;
+  for (let time = 0; time < 4; time++) {
+    await last.connection.finish();
+    await until("that is noticed", () => w.callers === 0);
+    last = await w.offer(source, { more: true });
+    await Promise.race([last.told, last.receipt]);
+  }
+  held.open();
+  assertEquals((await last.receipt).files.map(({ name }) => name), ["image.bin"]);
+  assertEquals(source.asked, 6);
+  last.connection.close();
 });
 
 /** As the registration server offers it to who comes late. */
