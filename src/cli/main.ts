@@ -91,10 +91,10 @@ async function runCommand(session: Session, run: Run): Promise<number> {
   output.onClosed = () => stop.abort(new LabError("failed", "Nobody reads standard output any more"));
   const stage = await setStage(session, run, stop.signal);
   const { ctx, log } = stage;
-  let strays = 0;
+  const strays: unknown[] = [];
   const endStrays = host.watchStrays({
     stray(thrown) {
-      strays++;
+      strays.push(thrown);
       ctx.log.error(`Internal error: ${messageOf(thrown)}`, { error: thrown });
       if (output.debug) output.error(thrown);
     },
@@ -102,7 +102,10 @@ async function runCommand(session: Session, run: Run): Promise<number> {
   const endSignals = listen(session, ctx, stop);
   try {
     const code = await act(run, ctx, log);
-    return code === EXIT.done && strays > 0 && !run.command.serves ? EXIT.failed : code;
+    if (code !== EXIT.done || strays.length === 0 || run.command.serves) return code;
+    // The log has said it on stderr; when debugging, all of it was told at once.
+    if (!output.debug) output.json({ event: "error", code: "failed", message: explain(strays[0]).message });
+    return EXIT.failed;
   } finally {
     ctx.progress.stop();
     endSignals();
@@ -156,7 +159,9 @@ async function setStage(session: Session, run: Run, signal: AbortSignal) {
     note: (text) => output.note(text),
     permissions: host.permissions,
   });
-  const file = flags.logFile === undefined ? undefined : await logFile(flags.logFile, ensureAccess, host);
+  const file = flags.logFile === undefined
+    ? undefined
+    : await logFile(flags.logFile, inUse, ensureAccess, host);
   const log = openLog({
     level: flags.logLevel ?? command.logLevel ?? "warn",
     quiet: flags.quiet,
@@ -184,8 +189,15 @@ async function setStage(session: Session, run: Run, signal: AbortSignal) {
 }
 
 /** Makes sure that a log file may be written; only in a folder that is ours can old ones be renamed. */
-async function logFile(path: string, ensureAccess: EnsureAccess, host: Host): Promise<LogFile> {
+async function logFile(
+  path: string,
+  folders: Folders,
+  ensureAccess: EnsureAccess,
+  host: Host,
+): Promise<LogFile> {
   const absolute = await ensureAccess(path, "read-write", { flag: "--log-file", folder: "data" });
+  const { demandLogPlace } = await import("../storage/apart.ts");
+  demandLogPlace(absolute, folders);
   const { dirname } = await import("@std/path");
   const folder = dirname(absolute);
   const rotate = (await host.permissions.query({ name: "write", path: folder })).state === "granted";

@@ -74,6 +74,10 @@ Deno.test("a stray error fails a one-shot command without a stack", async () => 
   const { out, err, code } = await finish(spawn("stray"));
   assertEquals([out, code], ["", 1]);
   assert(/^\d\d:\d\d:\d\d ERROR Internal error: nobody awaits me\n$/.test(err), err);
+  const json = await finish(spawn("stray --json"));
+  const { event, code: kind, message } = JSON.parse(json.out);
+  assertEquals([json.code, event, kind], [1, "error", "failed"]);
+  assert(message.startsWith("Internal error: nobody awaits me"), message);
 });
 
 Deno.test("a path outside is refused without a question, a log file inside is made", async () => {
@@ -81,6 +85,12 @@ Deno.test("a path outside is refused without a question, a log file inside is ma
   try {
     const outside = await finish(spawn("ok --log-file ../x.log", cwd));
     assertEquals([outside.code, outside.out], [4, ""]);
+    for (const folder of ["peer-data", "./share/"]) {
+      const taken = await finish(spawn(`ok --log-file ${folder}`, cwd));
+      assertEquals([taken.code, taken.out], [2, ""]);
+      assert(/^Cannot write the log .*; name a file, as in --log-file .*\n$/.test(taken.err), taken.err);
+    }
+    assertEquals([...Deno.readDirSync(cwd)], []);
     const inside = await finish(spawn("bug --log-file ./peer-data/logs/x.log", cwd));
     assertEquals(inside.code, 1);
     const log = await Deno.readTextFile(join(cwd, "peer-data", "logs", "x.log"));

@@ -4,7 +4,7 @@
  * folder in it holds (an inbox, files that were replaced) may be sent: that came from outside.
  */
 
-import { dirname } from "@std/path";
+import { basename, dirname, join } from "@std/path";
 import { LabError } from "../base/errors.ts";
 import { comparable, mayLook, placeOf } from "./place.ts";
 import { isWithin } from "./root.ts";
@@ -36,6 +36,28 @@ export function demandNoState(path: string, data: string): void {
   throw new LabError(
     "not_permitted",
     `Cannot use ${path}: the data folder ${data} holds this PC's key and is not for files; choose another place`,
+  );
+}
+
+/** What the programs keep directly in a data folder. */
+const STATE_FILE =
+  /^(?:(?:peer|network|joining|membership|control|store|servers|authority|members|backup|last-backup)\.json|index\.csv|page\.key|serve\.lock|.*\.sqlite(?:-\w+)?)$/i;
+
+/**
+ * Throws when a log is to lie where a folder of the program's own is or is going to be, or over a file of its state.
+ *
+ * @param path absolute.
+ * @throws {LabError} "usage".
+ */
+export function demandLogPlace(path: string, { share, data }: { share: string; data: string }): void {
+  const [wanted, state] = [place(path), place(data)];
+  const isTaken = isWithin(state, wanted) || isWithin(place(share), wanted);
+  if (!isTaken && !(dirname(wanted) === state && STATE_FILE.test(basename(wanted)))) return;
+  throw new LabError(
+    "usage",
+    `Cannot write the log ${path}: ${
+      isTaken ? "that is where a folder of this program lies" : "this program keeps something else there"
+    }; name a file, as in --log-file ${join(data, "labswarm.log")}`,
   );
 }
 

@@ -1,9 +1,9 @@
 /** Keys must not be shared: share and data folder lie apart, however they are named. */
 
-import { assertThrows } from "@std/assert";
+import { assertMatch, assertThrows } from "@std/assert";
 import { LabError } from "../base/errors.ts";
 import { TempFolder } from "./_testing.ts";
-import { demandApart, demandNoState } from "./apart.ts";
+import { demandApart, demandLogPlace, demandNoState } from "./apart.ts";
 
 function world() {
   const temp = new TempFolder();
@@ -50,5 +50,25 @@ Deno.test("what a data folder keeps is not sent, what came into it from outside 
   }
   for (const path of ["data", "", "data/membership.json", "data/not-yet.json"]) {
     refused(() => demandNoState(at(path), at("data")));
+  }
+});
+
+Deno.test("a log takes no place of a folder, there or not yet, and of no file of the program's state", () => {
+  using temp = world();
+  const folders = { share: temp.at("share"), data: temp.at("data") };
+  for (const path of ["data/rs.log", "data/log.json", "data/logs/peer.json", "share/x.log", "peer.json"]) {
+    demandLogPlace(temp.at(...path.split("/")), folders);
+  }
+  const refused = (path: string, of: typeof folders, why: RegExp) =>
+    assertMatch(assertThrows(() => demandLogPlace(temp.at(path), of), LabError).message, why);
+  refused("data", folders, /lies; name a file, as in --log-file .*labswarm\.log$/);
+  refused("share", folders, /a folder of this program/);
+  refused("", folders, /a folder of this program/);
+  refused("later", { ...folders, data: temp.at("later") }, /a folder of this program/);
+  refused("later", { ...folders, data: temp.at("later", "state") }, /a folder of this program/);
+  for (
+    const name of ["peer.json", "membership.json", "index.csv", "rs.sqlite", "rs.sqlite-wal", "page.key"]
+  ) {
+    refused(`data/${name}`, folders, /keeps something else there/);
   }
 });
