@@ -109,7 +109,12 @@ class Desk {
       throw new LabError("unsupported", `The control port does not answer ${message.kind}`);
     }
     const { token, command, args } = message;
-    if (!sameToken(token, this.token)) throw new LabError("not_permitted", "The control token is wrong");
+    if (!sameToken(token, this.token)) {
+      throw new LabError(
+        "not_permitted",
+        "The control token is wrong: control.json is not what the serve that runs wrote there; end it, and start it again",
+      );
+    }
     const run = Object.hasOwn(this.commands, command) ? this.commands[command] : undefined;
     if (!run) throw new LabError("unsupported", `This serve does not know the command ${command}`);
     const lines = new Lines(exchange, this.clock);

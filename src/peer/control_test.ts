@@ -82,7 +82,11 @@ Deno.test("a wrong token is not permitted, whatever the command", async () => {
   for (const token of ["", "0".repeat(32), control.token.slice(1), `${control.token}0`]) {
     Deno.writeTextFileSync(path, JSON.stringify({ ...control, token }));
     const client = await w.connect();
-    assertEquals(codeOf(await assertRejects(() => client.run("status", {}, () => {}))), "not_permitted");
+    // Twice: the connection stays.
+    for (const command of ["status", "nothing"]) {
+      const thrown = await assertRejects(() => client.run(command, {}, () => {}), LabError, "start it again");
+      assertEquals(codeOf(thrown), "not_permitted");
+    }
   }
 });
 

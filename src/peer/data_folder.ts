@@ -47,7 +47,9 @@ export function lockDataFolder(data: string, program: "rs" | "peer", what = "ser
     "failed",
     what === "serve"
       ? `Cannot serve: another ${program} serve uses the data folder ${data}; end it or choose another with --data`
-      : `Cannot ${what}: an ${program} serve uses the data folder ${data}; end it first`,
+      : `Cannot ${what}: ${
+        program === "rs" ? "an" : "a"
+      } ${program} serve uses the data folder ${data}; end it first`,
   );
 }
 

@@ -8,6 +8,8 @@ Deno.test("a data folder serves one program at a time", () => {
   using temp = new TempFolder();
   const lock = lockDataFolder(temp.path, "peer");
   assertMatch(String(assertThrows(() => lockDataFolder(temp.path, "peer"))), /another peer serve uses/);
+  const thrown = assertThrows(() => lockDataFolder(temp.path, "peer", "invite"));
+  assertMatch(String(thrown), /Cannot invite: a peer serve uses .*; end it first/);
   lock.release();
   lockDataFolder(temp.path, "peer").release();
 });

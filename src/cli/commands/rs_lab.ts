@@ -118,7 +118,7 @@ async function carryOut(
       }: there is no secured lab in ${ctx.folders.data}; rs serve makes one`,
     );
   }
-  const lock = lockDataFolder(data, "rs");
+  const lock = lockDataFolder(data, "rs", name === "members" ? "list the members" : name);
   let store: NatsStore | undefined;
   try {
     store = await openShared(ctx, data);
