@@ -4,6 +4,7 @@
  */
 import { LabError } from "../base/errors.ts";
 import { glob, globLiterals } from "./glob.ts";
+import { nameFault } from "./names.ts";
 
 /** Most patterns in one request: a person types a few, a script a folder's worth. */
 export const MAX_PATTERNS = 1000;
@@ -35,6 +36,24 @@ export function isGlob(text: string): boolean {
  */
 export function globParts(pattern: string): string[] {
   return globLiterals(pattern.replace(/^\.\//, "").replace(/\/$/, ""));
+}
+
+/**
+ * Says why no file can be called what a pattern says: names that break the rules are in no index. Of a glob only what can't
+ * stand for anything else is looked at.
+ *
+ * @returns a short reason, or undefined when there may be such a file.
+ * @example
+ * ```ts
+ * import { patternFault } from "./search.ts";
+ * if (patternFault("../x") !== 'it has the part ".."' || patternFault("docs/*.txt") !== undefined) throw new Error("rules");
+ * ```
+ */
+export function patternFault(pattern: string): string | undefined {
+  const name = pattern.replace(/^\.\//, "").replace(/(?<=[^/])\/$/, "");
+  if (!isGlob(name) || name.startsWith("/")) return nameFault(name);
+  const part = name.split("/").find((each) => each === "." || each === "..");
+  return part === undefined ? undefined : nameFault(part);
 }
 
 /** Makes the glob for a pattern: without a slash it means the last part at any depth, with one at its end a folder. */

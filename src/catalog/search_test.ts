@@ -3,7 +3,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { LabError } from "../base/errors.ts";
 import * as fc from "../deps/fast_check.ts";
 import { nastyText, validName } from "./_arbitraries.ts";
-import { isGlob, matcher, searcher } from "./search.ts";
+import { isGlob, matcher, patternFault, searcher } from "./search.ts";
 
 Deno.test("isGlob", () => {
   for (const text of ["*", "a?", "a[1].txt", "{a,b}", "docs/**"]) assert(isGlob(text), text);
@@ -33,6 +33,39 @@ Deno.test("matcher: golden", () => {
     for (const name of yes) assert(matches(name), `${patterns} matches ${name}`);
     for (const name of no) assert(!matches(name), `${patterns} doesn't match ${name}`);
   }
+});
+
+Deno.test("patternFault: what no file can be called", () => {
+  for (
+    const fine of [
+      "a",
+      "./a",
+      "docs/",
+      "./docs/",
+      "docs/*.txt",
+      "**/..a",
+      "[[:alpha:]]x",
+      "a?",
+      "{a,b}/c",
+      "a[1].txt",
+    ]
+  ) {
+    assertEquals(patternFault(fine), undefined, fine);
+  }
+  const refused: [pattern: string, why: string][] = [
+    ["../x", 'it has the part ".."'],
+    ["a/../*", 'it has the part ".."'],
+    [".", 'it has the part "."'],
+    ["", "it is empty"],
+    ["./", "it is empty"],
+    ["/etc/passwd", "it is an absolute path"],
+    ["/etc/*", "it is an absolute path"],
+    ["docs//", "it has an empty part"],
+    ["docs\\a.txt", 'it has a backslash; folders are separated by "/"'],
+    ["C:/x", "it starts with a drive letter"],
+    ["con.txt", 'its part "con.txt" is a Windows device name'],
+  ];
+  for (const [pattern, why] of refused) assertEquals(patternFault(pattern), why, pattern);
 });
 
 Deno.test("matcher: every name matches itself, and its folder all below it", () => {

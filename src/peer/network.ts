@@ -70,6 +70,13 @@ async function fromPeer(access: NetworkAccess, rs: Connection, query: IndexQuery
   const peers = await queryPeers(rs, access.cookie === undefined ? {} : { cookie: access.cookie });
   const peer = peers.find((each) => isNamed(each.name, query.from!) && each.active);
   if (!peer) {
+    const own = access.identity.name;
+    if (own !== undefined && isNamed(own, query.from!)) {
+      throw new LabError(
+        "usage",
+        `Cannot fetch from ${printable(own)}: that is this PC; leave --from out, or name another peer`,
+      );
+    }
     throw new LabError(
       "unreachable",
       `Cannot reach ${printable(query.from!)}: no active peer has that name; see peer peers`,

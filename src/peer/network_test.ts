@@ -2,7 +2,7 @@
 
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { FakeClock } from "../base/clock.ts";
-import { codeOf, messageOf } from "../base/errors.ts";
+import { codeOf, LabError, messageOf } from "../base/errors.ts";
 import type { Message, MessageOf } from "../protocol/messages.ts";
 import { TempFolder } from "../storage/_testing.ts";
 import { serve, type Server } from "../transport/server.ts";
@@ -59,7 +59,7 @@ function world(setup: { index?: MessageOf<"RFCIndex">; peers?: MessageOf<"Peers"
   const find = (query: Parameters<typeof findFiles>[1], more: { data: undefined } | undefined = undefined) =>
     findFiles({
       rs: rs.address,
-      identity: TOOL,
+      identity: { ...TOOL, name: "pc9" },
       context,
       cookie: "mine",
       data: more ? more.data : temp.path,
@@ -104,6 +104,8 @@ Deno.test("one peer's files are asked of the peer itself", async () => {
 
 Deno.test("a peer that isn't there, or not active, is unreachable by its name", async () => {
   await using w = world();
+  const own = await assertRejects(() => w.find({ from: "PC9" }), LabError, "pc9: that is this PC");
+  assertEquals(codeOf(own), "usage");
   for (const from of ["nobody", "off"]) {
     const thrown = await assertRejects(() => w.find({ from }));
     assertEquals(codeOf(thrown), "unreachable");

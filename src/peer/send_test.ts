@@ -29,8 +29,9 @@ function world(more: Partial<OfferReceiver> = {}) {
     ...more,
   });
   const server = serve({ host: "127.0.0.1", port: 0 }, {
-    identity: { role: "peer", agent: "test" },
-    handlerFor: () => handler,
+    identity: { role: "rs", agent: "test" },
+    handlerFor: () => (message, exchange) =>
+      message.kind === "PQuery" ? exchange.send({ kind: "Peers", peers: [] }) : handler(message, exchange),
   }, context);
   const setting = (signal: AbortSignal) => ({
     rs: server.address,
@@ -46,8 +47,8 @@ function world(more: Partial<OfferReceiver> = {}) {
     received,
     ending,
     inbox: () => temp.list().filter((name) => name.startsWith("inbox/")).map((name) => name.slice(6)),
-    async send(paths: string[], signal = new AbortController().signal) {
-      return await send(await filesToSend(paths), "rs", setting(signal));
+    async send(paths: string[], signal = new AbortController().signal, to = "rs") {
+      return await send(await filesToSend(paths), to, setting(signal));
     },
     async offer(message: Partial<MessageOf<"Offer">>) {
       const stream = await dialTcp(server.address, { clock: context.clock });
@@ -162,6 +163,15 @@ Deno.test("a sender that is interrupted ends at once and says so", async () => {
     codeOf(await assertRejects(() => w.send([w.temp.at("from", "a")], AbortSignal.abort()))),
     "interrupted",
   );
+});
+
+Deno.test("who isn't there is unreachable; this PC itself is no receiver", async () => {
+  await using w = world();
+  const path = w.temp.file("a.txt", "a");
+  for (const [to, code, why] of [["nobody", "unreachable", "no active peer"], ["PC9", "usage", "this PC"]]) {
+    const thrown = await assertRejects(() => w.send([path], undefined, to), LabError, why);
+    assertEquals(codeOf(thrown), code);
+  }
 });
 
 Deno.test("what can't be sent is said before anybody is asked", async () => {

@@ -131,6 +131,7 @@ labTest("fetch: one, several, glob, folder, all, from one peer", async (lab, t) 
       );
       assertMatch(sentence(assertCode(await fetch("x.pdf", "--from", "bob"), 1)), /bob does not hold it/);
       assertMatch(sentence(assertCode(await fetch("x.pdf", "--from", "nobody"), 3)), /nobody/);
+      assertMatch(sentence(assertCode(await fetch("../x"), 1)), /\.\.\/x: no file is called that, since/);
     });
   }
 
@@ -202,6 +203,10 @@ labTest("send: to a peer, a folder, to the registration server's inbox", async (
     sentence(assertCode(await send("share/essay.txt", "--to", "nobody"), 3)),
     /nobody.*no active peer/,
   );
+  const toSelf = assertCode(await send("share/essay.txt", "--to", "alice"), 2);
+  assertMatch(sentence(toSelf), /alice: that is this PC/);
+  const fromSelf = await lab.run("peer", "alice", ["fetch", "essay.txt", "--from", "alice"]);
+  assertMatch(sentence(assertCode(fromSelf, 2)), /alice: that is this PC/);
   assertMatch(sentence(assertCode(await send("share/none.txt", "--to", "bob"), 1)), /none\.txt.*not there/);
   assertMatch(sentence(assertCode(await send("/etc/hostname", "--to", "bob"), 4)), /copy it into \.\/share/);
 });

@@ -14,7 +14,7 @@ import { connectRs, queryPeers } from "../rs_client.ts";
 import type { FetchedFile } from "./content_run.ts";
 import type { FetchListener } from "./engine_options.ts";
 import { fetchFiles } from "./fetch.ts";
-import { select, type WantedFile } from "./select.ts";
+import { demandPatterns, select, type WantedFile } from "./select.ts";
 import { WorkerPool } from "./worker_pool.ts";
 
 /** Peers at once: a small lab's uplinks fill this PC's link; a dead PC holds its lane up for 5 s only. */
@@ -56,10 +56,11 @@ export interface CollectSetting extends Omit<NetworkAccess, "data"> {
  * Collects from every active peer.
  *
  * @returns how it went with each.
- * @throws {LabError} "not_found" when there is no peer; "unreachable" when the registration server isn't; "interrupted";
+ * @throws {LabError} "name_refused" for what no file can be called; "not_found" when there is no peer; "unreachable" when the registration server isn't; "interrupted";
  *   "disk_full".
  */
 export async function collect(setting: CollectSetting): Promise<Collected[]> {
+  demandPatterns(setting.patterns);
   const root = Root.open(setting.folder, "write");
   const waiting = await activePeers(setting);
   if (waiting.length === 0) {

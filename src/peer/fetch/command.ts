@@ -8,7 +8,7 @@ import type { IndexFile } from "../../storage/index_file.ts";
 import { findFiles, type NetworkAccess } from "../network.ts";
 import type { FetchListener } from "./engine_options.ts";
 import { fetchOrWait } from "./fetch_or_wait.ts";
-import { select } from "./select.ts";
+import { demandPatterns, select } from "./select.ts";
 import { WorkerPool } from "./worker_pool.ts";
 
 /** What a person asked for. */
@@ -38,6 +38,7 @@ export const OTHER_FOLDER = "choose another folder with --out";
  * @throws {LabError} when nothing could be begun, or the first reason why some file could not be had.
  */
 export async function fetchCommand(request: FetchRequest, setting: FetchSetting): Promise<void> {
+  demandPatterns(request.patterns);
   const root = Root.open(request.folder, "write");
   // The workers start while the network is being asked.
   const pool = new WorkerPool({

@@ -3,6 +3,25 @@
 import { LabError } from "../../base/errors.ts";
 import { nameFault, printable } from "../../catalog/names.ts";
 import type { Holder } from "../../catalog/merge.ts";
+import { patternFault } from "../../catalog/search.ts";
+
+/**
+ * Refuses what no file can be called, before anybody is asked for it.
+ *
+ * @throws {LabError} "name_refused".
+ */
+export function demandPatterns(patterns: readonly string[]): void {
+  for (const pattern of patterns) {
+    const fault = patternFault(pattern);
+    if (fault === undefined) continue;
+    throw new LabError(
+      "name_refused",
+      `Cannot fetch ${
+        printable(pattern, 300)
+      }: no file is called that, since ${fault}; see peer index or rs index`,
+    );
+  }
+}
 
 /** A row of the network's index: one content under one name, and who holds it. */
 export interface NetworkRow {
