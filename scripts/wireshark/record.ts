@@ -117,7 +117,8 @@ async function listen(
  * @throws {Error} when it can't and `LABSWARM_REQUIRE_TSHARK` is set.
  */
 export async function canRecord(): Promise<boolean> {
-  const name = `labswarm-try-${Deno.pid}`;
+  // Files of tests run side by side, in one process.
+  const name = `labswarm-try-${crypto.randomUUID().slice(0, 8)}`;
   try {
     await run("ip", "netns", "add", name);
     await run("ip", "netns", "delete", name);
