@@ -167,7 +167,6 @@ function barOf(report: ProgressReport, width: number): string {
   return "#".repeat(full) + "-".repeat(width - full);
 }
 
-/** Only what is whole is 100 %. */
 /** How much of it is there, in whole percent, rounded down: only what is whole is 100 %. */
 export function percent({ bytes, total }: { bytes: number; total: number }): number {
   return total > 0 ? Math.floor(100 * Math.min(1, bytes / total)) : 100;

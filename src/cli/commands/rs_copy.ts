@@ -15,7 +15,7 @@ import { openSqliteStore } from "../../registry/sqlite_store.ts";
 import { STORE_FILE } from "../../registry/sqlite_file.ts";
 import type { CommandContext } from "../context.ts";
 import type { COPY_FLAGS } from "./rs_flags.ts";
-import { authorityFrom, rememberShared } from "./rs_store.ts";
+import { authorityFrom, folderIdOf, rememberShared } from "./rs_store.ts";
 
 type Ctx = CommandContext<typeof COPY_FLAGS>;
 
@@ -34,12 +34,14 @@ export async function run(ctx: Ctx): Promise<void> {
   try {
     const from = await openSqliteStore({ dataDir: data, clock, log });
     try {
-      const to = await openNatsStore({ place, clock, random, log, folderId: random.id(8) });
+      // By this the lab's server knows its own share again, and goes on delivering out of it.
+      const folderId = await folderIdOf(ctx, data);
+      const to = await openNatsStore({ place, clock, random, log, folderId });
       try {
         await demandEmpty(to, place);
         const copied = await copyRegistry(from, to);
         const members = await copyLab(ctx, data, to);
-        await rememberShared(ctx, data, { store: ctx.args[0]!, ca: place.ca });
+        await rememberShared(ctx, data, { store: ctx.args[0]!, ca: place.ca }, folderId);
         output.json({ event: "copied", to: placeText(place), ...copied, members });
         output.result(
           `Copied ${formatCount(copied.peers, "peer")}, ${formatCount(copied.rows, "file")}, ` +

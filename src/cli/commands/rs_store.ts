@@ -57,13 +57,13 @@ export async function openShared(
   wanted: Wanted = {},
 ): Promise<NatsStore | undefined> {
   const { clock, random, log } = ctx;
-  const parsed = v.safeParse(placeSchema, await readJson(join(data, PLACE_FILE)));
-  const kept = parsed.success ? parsed.output : { folder: random.id(FOLDER_ID_BYTES) };
+  const parsed = await keptIn(data);
+  const kept = parsed ?? { folder: random.id(FOLDER_ID_BYTES) };
   const store = wanted.store === HERE ? undefined : wanted.store ?? kept.store;
   const place = store === undefined ? undefined : placeOf(store, wanted.ca, kept.ca);
   if (wanted.ca !== undefined && !place) throw needless();
   const isNews = wanted.ca !== undefined ||
-    (wanted.store !== undefined && (parsed.success || store !== undefined));
+    (wanted.store !== undefined && (parsed !== undefined || store !== undefined));
   const remember = () =>
     isNews ? writeSecret(data, PLACE_FILE, { store, ca: place?.ca, folder: kept.folder }, clock) : undefined;
   if (!place) {
@@ -79,9 +79,30 @@ export async function openShared(
   return opened;
 }
 
-/** Has a folder's next `rs serve` use a registry in NATS. @param wanted a store, and its authority if it has one. */
-export async function rememberShared({ clock, random }: Ctx, data: string, wanted: Wanted): Promise<void> {
-  await writeSecret(data, PLACE_FILE, { ...wanted, folder: random.id(FOLDER_ID_BYTES) }, clock);
+/** What a folder remembers, if anything. */
+async function keptIn(data: string): Promise<v.InferOutput<typeof placeSchema> | undefined> {
+  const parsed = v.safeParse(placeSchema, await readJson(join(data, PLACE_FILE)));
+  return parsed.success ? parsed.output : undefined;
+}
+
+/** The name by which a registry in NATS knows a folder's share; a new one where it has none yet. */
+export async function folderIdOf({ random }: Pick<Ctx, "random">, data: string): Promise<string> {
+  return (await keptIn(data))?.folder ?? random.id(FOLDER_ID_BYTES);
+}
+
+/**
+ * Has a folder's next `rs serve` use a registry in NATS.
+ *
+ * @param wanted a store, and its authority if it has one.
+ * @param folder its {@linkcode folderIdOf}, under which the registry knows what lies in its share.
+ */
+export async function rememberShared(
+  { clock }: Pick<Ctx, "clock">,
+  data: string,
+  wanted: Wanted,
+  folder: string,
+): Promise<void> {
+  await writeSecret(data, PLACE_FILE, { ...wanted, folder }, clock);
 }
 
 /** A place with the authority to trust there: the one that was given, or else the one that is remembered. */

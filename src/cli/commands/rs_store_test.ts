@@ -6,7 +6,7 @@ import { systemClock } from "../../base/clock.ts";
 import { LabError } from "../../base/errors.ts";
 import { silentLogger } from "../../base/log.ts";
 import { systemRandom } from "../../base/random.ts";
-import { openShared, PLACE_FILE, rememberShared } from "./rs_store.ts";
+import { folderIdOf, openShared, PLACE_FILE, rememberShared } from "./rs_store.ts";
 
 const ctx = { clock: systemClock, random: systemRandom, log: silentLogger };
 
@@ -32,13 +32,14 @@ Deno.test("a store that can't be opened is not remembered: the next start goes t
   await refusing(async (url) => {
     const data = await Deno.makeTempDir();
     try {
-      await rememberShared(ctx, data, { store: "nats://10.0.0.1:4222/lab" });
+      await rememberShared(ctx, data, { store: "nats://10.0.0.1:4222/lab" }, "f1");
       const before = await Deno.readTextFile(join(data, PLACE_FILE));
       const refused = await assertRejects(() => openShared(ctx, data, { store: url }), LabError, "encrypts");
       assertEquals(refused.message.includes("mistyped"), false);
       assertEquals(await Deno.readTextFile(join(data, PLACE_FILE)), before);
       assertEquals(await openShared(ctx, data, { store: "sqlite" }), undefined);
-      assertEquals(JSON.parse(await Deno.readTextFile(join(data, PLACE_FILE))).store, undefined);
+      const { store, folder } = JSON.parse(await Deno.readTextFile(join(data, PLACE_FILE)));
+      assertEquals([store, folder, await folderIdOf(ctx, data)], [undefined, "f1", "f1"]);
     } finally {
       await Deno.remove(data, { recursive: true });
     }

@@ -243,4 +243,8 @@ labTest("rs copy: what a server alone has kept goes on in NATS", async (lab) => 
   ]);
   const asked = assertCode(await lab.run("rs", "a", ["broadcasts", "--all", "--json"]), 0);
   assert(asked.stdout.includes("a.bin"), asked.stdout);
+  // The server knows its own share again: nobody else has it now.
+  await pc1.kill("SIGINT");
+  const late = await lab.peer("pc3", alone.address, "--join", alone.code);
+  assertEquals((await late.event("received")).name, "a.bin");
 }, { skip });
