@@ -95,7 +95,7 @@ async function findTarget(to: string, setting: SendSetting): Promise<Address> {
     const peers = await queryPeers(rs, setting.cookie === undefined ? {} : { cookie: setting.cookie });
     const peer = peers.find((each) => isNamed(each.name, to) && each.active);
     if (!peer) {
-      if (isNamed(setting.name, to)) {
+      if (setting.cookie !== undefined && isNamed(setting.name, to)) {
         throw new LabError("usage", `Cannot send to ${printable(to)}: that is this PC; name another --to`);
       }
       throw new LabError(

@@ -37,7 +37,7 @@ function world(more: Partial<OfferReceiver> = {}) {
     rs: server.address,
     identity: TOOL,
     context,
-    cookie: undefined,
+    cookie: "c9",
     name: "pc9",
     progress: () => {},
     signal,

@@ -205,6 +205,11 @@ labTest("send: to a peer, a folder, to the registration server's inbox", async (
   );
   const toSelf = assertCode(await send("share/essay.txt", "--to", "alice"), 2);
   assertMatch(sentence(toSelf), /alice: that is this PC/);
+  const toAll = ["broadcast", "share/essay.txt", "--to", "bob,ALICE", "--json"];
+  assertMatch(
+    (assertCode(await lab.run("peer", "alice", toAll), 2)).stderr,
+    /alice: that is this PC, which has it/,
+  );
   const fromSelf = await lab.run("peer", "alice", ["fetch", "essay.txt", "--from", "alice"]);
   assertMatch(sentence(assertCode(fromSelf, 2)), /alice: that is this PC/);
   assertMatch(sentence(assertCode(await send("share/none.txt", "--to", "bob"), 1)), /none\.txt.*not there/);

@@ -90,6 +90,7 @@ function checkContract({ title, stdout, stderr }: Running, code: number, allow: 
     const lines = jsonLines(stdout, title);
     const errors = lines.filter(({ event }) => event === "error");
     if (failed) assertEquals(errors.length, 1, `${title}: exit code ${code}\n${stdout}`);
+    else assert(errors.length <= (code === 0 ? 0 : 1), `${title}: exit code ${code}\n${stdout}`);
     if (/ serve /.test(title)) assertEquals(lines[0]?.event ?? "listening", "listening", title);
   }
   const said = allow ? stderr.replace(allow, "") : stderr;

@@ -16,6 +16,8 @@ export interface Shortfall {
   peers: number;
   /** Those that don't have it, at least one; the reason is empty where nobody knows one. */
   failed: readonly { name: string; reason?: string | undefined }[];
+  /** Nobody gets it any more. */
+  withdrawn?: boolean;
 }
 
 /**
@@ -29,14 +31,15 @@ export interface Shortfall {
  * // "a.iso isn't on 1 of 2 PCs, pc2: Its disk is full; --retry-failed 5f1d7c0a offers it again"
  * ```
  */
-export function notEverywhere({ id, name, peers, failed }: Shortfall): LabError {
+export function notEverywhere({ id, name, peers, failed, withdrawn }: Shortfall): LabError {
   const names = failed.slice(0, MOST_NAMES).map((each) => printable(each.name)).join(", ");
   const more = failed.length > MOST_NAMES ? " and more" : "";
   const reason = failed.find((each) => each.reason)?.reason ?? "it has not said why";
   const first = failed.length > 1 ? "the first reason: " : "";
+  const next = withdrawn ? "it was withdrawn meanwhile" : `--retry-failed ${id} offers it again`;
   return new LabError(
     "failed",
     `${printable(name)} isn't on ${failed.length} of ${formatCount(peers, "PC")}, ${names}${more}: ` +
-      `${first}${printable(reason)}; --retry-failed ${id} offers it again`,
+      `${first}${printable(reason)}; ${next}`,
   );
 }

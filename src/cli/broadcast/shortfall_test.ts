@@ -22,6 +22,12 @@ Deno.test("who doesn't have a broadcast is named, with the first reason that is 
   );
 });
 
+Deno.test("what was withdrawn is not to be offered again", () => {
+  const failed = [{ name: "pc2", reason: "It left" }];
+  const { message } = notEverywhere({ id: "5f1d7c0a", name: "a.iso", peers: 9, failed, withdrawn: true });
+  assertEquals(message, "a.iso isn't on 1 of 9 PCs, pc2: It left; it was withdrawn meanwhile");
+});
+
 Deno.test("what another PC calls itself or says can't draw on the terminal", () => {
   const failed = [{ name: "p\x1b[2Jc", reason: "no\nroom" }];
   const { message } = notEverywhere({ id: "1", name: "a\x07", peers: 1, failed });

@@ -2,7 +2,7 @@
 
 import { EXIT, LabError } from "../../base/errors.ts";
 import { formatBytes, formatCount, formatRate, formatSeconds, type HostPort } from "../../base/units.ts";
-import { peerNameFault, printable } from "../../catalog/names.ts";
+import { isNamed, peerNameFault, printable } from "../../catalog/names.ts";
 import { type Broadcast, reasonOf } from "../../peer/broadcast/broadcast.ts";
 import { Background } from "../../peer/broadcast/background.ts";
 import type { PeerContext } from "../../peer/context.ts";
@@ -45,6 +45,7 @@ export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
   const { context } = who;
   demandLead(context);
   const to = flags.to.length === 0 ? undefined : await meantPeers(flags.to, { ...who, signal });
+  demandOthers(to ?? [], who);
   const files = await filesToBroadcast(paths, context);
   const limiter = new RateLimiter(clock, flags.rate ?? Infinity);
   const title = files.length === 1 ? files[0]!.offered : formatCount(files.length, "file");
@@ -65,6 +66,15 @@ export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
     watch.stop();
   }
   return tellEnd(ctx, run, title, watch, (clock.monotonic() - began) / 1000);
+}
+
+/** This PC has it; who isn't registered may be called like one that is. */
+function demandOthers(to: readonly string[], { name, cookie }: Broadcaster): void {
+  if (cookie === undefined || !to.some((each) => isNamed(each, name))) return;
+  throw new LabError(
+    "usage",
+    `Cannot broadcast to ${printable(name)}: that is this PC, which has it; leave it out of --to`,
+  );
 }
 
 /** Every PC would refuse it, and so would the registration server; this says it before anything is read or sent. */

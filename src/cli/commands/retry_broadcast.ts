@@ -97,6 +97,10 @@ function tell(ctx: Ctx, { broadcast, peers, tried }: End, seconds: number): numb
   if (done === shown.length) return EXIT.done;
   throw notEverywhere({
     ...{ id: broadcast.id, name: broadcast.name, peers: shown.length },
-    failed: shown.filter(({ state }) => state !== "done"),
+    failed: shown.filter(({ state }) => state !== "done").map(({ name, state, reason }) => ({
+      name,
+      reason: reason ?? (state === "failed" ? undefined : "it has not got all of it until now"),
+    })),
+    withdrawn: broadcast.state === "withdrawn",
   });
 }

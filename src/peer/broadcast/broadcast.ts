@@ -7,7 +7,7 @@ import { sleepOrLess } from "../../base/clock.ts";
 import { codeOf, LabError, messageOf } from "../../base/errors.ts";
 import { TIMEOUTS } from "../../base/limits.ts";
 import type { HostPort } from "../../base/units.ts";
-import { isNamed, printable } from "../../catalog/names.ts";
+import { printable } from "../../catalog/names.ts";
 import type { MessageOf, WireFile } from "../../protocol/messages.ts";
 import type { Connection } from "../../transport/connection.ts";
 import type { Exchange } from "../../transport/exchange.ts";
@@ -120,8 +120,6 @@ export class Broadcast {
       if (order.includes(name)) continue;
       const [state, reason] = this.#receivers.away.has(name)
         ? ["waiting" as const, "off now; it gets it when it registers"]
-        : isNamed(this.#o.name, name)
-        ? ["failed" as const, "that is this PC, which has it"]
         : ["failed" as const, "no active peer has that name, see rs peers; it gets it if it registers"];
       this.targets.push({ name, state, bytes: 0, reason, off: true });
     }
