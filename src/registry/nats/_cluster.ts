@@ -1,6 +1,7 @@
 /** For tests only: real nats-servers with JetStream on loopback, a cluster of three unless told, in a temporary folder. */
 
 import { systemClock } from "../../base/clock.ts";
+import { systemRandom } from "../../base/random.ts";
 import { jetstreamManager } from "../../deps/nats.ts";
 import { walk } from "../../deps/std_fs.ts";
 import { join } from "../../deps/std_path.ts";
@@ -25,6 +26,13 @@ export function natsServer(): string | undefined {
   if (Deno.env.get("LABSWARM_REQUIRE_NATS") === "1") throw new Error("nats-server is not installed");
   return undefined;
 }
+
+/**
+ * Ports are taken from below those that systems give out by themselves: a server that is killed and started again must find
+ * its own free, whatever other tests open meanwhile.
+ */
+const FIRST_PORT = 10_000;
+const PORTS = 10_000;
 
 /** One server of a cluster. */
 interface Node {
@@ -182,10 +190,17 @@ export async function leaderAmong(servers: string[], bucket: string): Promise<nu
 }
 
 function freePorts(count: number): number[] {
-  const listeners = Array.from({ length: count }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
-  const ports = listeners.map(({ addr }) => (addr as Deno.NetAddr).port);
-  for (const listener of listeners) listener.close();
-  return ports;
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = FIRST_PORT + Math.floor(systemRandom.next() * PORTS);
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      ports.add(port);
+    } catch (thrown) {
+      if (!(thrown instanceof Deno.errors.AddrInUse)) throw thrown;
+    }
+  }
+  return [...ports];
 }
 
 /**
