@@ -30,8 +30,8 @@ export interface JoinRequest {
   code: string;
   /** The name that this PC would like. */
   name: string;
-  /** Keys of its own, exportable; new ones unless told. */
-  keys?: CryptoKeyPair;
+  /** Has keys of its own, exportable; new ones unless told. Asked for once the lab is there and is the code's. */
+  keys?: () => Promise<CryptoKeyPair>;
   signal: AbortSignal;
 }
 
@@ -47,7 +47,7 @@ export async function joinLab(request: JoinRequest, context: PeerContext): Promi
   const { clock, agent, log } = context;
   const authority = await askAuthority(rs, { clock, agent, signal });
   await demandAuthority(authority, code);
-  const keys = request.keys ?? await generateKeys();
+  const keys = await (request.keys ?? generateKeys)();
   const wish = { name: request.name, key: await exportPublic(keys.publicKey) };
   const proofs = { secret: code.secret, own: keys.privateKey };
   const over = clock.monotonic() + PATIENCE;

@@ -2,6 +2,9 @@
  * The keys of a PC that is joining: kept before the lab is asked, until the membership is kept. Where the two are cut apart,
  * by Ctrl-C, a power cut or a full disk, the lab may have a member already, and the code be used up; with the same keys this
  * PC comes again and is that member.
+ *
+ * Where the lab isn't reached nothing is kept: a PC is prepared there, and its disk copied to forty others, which must not
+ * come with one key.
  */
 
 import { join } from "@std/path";

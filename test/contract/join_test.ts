@@ -91,7 +91,7 @@ Deno.test("a PC whose answer got lost comes again with its key, though its code 
   const { code } = await rs.lab.invite({ role: "lead", uses: 1 });
   const data = await Deno.makeTempDir({ prefix: "labswarm-" });
   const attempt = async (name: string) => {
-    const keys = await joiningKeys(data, code, clock);
+    const keys = () => joiningKeys(data, code, clock);
     return await joinLab({ rs: rs.server.address, code, name, keys, signal }, context);
   };
   // Cut between the server's word and the file.
@@ -166,6 +166,22 @@ Deno.test("who comes again while it is being kept that it joined is told when it
   await first;
   await assertRejects(() => second, LabError, "full");
   assertEquals([membership.members, membership.open(clock.now()).length], [[], 1]);
+  await Deno.remove(data, { recursive: true });
+});
+
+Deno.test("where the lab isn't reached, or is another than the code's, no keys are kept: that disk may be copied", async () => {
+  await using rs = await serve();
+  await using other = await serve();
+  const { code } = await other.lab.invite({ role: "member" });
+  const data = await Deno.makeTempDir({ prefix: "labswarm-" });
+  const keys = () => joiningKeys(data, code, clock);
+  const join = (at: typeof rs) => joinLab({ rs: at.server.address, code, name: "pc", keys, signal }, context);
+  const left = () => [...Deno.readDirSync(data)].map(({ name }) => name);
+  await assertRejects(() => join(rs), LabError);
+  assertEquals(left(), []);
+  await other.server.close();
+  await assertRejects(() => join(other), LabError);
+  assertEquals(left(), []);
   await Deno.remove(data, { recursive: true });
 });
 

@@ -48,7 +48,7 @@ export async function joinFirst(
   const name = ctx.flags.name ?? (await loadPeerState(data)).name ?? cleanPeerName(hostName());
   await demandPlace(data);
   // Whoever is cut off after the lab has counted it comes again as the same.
-  const keys = await joiningKeys(data, code, ctx.clock);
+  const keys = () => joiningKeys(data, code, ctx.clock);
   const credentials = await joinLab({ rs, code, name, keys, signal: ctx.signal }, peerContext(ctx));
   await saveMembership(data, credentials, ctx.clock);
   await forgetJoining(data);
