@@ -132,6 +132,9 @@ labTest("fetch: one, several, glob, folder, all, from one peer", async (lab, t) 
       assertMatch(sentence(assertCode(await fetch("x.pdf", "--from", "bob"), 1)), /bob does not hold it/);
       assertMatch(sentence(assertCode(await fetch("x.pdf", "--from", "nobody"), 3)), /nobody/);
       assertMatch(sentence(assertCode(await fetch("../x"), 1)), /\.\.\/x: no file is called that, since/);
+      const both = assertCode(await fetch("../x", "empty"), 1);
+      assertMatch(both.stderr, /no file is called that/);
+      assertMatch(both.stdout, /^empty is here already/m);
     });
   }
 

@@ -14,7 +14,7 @@ import { connectRs, queryPeers } from "../rs_client.ts";
 import type { FetchedFile } from "./content_run.ts";
 import type { FetchListener } from "./engine_options.ts";
 import { fetchFiles } from "./fetch.ts";
-import { demandPatterns, select, type WantedFile } from "./select.ts";
+import { askable, select, type WantedFile } from "./select.ts";
 import { WorkerPool } from "./worker_pool.ts";
 
 /** Peers at once: a small lab's uplinks fill this PC's link; a dead PC holds its lane up for 5 s only. */
@@ -60,7 +60,7 @@ export interface CollectSetting extends Omit<NetworkAccess, "data"> {
  *   "disk_full".
  */
 export async function collect(setting: CollectSetting): Promise<Collected[]> {
-  demandPatterns(setting.patterns);
+  for (const fault of askable(setting.patterns).faults) throw fault;
   const root = Root.open(setting.folder, "write");
   const waiting = await activePeers(setting);
   if (waiting.length === 0) {

@@ -8,7 +8,7 @@ import type { IndexFile } from "../../storage/index_file.ts";
 import { findFiles, type NetworkAccess } from "../network.ts";
 import type { FetchListener } from "./engine_options.ts";
 import { fetchOrWait } from "./fetch_or_wait.ts";
-import { demandPatterns, select } from "./select.ts";
+import { askable, select } from "./select.ts";
 import { WorkerPool } from "./worker_pool.ts";
 
 /** What a person asked for. */
@@ -38,7 +38,8 @@ export const OTHER_FOLDER = "choose another folder with --out";
  * @throws {LabError} when nothing could be begun, or the first reason why some file could not be had.
  */
 export async function fetchCommand(request: FetchRequest, setting: FetchSetting): Promise<void> {
-  demandPatterns(request.patterns);
+  const { fine: patterns, faults } = askable(request.patterns);
+  if (patterns.length === 0 && faults[0]) throw faults[0];
   const root = Root.open(request.folder, "write");
   // The workers start while the network is being asked.
   const pool = new WorkerPool({
@@ -47,19 +48,21 @@ export async function fetchCommand(request: FetchRequest, setting: FetchSetting)
     security: setting.context.security,
   });
   try {
-    const { patterns, from } = request;
+    const { from } = request;
     const { rows, peers } = await findFiles(setting, {
       ...(patterns.length > 0 ? { patterns } : {}),
       ...(from === undefined ? {} : { from }),
     });
     const { files, refused, ambiguous } = select(rows);
-    const faults = refused.map(({ name, reason }) =>
-      new LabError("name_refused", `Cannot accept the name ${printable(name)}: ${reason}`)
+    faults.push(
+      ...refused.map(({ name, reason }) =>
+        new LabError("name_refused", `Cannot accept the name ${printable(name)}: ${reason}`)
+      ),
+      ...ambiguous,
     );
-    faults.push(...ambiguous);
     for (const fault of faults) setting.listener.failed([], fault);
     const missing = unmatched(patterns, rows);
-    if (files.length === 0 && faults.length === 0) throw nothingFound(request, peers);
+    if (files.length === 0 && faults.length === 0) throw nothingFound({ ...request, patterns }, peers);
     if (missing.length > 0) {
       const fault = nothingFound({ ...request, patterns: missing }, peers);
       setting.listener.failed([], fault);

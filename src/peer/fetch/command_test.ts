@@ -6,6 +6,7 @@ import { TempFolder } from "../../storage/_testing.ts";
 import { contextOf, TOOL } from "../_testing.ts";
 import { collect } from "./collect.ts";
 import { fetchCommand } from "./command.ts";
+import { askable } from "./select.ts";
 
 Deno.test("what no file can be called is refused, and nobody is asked for it", async () => {
   using temp = new TempFolder();
@@ -21,7 +22,7 @@ Deno.test("what no file can be called is refused, and nobody is asked for it", a
   };
   const folder = temp.at("share");
   const listener = { progress: () => {}, fetched: () => {}, failed: () => {}, collected: () => {} };
-  const patterns = ["fine.txt", "../x"];
+  const patterns = ["../x"];
   const runs = [
     () => fetchCommand({ patterns, from: undefined, folder }, { ...setting, listener }),
     () => collect({ ...setting, patterns, folder, listener }),
@@ -35,4 +36,7 @@ Deno.test("what no file can be called is refused, and nobody is asked for it", a
     assertEquals(codeOf(thrown), "name_refused");
   }
   assertEquals(temp.list(), []);
+  // It doesn't hold up the rest.
+  const { fine, faults } = askable(["a.txt", "../x", "docs/"]);
+  assertEquals([fine, faults.map(({ code }) => code)], [["a.txt", "docs/"], ["name_refused"]]);
 });

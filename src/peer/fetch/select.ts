@@ -6,21 +6,29 @@ import type { Holder } from "../../catalog/merge.ts";
 import { patternFault } from "../../catalog/search.ts";
 
 /**
- * Refuses what no file can be called, before anybody is asked for it.
+ * Tells what no file can be called from what somebody may be asked for.
  *
- * @throws {LabError} "name_refused".
+ * @param patterns names, folders, globs.
+ * @returns those that a file may have; and a sentence for each of the others, "name_refused".
  */
-export function demandPatterns(patterns: readonly string[]): void {
+export function askable(patterns: readonly string[]): { fine: string[]; faults: LabError[] } {
+  const fine: string[] = [];
+  const faults: LabError[] = [];
   for (const pattern of patterns) {
     const fault = patternFault(pattern);
-    if (fault === undefined) continue;
-    throw new LabError(
-      "name_refused",
-      `Cannot fetch ${
-        printable(pattern, 300)
-      }: no file is called that, since ${fault}; see peer index or rs index`,
-    );
+    if (fault === undefined) fine.push(pattern);
+    else {
+      faults.push(
+        new LabError(
+          "name_refused",
+          `Cannot fetch ${
+            printable(pattern, 300)
+          }: no file is called that, since ${fault}; see peer index or rs index`,
+        ),
+      );
+    }
   }
+  return { fine, faults };
 }
 
 /** A row of the network's index: one content under one name, and who holds it. */
