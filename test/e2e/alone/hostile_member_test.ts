@@ -5,18 +5,18 @@
 
 import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import type { Lab, Running } from "../../scripts/programs.ts";
-import { systemClock as clock } from "../../src/base/clock.ts";
-import { LabError } from "../../src/base/errors.ts";
-import { LIMITS } from "../../src/base/limits.ts";
-import type { Credentials } from "../../src/join/credentials.ts";
-import { LabSecurity } from "../../src/join/lab_security.ts";
-import type { Message, WireRow } from "../../src/protocol/messages.ts";
-import { connect } from "../../src/transport/connect.ts";
-import type { Connection } from "../../src/transport/connection.ts";
-import { Watchdog } from "../../src/transport/watchdog.ts";
-import { assertFile, bytesOf, MB, put, shared } from "./files.ts";
-import { assertCode, eventsOf, labTest } from "./lab.ts";
+import type { Lab, Running } from "../../../scripts/programs.ts";
+import { systemClock as clock } from "../../../src/base/clock.ts";
+import { LabError } from "../../../src/base/errors.ts";
+import { LIMITS } from "../../../src/base/limits.ts";
+import type { Credentials } from "../../../src/join/credentials.ts";
+import { LabSecurity } from "../../../src/join/lab_security.ts";
+import type { Message, WireRow } from "../../../src/protocol/messages.ts";
+import { connect } from "../../../src/transport/connect.ts";
+import type { Connection } from "../../../src/transport/connection.ts";
+import { Watchdog } from "../../../src/transport/watchdog.ts";
+import { assertFile, bytesOf, MB, put, shared } from "../files.ts";
+import { assertCode, eventsOf, labTest } from "../lab.ts";
 
 const SHA = "ab".repeat(32);
 /** Seen on a terminal it would clear it, and forge a line of the log. */
