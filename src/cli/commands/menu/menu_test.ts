@@ -13,6 +13,7 @@ import { PeerServe } from "../../../peer/serve/serve.ts";
 import { MemoryStore } from "../../../registry/memory_store.ts";
 import { SecuredLab } from "../../../registry/lab.ts";
 import { type RegistryServer, startRegistry } from "../../../registry/server.ts";
+import { TempFolder } from "../../../storage/_testing.ts";
 import { Watchdog } from "../../../transport/watchdog.ts";
 import { FakeHost, fakeOutput } from "../../_fakes.ts";
 import { runProgram } from "../../main.ts";
@@ -34,11 +35,14 @@ const context: PeerContext = {
 /** A registration server, peers, and folders that go in the end. */
 class World implements AsyncDisposable {
   #ends: (() => Promise<unknown>)[] = [];
-  private constructor(readonly dir: string, readonly rs: RegistryServer, readonly lab?: SecuredLab) {}
+  readonly dir: string;
+  private constructor(private temp: TempFolder, readonly rs: RegistryServer, readonly lab?: SecuredLab) {
+    this.dir = temp.path;
+  }
 
   static async make({ secured = false } = {}): Promise<World> {
-    const dir = await Deno.makeTempDir({ prefix: "menu" });
-    const lab = secured ? await SecuredLab.open({ data: dir, ...context }) : undefined;
+    const temp = new TempFolder();
+    const lab = secured ? await SecuredLab.open({ data: temp.path, ...context }) : undefined;
     const rs = await startRegistry({
       ...context,
       security: lab?.security,
@@ -48,7 +52,7 @@ class World implements AsyncDisposable {
       data: { store: new MemoryStore() },
       ttlSeconds: 7200,
     });
-    return new World(dir, rs, lab);
+    return new World(temp, rs, lab);
   }
 
   get address(): string {
@@ -124,7 +128,7 @@ class World implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const end of this.#ends) await end();
     await this.rs.close();
-    await Deno.remove(this.dir, { recursive: true });
+    this.temp[Symbol.dispose]();
   }
 }
 
