@@ -80,8 +80,8 @@ export class ContentRun {
   readonly feed: HashFeed | undefined;
   /** In that case: pieces that may be asked for, as many from the first on. */
   reach = 0;
-  /** Holders that had forgotten the manifest and were asked for it again. */
-  readonly reasked = new Set<string>();
+  /** How often holders had forgotten the manifest and were asked for it again. */
+  readonly reasked = new Map<string, number>();
   networkBytes = 0;
   readonly deliveredBy = new Set<string>();
   #fromNetwork = new Set<number>();

@@ -26,6 +26,12 @@ import { Sources } from "./sources.ts";
 /** Contents open at once: enough to keep the pipe full while small ones begin and end. */
 const WINDOW = { contents: 8, bytes: 256e6 };
 
+/**
+ * How often a holder is asked for one manifest again that it had forgotten. Once would do, but for a refusal of what it was
+ * asked for before, which may come after it was asked for the same piece anew.
+ */
+const REASKED_MOST = 3;
+
 /** How often packs are divided in one fetch: of a full one, 90 files that can't be had are found with so many. */
 const MOST_DIVISIONS = 1000;
 
@@ -357,10 +363,11 @@ export class FetchEngine {
     if (!run || !holder) return this.#scheduler.failed({ source, content, piece }, this.#o.clock.monotonic());
     // A refusal of something that it was asked for before it was asked for the manifest again says nothing new.
     if (!run.confirmed.has(holder.peer) || !this.#scheduler.isAsked({ source, content, piece })) return;
-    const forgotten = code === "not_found" && !run.stripes && !run.reasked.has(holder.peer);
+    const reasked = run.reasked.get(holder.peer) ?? 0;
+    const forgotten = code === "not_found" && !run.stripes && reasked < REASKED_MOST;
     if (forgotten) {
-      // The holder was restarted and has forgotten the manifest: it is asked to make it again, once.
-      run.reasked.add(holder.peer);
+      // The holder was restarted and has forgotten the manifest: it is asked to make it again.
+      run.reasked.set(holder.peer, reasked + 1);
       this.#withdraw(run, holder.peer);
       run.standby.unshift(holder);
       this.#askManifest(run, () => this.#settle(run));

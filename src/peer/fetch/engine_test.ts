@@ -299,6 +299,16 @@ Deno.test("a holder that forgets the manifest on an open connection is asked for
   assertFetched(swarm, await swarm.fetch(swarm.wanted({ "big.bin": BIG })), { "big.bin": BIG });
 });
 
+Deno.test("a holder that forgets the manifest twice is asked for it twice", async () => {
+  await using swarm = new Swarm();
+  const holder = swarm.holder({ "big.bin": BIG }, (message, exchange, handler) => {
+    // All six pieces are asked for at once; so the eighth is one that is asked for again.
+    if (message.kind === "PieceRequest" && [2, 8].includes(holder.asked)) holder.forget();
+    return handler(message, exchange);
+  });
+  assertFetched(swarm, await swarm.fetch(swarm.wanted({ "big.bin": BIG })), { "big.bin": BIG });
+});
+
 Deno.test("a manifest of other files is refused, and so is what is no manifest", async () => {
   const answers = [
     encodeManifest({
