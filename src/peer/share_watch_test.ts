@@ -85,10 +85,15 @@ Deno.test({
     const printf = `touch "$(printf '${share}/caf\\351.txt')"`;
     await new Deno.Command("sh", { args: ["-c", printf] }).output();
     await until("the sentence", () => log.lines.some((line) => line.includes("not UTF-8")), turn);
-    clock.advance(3_000);
-    const before = changes;
-    temp.file("share/a.txt", "a");
-    await until("a notice", () => changes > before, turn);
+    // The runtime may tell of that file once more, to whoever watches next: then notices begin again once more.
+    const isHeard = async () => {
+      clock.advance(3_000);
+      const before = changes;
+      temp.file("share/a.txt", "a");
+      for (let turns = 0; turns < 100 && changes === before; turns++) await turn();
+      return changes > before;
+    };
+    await until("a notice", isHeard, turn);
     watch.close();
   },
 });
