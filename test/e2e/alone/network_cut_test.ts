@@ -7,7 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Lab, Running } from "../../../scripts/programs.ts";
 import { comesTo } from "../../../src/base/_patience.ts";
 import { NatsCluster, natsServer } from "../../../src/registry/nats/_cluster.ts";
-import { eventsOf, labTest } from "../lab.ts";
+import { assertCode, eventsOf, labTest } from "../lab.ts";
 import { noSegments, type Pc, Segments } from "../segments.ts";
 
 const skip = await noSegments() ?? (natsServer() === undefined ? "nats-server is not installed" : undefined);
@@ -73,10 +73,9 @@ labTest("a cut between two halves heals without two truths", async (lab) => {
   assertEquals((await twin.event("registered", undefined, SLOW)).peer, "twin-2");
   // The news takes a moment from server to server, and who hears nothing of NATS while it elects leaders says so.
   const told = async (pc: Pc, n: number) => {
-    const { code, lines } = await lab.run("rs", "asker", ["peers", "--rs", HOSTS[n]!, "--json"], pc.rs);
-    if (code === 3) return `server ${n} is away`;
-    assertEquals(code, 0);
-    return eventsOf({ lines } as never, "peer").map((peer) => PARTS.map((part) => peer[part]).join()).join(
+    const asked = await lab.run("rs", "asker", ["peers", "--rs", HOSTS[n]!, "--json"], pc.rs);
+    if (asked.code === 3) return `server ${n} is away`;
+    return eventsOf(assertCode(asked, 0), "peer").map((peer) => PARTS.map((part) => peer[part]).join()).join(
       "; ",
     );
   };
