@@ -90,10 +90,17 @@ function standsRight<R>({ align, key }: Column<R>, rows: readonly R[]): boolean 
 
 /** How wide a table is when nothing is shortened. */
 function wholeWidth<R>(rows: readonly R[], columns: readonly Column<R>[]): number {
-  const widths = columns.map((column) =>
-    rows.reduce((w, row) => Math.max(w, unicodeWidth(cell(row, column))), unicodeWidth(titleOf(column)))
-  );
-  return widths.reduce((sum, width) => sum + width, 0) + GAP.length * (columns.length - 1);
+  return together(columns.map((column) => widestOf(rows, column)));
+}
+
+/** How wide a column is when nothing of it is shortened. */
+function widestOf<R>(rows: readonly R[], column: Column<R>): number {
+  return rows.reduce((w, row) => Math.max(w, unicodeWidth(cell(row, column))), unicodeWidth(titleOf(column)));
+}
+
+/** How wide columns are beside each other. */
+function together(widths: readonly number[]): number {
+  return widths.reduce((sum, width) => sum + width, 0) + GAP.length * (widths.length - 1);
 }
 
 /** The texts of a column that has no room in the table; whose they are stands before them. */
@@ -114,13 +121,10 @@ function textsBelow<R>(
 /** How wide a table is when all is shortened that may be. */
 function leastWidth<R>(rows: readonly R[], columns: readonly Column<R>[]): number {
   const widths = columns.map((column) => {
-    const whole = rows.reduce(
-      (widest, row) => Math.max(widest, unicodeWidth(cell(row, column))),
-      unicodeWidth(titleOf(column)),
-    );
+    const whole = widestOf(rows, column);
     return column.fixed || standsRight(column, rows) ? whole : Math.min(whole, NARROWEST);
   });
-  return widths.reduce((sum, width) => sum + width, 0) + GAP.length * (columns.length - 1);
+  return together(widths);
 }
 
 /** For a terminal in which no table fits: a line for each cell that says something, an empty one after each row. */
@@ -182,7 +186,7 @@ function cell<R>(row: R, column: Column<R>): string {
 
 /** Takes what is too much, a column of the terminal at a time, from the widest that may be shortened. */
 function fit(widths: number[], shortenable: readonly boolean[], room: number): void {
-  let excess = widths.reduce((sum, w) => sum + w, 0) + GAP.length * (widths.length - 1) - room;
+  let excess = together(widths) - room;
   for (; excess > 0; excess--) {
     let widest = -1;
     widths.forEach((w, i) => {

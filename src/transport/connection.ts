@@ -5,7 +5,7 @@
  * waits is bounded, and a failed or stuck write ends the connection. When it ends, every exchange on it ends.
  */
 
-import type { Clock } from "../base/clock.ts";
+import { type Clock, sleepOrLess } from "../base/clock.ts";
 import { codeOf, LabError, messageOf, RemoteError, RemoteProtocolError } from "../base/errors.ts";
 import { LIMITS, TIMEOUTS } from "../base/limits.ts";
 import { printable } from "../base/text.ts";
@@ -232,7 +232,7 @@ export class Connection {
       const end = () => patience.abort();
       await Promise.race([
         this.#stream.closeWrite().then(end, end),
-        this.clock.sleep(FAREWELL, patience.signal).catch(() => {}),
+        sleepOrLess(this.clock, FAREWELL, patience.signal),
       ]);
       patience.abort();
     }
@@ -311,7 +311,7 @@ export class Connection {
     while (!this.isClosed) {
       const owed = budget.owed(this.clock.monotonic());
       if (owed === 0) return;
-      await this.clock.sleep(owed, this.#resting.signal).catch(() => {});
+      await sleepOrLess(this.clock, owed, this.#resting.signal);
     }
   }
 

@@ -2,13 +2,13 @@
 
 import { formatBytes, formatCount, formatRate, formatSeconds } from "../../base/units.ts";
 import type { Transfer } from "../../peer/serve/transfers.ts";
+import { percent } from "../progress_view.ts";
 import type { Column } from "../table.ts";
 
 /** How far it is: in percent where the whole is known. */
 function doneText({ bytes, total }: Pick<Transfer, "bytes" | "total">): string {
   if (total === undefined) return bytes === 0 ? "-" : formatBytes(bytes);
-  const share = total > 0 ? Math.floor(100 * Math.min(1, bytes / total)) : 100;
-  return `${share} % of ${formatBytes(total)}`;
+  return `${percent({ bytes, total })} % of ${formatBytes(total)}`;
 }
 
 function peerText({ peer, sources }: Transfer): string {

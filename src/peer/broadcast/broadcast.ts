@@ -1,6 +1,6 @@
 /**
- * The sending side of a broadcast: offers it to every PC at once, hears how far each is, and
- * offers it again to those whose connection broke. A PC counts as done when it has verified the whole and said so.
+ * The sending side of a broadcast: offers it to every PC at once, hears how far each is, and offers it again to those whose
+ * connection broke. A PC counts as done when it has verified the whole and said so.
  */
 
 import { sleepOrLess } from "../../base/clock.ts";

@@ -238,7 +238,8 @@ function wakeAll(content: Relayed): void {
   for (const waiting of content.waiting.values()) for (const wake of [...waiting]) wake();
 }
 
-function specOf(files: readonly ContentFile[]): string {
+/** What two contents of the same files have in common, whatever their manifests: names, sizes and SHA-256, in this order. */
+export function specOf(files: readonly ContentFile[]): string {
   const list = files.map(({ name, size, sha256 }) => [name, size, sha256]);
   return createHash("sha256").update(JSON.stringify(list)).digest("hex");
 }

@@ -56,8 +56,8 @@ export interface CollectSetting extends Omit<NetworkAccess, "data"> {
  * Collects from every active peer.
  *
  * @returns how it went with each.
- * @throws {LabError} "name_refused" for what no file can be called; "not_found" when there is no peer; "unreachable" when the registration server isn't; "interrupted";
- *   "disk_full".
+ * @throws {LabError} "name_refused" for what no file can be called; "not_found" when there is no peer; "unreachable" when the
+ *   registration server isn't; "interrupted"; "disk_full".
  */
 export async function collect(setting: CollectSetting): Promise<Collected[]> {
   for (const fault of askable(setting.patterns).faults) throw fault;

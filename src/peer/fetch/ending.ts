@@ -5,7 +5,7 @@
  * broadcast that took over from a late delivery at that moment found the file there, and nobody was told that it came.
  */
 
-import type { Clock } from "../../base/clock.ts";
+import { type Clock, sleepOrLess } from "../../base/clock.ts";
 import { LabError } from "../../base/errors.ts";
 import { TIMEOUTS } from "../../base/limits.ts";
 import type { PartDesk } from "./part_desk.ts";
@@ -35,8 +35,8 @@ export class Ending {
       if (news.kind === "finished" || news.kind === "fault") parts.answered(news, "finished");
     });
     const enough = new AbortController();
-    const all = Promise.all(this.#placing).then(() => enough.abort());
-    await Promise.race([all, clock.sleep(TIMEOUTS.placing, enough.signal)]).catch(() => {});
+    Promise.all(this.#placing).then(() => enough.abort());
+    await sleepOrLess(clock, TIMEOUTS.placing, enough.signal);
   }
 }
 

@@ -3,7 +3,6 @@
  * peers for their share and by the registration server for its inbox.
  */
 
-import { createHash } from "node:crypto";
 import type { Clock } from "../../base/clock.ts";
 import { LabError, messageOf } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
@@ -17,6 +16,7 @@ import type { Exchange } from "../../transport/exchange.ts";
 import { RS_NAME } from "../../protocol/secured.ts";
 import type { Identity } from "../../transport/handshake.ts";
 import type { Background } from "../broadcast/background.ts";
+import { specOf } from "../broadcast/relay.ts";
 import type { Member } from "../../transport/security.ts";
 import { type PeerContext, toolIdentity } from "../context.ts";
 import { type FetchedFile, Undelivered } from "../fetch/content_run.ts";
@@ -230,7 +230,7 @@ async function joinedOrBegun(
     // Nothing may come between this look and the beginning, with somebody who listens: several may have waited for this.
     if (!progress) return admit(running, key, start);
     const isHeard = [...progress.listeners].some((exchange) => !exchange.signal.aborted);
-    const isSame = progress.files === keyOf(incoming);
+    const isSame = progress.files === specOf(incoming.files);
     const makesWay = progress.isLate && !incoming.isLate;
     if (isSame && !makesWay && (progress.id === incoming.id || isHeard)) return progress;
     if (isHeard && !makesWay) {
@@ -259,13 +259,7 @@ function inTheWay(
 function placeOf(incoming: Incoming): string {
   const [file] = incoming.files;
   const isLone = incoming.files.length === 1 && incoming.total > LARGE;
-  return isLone ? JSON.stringify([file!.name, file!.size]) : keyOf(incoming);
-}
-
-/** The files of a broadcast: what two broadcasts of the same have in common. */
-function keyOf({ files }: Incoming): string {
-  const list = files.map(({ name, size, sha256 }) => [name, size, sha256]);
-  return createHash("sha256").update(JSON.stringify(list)).digest("hex");
+  return isLone ? JSON.stringify([file!.name, file!.size]) : specOf(incoming.files);
 }
 
 async function gather(
@@ -349,7 +343,7 @@ function begin(
     log.info(`What ${printable(from)} sends is given up here: ${messageOf(stop.signal.reason)}`);
   });
   const places = cancelled ? undefined : new Set(files.map(({ name }) => nameKey(name)));
-  return { ...{ id, files: keyOf(incoming), places, isLate }, ...{ hashes, listeners, stop, done } };
+  return { ...{ id, files: specOf(incoming.files), places, isLate }, ...{ hashes, listeners, stop, done } };
 }
 
 /** Passes on the newest number, at most every `TELL_EVERY` milliseconds. */
