@@ -15,25 +15,27 @@ export interface Sent {
 export interface Captured {
   /** Port of the accepting side. */
   port: number;
+  /** Port of the dialing side; made up unless told. */
+  dialer?: number;
   sent: readonly Sent[];
   /** Bytes of payload in one segment, 1,400 unless told. */
   most?: number;
 }
 
 const LINK_RAW = 101;
-const DIALER_PORT = 40_000;
+const FIRST_DIALER = 40_000;
 
 /** A capture file with these connections, one after the other; 1 ms lies between two segments. */
 export function captureFile(connections: readonly Captured[]): Uint8Array {
   const parts: Uint8Array[] = [words([0xa1b2c3d4, 0x00020004, 0, 0, 262_144, LINK_RAW])];
   let ms = 0;
-  for (const [i, { port, sent, most = 1400 }] of connections.entries()) {
+  for (const [i, { port, dialer = FIRST_DIALER + i, sent, most = 1400 }] of connections.entries()) {
     const at = { dialer: 1, acceptor: 1 };
     for (const { fromDialer, bytes } of sent) {
       for (let from = 0; from < bytes.length; from += most) {
         const payload = bytes.subarray(from, from + most);
         const [me, other] = fromDialer ? ["dialer", "acceptor"] as const : ["acceptor", "dialer"] as const;
-        const segment = packet(fromDialer, [DIALER_PORT + i, port], [at[me], at[other]], payload);
+        const segment = packet(fromDialer, [dialer, port], [at[me], at[other]], payload);
         at[me] += payload.length;
         parts.push(words([Math.floor(ms / 1000), ms % 1000 * 1000, segment.length, segment.length]), segment);
         ms++;

@@ -3,6 +3,9 @@
 -- Where to put it: see `rs wireshark --help`, or Help > About Wireshark > Folders > Personal Lua Plugins.
 -- Filters: p2pdi, p2pdi.type == "PieceData", p2pdi.stream == 3, p2pdi.name contains "report", p2pdi.peer,
 -- p2pdi.error, p2pdi.time > 0.1. Fields of the JSON carry the names that PROTOCOL.md gives them.
+-- On other ports than ours a connection is known by its first bytes, unless one of its two ports belongs to another
+-- protocol (44818 is EtherNet/IP's, and a dialer may be given it): tick "Try heuristic sub-dissectors first" in
+-- Wireshark's preferences of TCP, or give tshark -o tcp.try_heuristic_first:TRUE.
 --
 -- The tables (messages, caps, fields, error codes) are made from the program's own table of messages. In the source
 -- tree this file has the marker below in their place, and `deno task wireshark` or `rs wireshark` writes the whole.
