@@ -103,7 +103,7 @@ async function findTarget(to: string, setting: SendSetting): Promise<Address> {
         `Cannot send to ${printable(to)}: no active peer has that name; see peer peers`,
       );
     }
-    return { host: peer.address, port: peer.port, id: peer.id };
+    return { host: peer.address, port: peer.port, id: peer.id, name: peer.name };
   } finally {
     rs.close();
   }
@@ -140,7 +140,7 @@ export function offerServer(
     giveWay: () => setting.background?.pace(rate),
     self: () => ({ name: setting.name, port: server.address.port }),
     offer: () => {
-      throw new LabError("unsupported", "This program only sends");
+      throw new LabError("unreachable", "No peer serves here: this program only sends");
     },
     sent: () => {},
     ...(setting.changed ? { changed: setting.changed } : {}),

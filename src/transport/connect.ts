@@ -11,8 +11,11 @@ import type { Member, Security } from "./security.ts";
 import type { ByteStream } from "./stream.ts";
 import { dialTcp } from "./tcp.ts";
 
-/** Where somebody is, and in a secured lab who must be there: an id, or "rs". */
-export type Address = HostPort & { id?: string | undefined };
+/**
+ * Where somebody is, and who must be there: in a secured lab an id, or "rs", which TLS shows; in an open one the name that
+ * it gives itself, so that a program that has the port of one that died is not taken for it.
+ */
+export type Address = HostPort & { id?: string | undefined; name?: string };
 
 /** What a dialler needs to know. */
 export interface DialOptions extends Pick<ConnectionOptions, "clock"> {
@@ -62,7 +65,11 @@ function revokedError(to: Address): LabError {
   return new LabError("not_permitted", `Cannot reach ${formatHostPort(to)}: its membership was revoked`);
 }
 
-/** Dials somebody and greets them; until that is done, the signal ends it. */
+/**
+ * Dials somebody and greets them; until that is done, the signal ends it.
+ *
+ * @throws {LabError} as {@link dial} does, and "unreachable" when in an open lab another answers than was named.
+ */
 export async function connect(
   to: Address,
   identity: Identity,
@@ -78,12 +85,16 @@ export async function connect(
     ...(idle === undefined ? {} : { idle }),
     ...(proving ? { proving } : {}),
   });
-  const { connection } = greeted;
+  const { connection, welcome: { name } } = greeted;
+  if (!proving && name !== undefined && to.name !== undefined && name !== to.name) {
+    connection.close();
+    throw new LabError("unreachable", `${name} answers there now, not ${to.name}`);
+  }
   if (security?.isRevoked(to.id!)) {
     connection.close();
     throw revokedError(to);
   }
-  if (proving) connection.member = serverOf(to.id!, greeted.welcome.name);
+  if (proving) connection.member = serverOf(to.id!, name);
   const stop = security?.onRevoked((ids) => {
     if (!ids.includes(to.id!)) return;
     connection.close(new LabError("not_permitted", `${connection.title} is a member no longer`));

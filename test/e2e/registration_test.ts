@@ -107,6 +107,9 @@ labTest("a taken name gets -2; a peer that is killed is inactive after the grace
   const registered = await second.event("registered");
   assertEquals(registered.peer, "bob-2");
   assertNotEquals(registered.cookie, (await first.event("registered")).cookie);
+  // Who dials it finds whom it looked for.
+  put(lab.pc("bob"), "share/a.txt", "a");
+  assertCode(await lab.run("peer", "bob", ["send", "share/a.txt", "--to", "bob-2"]), 0);
   await second.kill();
   await rs.said(/Lost +bob-2/);
   const before = await peersAt(lab);

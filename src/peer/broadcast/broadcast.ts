@@ -196,7 +196,7 @@ export class Broadcast {
     const { context, identity } = this.#o;
     const peer = this.#receivers.at(target.name);
     if (!peer) throw new LabError("unreachable", "it is not registered now");
-    const at = { host: peer.address, port: peer.port, id: peer.id };
+    const at = { host: peer.address, port: peer.port, id: peer.id, name: peer.name };
     const { connection } = await connect(at, identity, { ...context, signal, idle: TIMEOUTS.manifest });
     const end = () => connection.close(signal.reason);
     signal.addEventListener("abort", end, { once: true });

@@ -30,6 +30,8 @@ const silent: Receiver = (exchange) =>
 class World implements AsyncDisposable {
   readonly context = contextOf(fastClock(20));
   readonly offers = new Map<string, MessageOf<"Offer">[]>();
+  /** Names whose port the registration server tells wrong at first: it is that of another program. */
+  readonly stale = new Map<string, string>();
   #servers = new Map<string, Server>();
   #rs: Server;
 
@@ -39,20 +41,24 @@ class World implements AsyncDisposable {
     }
     this.#rs = serve({ host: "127.0.0.1", port: 0 }, {
       identity: { role: "rs", agent: "test" },
-      handlerFor: () => (_, exchange) =>
-        exchange.send({
+      handlerFor: () => (_, exchange) => {
+        const portOf = (name: string) => this.#servers.get(this.stale.get(name) ?? name)!.address.port;
+        const sent = exchange.send({
           kind: "Peers",
-          peers: [...this.#servers].map(([name, server]) => ({
+          peers: [...this.#servers.keys()].map((name) => ({
             name,
             host: name,
             address: "127.0.0.1",
-            port: server.address.port,
+            port: portOf(name),
             active: true,
             ttl: 100,
             registrations30d: 1,
             lastRegistered: "",
           })),
-        }),
+        });
+        this.stale.clear();
+        return sent;
+      },
     }, this.context);
   }
 
@@ -135,6 +141,18 @@ Deno.test("a connection that breaks, a PC that is busy: offered again, as the sa
   const [first, second] = w.offers.get("a")!;
   assertEquals(first!.id, second!.id);
   assertEquals(w.offers.get("b")!.length, 3);
+});
+
+Deno.test("a killed PC's port has gone to another program: it is waited for, and its word is not the other's", async () => {
+  await using w = new World({ a: done, b: done });
+  w.stale.set("a", "b");
+  const reasons = new Set<string | undefined>();
+  const targets = await w.broadcast({
+    changed: (all) => reasons.add(all.find(({ name }) => name === "a")?.reason),
+  });
+  assertEquals([targets.get("a")!.state, targets.get("b")!.state], ["done", "done"]);
+  assertEquals([w.offers.get("a")?.length, w.offers.get("b")?.length], [1, 1]);
+  assertMatch([...reasons].join(), /b answers there now, not a/);
 });
 
 Deno.test("a full disk is the end for that PC, with its reason, and nothing to the others", async () => {

@@ -15,8 +15,8 @@ export const PEER_PORT = 23476;
 export interface PortOptions {
   context: PeerContext;
   host: string;
-  /** The peer's name, as it is now. */
-  name: string;
+  /** The peer's name, as it is now: the registration server may give it another. */
+  name: () => string;
 }
 
 /**
@@ -29,7 +29,13 @@ export function openPort(options: PortOptions & { port: number | undefined; hand
   const { context, host, name, port, handler } = options;
   const open = (wanted: number) =>
     serve({ host, port: wanted }, {
-      identity: { role: "peer", name, agent: context.agent },
+      identity: {
+        role: "peer",
+        get name() {
+          return name();
+        },
+        agent: context.agent,
+      },
       security: context.security,
       handlerFor: () => handler,
     }, context);
@@ -64,7 +70,7 @@ export function openClassicPort(options: ClassicPortOptions): ClassicServer {
   }
   const share: ClassicShare = { root, rows, port: () => server.address.port };
   const server = serveClassic({ host, port: options.port }, {
-    ...{ clock, log, name, rate, sent },
+    ...{ clock, log, name: name(), rate, sent },
     answer: (ask, ends) => answerClassic(share, ask, ends),
   });
   log.info(`Answers the course's own programs on port ${server.address.port}`);

@@ -291,7 +291,7 @@ export class PeerServe {
   /** Opens the ports. */
   #open(): HostPort {
     const { context, host, port, classic } = this.#o;
-    const at = { context, host, name: this.#name };
+    const at = { context, host, name: () => this.#name };
     this.#server = openPort({ ...at, port, handler: this.#handler });
     if (classic !== undefined) {
       this.#classic = openClassicPort({
