@@ -17,11 +17,13 @@ export async function whyNot(): Promise<string | undefined> {
   if (Deno.uid() !== 0) return "network namespaces need root";
   const probe = `lsl-probe-${Deno.pid}`;
   try {
+    allowCongestionControl();
     await makeNamespace(probe, { routed: false });
-    await removeNamespaces(probe);
     return undefined;
   } catch (cause) {
     return `no network namespace can be made here: ${(cause as Error).message}`;
+  } finally {
+    await removeNamespaces(probe).catch(() => {/* there are none here */});
   }
 }
 
