@@ -145,6 +145,11 @@ export class ShareIndex {
     this.#watch = new ShareWatch({ ...this.#o, changed: () => this.scanSoon() });
   }
 
+  /** Files come into the share, and our own writes are no news. @returns to be called when they have come. */
+  incoming(): () => void {
+    return this.#watch?.rest() ?? (() => {});
+  }
+
   /** Writes what is to be written and ends the worker. */
   async close(): Promise<void> {
     this.#isOpen = false;

@@ -71,6 +71,53 @@ Deno.test("where notices end for another reason, or there are none, the interval
   watch.close();
 });
 
+Deno.test("while something comes in nothing is noticed, but for what is over at once; afterwards it is looked once", async () => {
+  const clock = new FakeClock();
+  let [begun, closed, changes] = [0, 0, 0];
+  const watch = new ShareWatch({
+    ...{ share: "/share", clock, log: new Lines(), changed: () => changes++ },
+    watch: () => {
+      begun++;
+      const notices = watcher();
+      return {
+        [Symbol.asyncIterator]: () => notices[Symbol.asyncIterator](),
+        close: () => (closed++, notices.close()),
+      };
+    },
+  });
+  watch.rest()();
+  clock.advance(1_000);
+  assertEquals([begun, closed, changes], [1, 0, 0]);
+  const [first, second] = [watch.rest(), watch.rest()];
+  clock.advance(1_000);
+  assertEquals([begun, closed, changes], [1, 1, 0]);
+  first();
+  first();
+  assertEquals([begun, closed, changes], [1, 1, 0]);
+  second();
+  assertEquals([begun, closed, changes], [2, 1, 1]);
+  watch.rest();
+  watch.close();
+  clock.advance(1_000);
+  assertEquals([begun, closed], [2, 2]);
+});
+
+Deno.test("notices that ended with an odd name don't begin again while something comes in", async () => {
+  const clock = new FakeClock();
+  let begun = 0;
+  const watch = new ShareWatch({
+    ...{ share: "/share", clock, log: new Lines(), changed: () => {} },
+    watch: () => watcher(...begun++ === 0 ? [new TypeError("path contains invalid UTF-8 characters")] : []),
+  });
+  await turn();
+  const goOn = watch.rest();
+  clock.advance(10_000);
+  assertEquals(begun, 1);
+  goOn();
+  assertEquals(begun, 2);
+  watch.close();
+});
+
 Deno.test({
   name: "the system's own notices: a file with a name in Latin-1, and one after it",
   ignore: Deno.build.os !== "linux",

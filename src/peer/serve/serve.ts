@@ -329,7 +329,7 @@ export class PeerServe {
       folderFor: () => this.#root.path,
       known: (name, size, modified) => this.#index.known(name, size, modified),
       received: (file, from) => this.#receivedFile(file, from),
-      receiving: (from) => this.#transfers.receiving(from),
+      receiving: (from) => this.#receiving(from),
       withdrawn: () => this.#tidying?.withdrawn(),
       signal: this.#ending.signal,
       pool: (count) => this.#warm.borrow(count),
@@ -450,9 +450,22 @@ export class PeerServe {
     };
   }
 
+  /** Something comes in: it is listed, and not noticed write by write. */
+  #receiving(from?: string): ReturnType<Transfers["receiving"]> {
+    const { progress, end } = this.#transfers.receiving(from);
+    const goOn = this.#index.incoming();
+    return {
+      progress,
+      end: () => {
+        end();
+        goOn();
+      },
+    };
+  }
+
   async #fetch(args: Record<string, unknown>, tell: Tell, signal: AbortSignal): Promise<void> {
     const { context, rs, data } = this.#o;
-    const receiving = this.#transfers.receiving();
+    const receiving = this.#receiving();
     const listener = orderListener(tell, receiving, (file) => this.#noteFetched(file));
     const patterns = Array.isArray(args.patterns)
       ? args.patterns.filter((p): p is string => typeof p === "string")
