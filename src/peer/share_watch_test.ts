@@ -71,51 +71,57 @@ Deno.test("where notices end for another reason, or there are none, the interval
   watch.close();
 });
 
-Deno.test("while something comes in nothing is noticed, but for what is over at once; afterwards it is looked once", async () => {
-  const clock = new FakeClock();
-  let [begun, closed, changes] = [0, 0, 0];
+Deno.test("while something comes in notices are not asked for; afterwards it counts as one change, and they are again", async () => {
+  let [asked, changes] = [0, 0];
   const watch = new ShareWatch({
-    ...{ share: "/share", clock, log: new Lines(), changed: () => changes++ },
+    ...{ share: "/share", clock: new FakeClock(), log: new Lines(), changed: () => changes++ },
+    watch: () => ({
+      close: () => {},
+      async *[Symbol.asyncIterator]() {
+        for (let i = 0; i < 10; i++) {
+          asked++;
+          yield event("modify", i % 2 === 0 ? "/share/.labswarm-k.part" : "/share/a");
+          await turn();
+        }
+      },
+    }),
+  });
+  const [first, second] = [watch.rest(), watch.rest()];
+  for (let turns = 0; turns < 30; turns++) await turn();
+  assertEquals([asked, changes], [1, 0]);
+  first();
+  first();
+  for (let turns = 0; turns < 5; turns++) await turn();
+  assertEquals([asked, changes], [1, 0]);
+  second();
+  assertEquals(changes, 1);
+  for (let turns = 0; turns < 30; turns++) await turn();
+  assertEquals([asked, changes], [10, 6]);
+  watch.close();
+});
+
+Deno.test("closed while something comes in: the watching ends, and nothing counts as changed", async () => {
+  let changes = 0;
+  const ended = Promise.withResolvers<void>();
+  const watch = new ShareWatch({
+    ...{ share: "/share", clock: new FakeClock(), log: new Lines(), changed: () => changes++ },
     watch: () => {
-      begun++;
-      const notices = watcher();
+      const notices = watcher(event("modify", "/share/.labswarm-k.part"));
       return {
-        [Symbol.asyncIterator]: () => notices[Symbol.asyncIterator](),
-        close: () => (closed++, notices.close()),
+        close: () => notices.close(),
+        async *[Symbol.asyncIterator]() {
+          yield* notices;
+          ended.resolve();
+        },
       };
     },
   });
-  watch.rest()();
-  clock.advance(1_000);
-  assertEquals([begun, closed, changes], [1, 0, 0]);
-  const [first, second] = [watch.rest(), watch.rest()];
-  clock.advance(1_000);
-  assertEquals([begun, closed, changes], [1, 1, 0]);
-  first();
-  first();
-  assertEquals([begun, closed, changes], [1, 1, 0]);
-  second();
-  assertEquals([begun, closed, changes], [2, 1, 1]);
-  watch.rest();
-  watch.close();
-  clock.advance(1_000);
-  assertEquals([begun, closed], [2, 2]);
-});
-
-Deno.test("notices that ended with an odd name don't begin again while something comes in", async () => {
-  const clock = new FakeClock();
-  let begun = 0;
-  const watch = new ShareWatch({
-    ...{ share: "/share", clock, log: new Lines(), changed: () => {} },
-    watch: () => watcher(...begun++ === 0 ? [new TypeError("path contains invalid UTF-8 characters")] : []),
-  });
-  await turn();
   const goOn = watch.rest();
-  clock.advance(10_000);
-  assertEquals(begun, 1);
-  goOn();
-  assertEquals(begun, 2);
+  await turn();
   watch.close();
+  await ended.promise;
+  goOn();
+  assertEquals(changes, 0);
 });
 
 Deno.test({
