@@ -103,7 +103,10 @@ async function findTarget(to: string, setting: SendSetting): Promise<Address> {
         `Cannot send to ${printable(to)}: no active peer has that name; see peer peers`,
       );
     }
-    return { host: peer.address, port: peer.port, id: peer.id, name: peer.name };
+    const { address: host, port, id } = peer;
+    const others = new Set([setting.name, ...peers.map(({ name }) => name)]);
+    others.delete(peer.name);
+    return { host, port, id, isAnother: (name) => others.has(name) };
   } finally {
     rs.close();
   }

@@ -2,6 +2,7 @@
 
 import { LabError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import { printable } from "../base/text.ts";
 import { formatHostPort, type HostPort } from "../base/units.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { RS_NAME } from "../protocol/secured.ts";
@@ -12,10 +13,10 @@ import type { ByteStream } from "./stream.ts";
 import { dialTcp } from "./tcp.ts";
 
 /**
- * Where somebody is, and who must be there: in a secured lab an id, or "rs", which TLS shows; in an open one the name that
- * it gives itself, so that a program that has the port of one that died is not taken for it.
+ * Where somebody is, and who must be there: in a secured lab an id, or "rs", which TLS shows. In an open one anybody calls
+ * itself as it likes; but who gives the name of another PC has the port of one that died, and is not taken for it.
  */
-export type Address = HostPort & { id?: string | undefined; name?: string };
+export type Address = HostPort & { id?: string | undefined; isAnother?: (name: string) => boolean };
 
 /** What a dialler needs to know. */
 export interface DialOptions extends Pick<ConnectionOptions, "clock"> {
@@ -68,7 +69,7 @@ function revokedError(to: Address): LabError {
 /**
  * Dials somebody and greets them; until that is done, the signal ends it.
  *
- * @throws {LabError} as {@link dial} does, and "unreachable" when in an open lab another answers than was named.
+ * @throws {LabError} as {@link dial} does, and "unreachable" when in an open lab another PC answers than was meant.
  */
 export async function connect(
   to: Address,
@@ -86,9 +87,9 @@ export async function connect(
     ...(proving ? { proving } : {}),
   });
   const { connection, welcome: { name } } = greeted;
-  if (!proving && name !== undefined && to.name !== undefined && name !== to.name) {
+  if (!proving && name !== undefined && to.isAnother?.(name)) {
     connection.close();
-    throw new LabError("unreachable", `${name} answers there now, not ${to.name}`);
+    throw new LabError("unreachable", `another PC answers there now, ${printable(name)}`);
   }
   if (security?.isRevoked(to.id!)) {
     connection.close();

@@ -38,8 +38,6 @@ export interface Target {
 
 /** What a broadcast needs. */
 export interface BroadcastSetting extends ReceiversSetting {
-  /** Name to send under. */
-  name: string;
   /** Milliseconds after which those who are not done have failed. */
   timeout: number;
   /** Makes way for other traffic. */
@@ -196,7 +194,8 @@ export class Broadcast {
     const { context, identity } = this.#o;
     const peer = this.#receivers.at(target.name);
     if (!peer) throw new LabError("unreachable", "it is not registered now");
-    const at = { host: peer.address, port: peer.port, id: peer.id, name: peer.name };
+    const { address: host, port, id } = peer;
+    const at = { host, port, id, isAnother: (name: string) => this.#receivers.isAnother(name, target.name) };
     const { connection } = await connect(at, identity, { ...context, signal, idle: TIMEOUTS.manifest });
     const end = () => connection.close(signal.reason);
     signal.addEventListener("abort", end, { once: true });

@@ -152,7 +152,7 @@ Deno.test("a killed PC's port has gone to another program: it is waited for, and
   });
   assertEquals([targets.get("a")!.state, targets.get("b")!.state], ["done", "done"]);
   assertEquals([w.offers.get("a")?.length, w.offers.get("b")?.length], [1, 1]);
-  assertMatch([...reasons].join(), /b answers there now, not a/);
+  assertMatch([...reasons].join(), /another PC answers there now, b/);
 });
 
 Deno.test("a full disk is the end for that PC, with its reason, and nothing to the others", async () => {

@@ -13,6 +13,8 @@ export interface ReceiversSetting {
   rs: HostPort;
   identity: Identity;
   context: PeerContext;
+  /** Name to send under. */
+  name: string;
   /** The sender's, if it is a peer: it is none of them. */
   cookie: string | undefined;
   /** Names of the receivers; everybody when absent. */
@@ -54,6 +56,11 @@ export class Receivers {
   /** Where a PC was at the last look. */
   at(name: string): WirePeer | undefined {
     return this.#peers.get(name);
+  }
+
+  /** Tells whether a name is that of another PC than this one, the sender's own included. */
+  isAnother(name: string, than: string): boolean {
+    return name !== than && (this.#peers.has(name) || name === this.#o.name);
   }
 
   /** For each stripe those whom a PC may ask for it, the planned parent first. */
