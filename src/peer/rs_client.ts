@@ -22,17 +22,25 @@ const DIAL_ONE_OF_SEVERAL = 1_500;
 /** Faults of a server after which the next one is asked. */
 const NEXT = new Set<ErrorCode>(["unreachable", "timeout", "busy"]);
 
+/** How to connect to a registration server. */
+export interface RsConnectOptions {
+  /** Ends the attempt, and the connection with whatever is asked on it. */
+  signal?: AbortSignal;
+  handler?: Handler;
+  /** Milliseconds that it may be silent. */
+  idle?: number;
+}
+
 /**
  * Connects to a registration server; when it isn't there, to one of the others that share its registry.
  *
- * @param options.signal ends the attempt, and the connection with whatever is asked on it.
  * @throws {LabError} "unreachable" with what to do about it; "unsupported" when something else listens there.
  */
 export async function connectRs(
   rs: RsAddress,
   identity: Identity,
   context: PeerContext,
-  options: { signal?: AbortSignal; handler?: Handler } = {},
+  options: RsConnectOptions = {},
 ): Promise<Connection> {
   const all = allOf(rs);
   for (const [i, at] of all.entries()) {
@@ -54,7 +62,7 @@ export async function connectOne(
   among: number,
   identity: Identity,
   context: PeerContext,
-  options: { signal?: AbortSignal; handler?: Handler } = {},
+  options: RsConnectOptions = {},
 ): Promise<Connection> {
   try {
     const { clock, watchdog, security } = context;

@@ -5,10 +5,8 @@
 
 import { codeOf, LabError, messageOf } from "../base/errors.ts";
 import { TIMEOUTS } from "../base/limits.ts";
-import type { HostPort } from "../base/units.ts";
 import { isNamed, printable } from "../catalog/names.ts";
 import type { MessageOf, WireFile } from "../protocol/messages.ts";
-import { RS_NAME } from "../protocol/secured.ts";
 import { type Address, connect } from "../transport/connect.ts";
 import type { Connection } from "../transport/connection.ts";
 import type { Identity } from "../transport/handshake.ts";
@@ -18,7 +16,8 @@ import { Askers } from "./broadcast/askers.ts";
 import type { Background } from "./broadcast/background.ts";
 import type { HashedFile } from "./broadcast/hashed_file.ts";
 import type { PeerContext } from "./context.ts";
-import { connectRs, queryPeers } from "./rs_client.ts";
+import type { RsAddress } from "./rs_address.ts";
+import { connectRs, queryPeers, type RsConnectOptions } from "./rs_client.ts";
 import { contentsOf, type SendFile } from "./send_files.ts";
 import type { ContentStore } from "./serve/content_store.ts";
 import { peerHandler } from "./serve/handlers.ts";
@@ -26,7 +25,7 @@ import { inPages } from "../base/pages.ts";
 
 /** What a send needs. */
 export interface SendSetting {
-  rs: HostPort;
+  rs: RsAddress;
   identity: Identity;
   context: PeerContext;
   cookie: string | undefined;
@@ -57,17 +56,13 @@ export async function send(
   setting: SendSetting,
 ): Promise<Delivered[]> {
   const { context, signal } = setting;
-  const target = await findTarget(to, setting);
+  const receiver = await findReceiver(to, setting);
   const contents = contentsOf(files, context);
   const server = offerServer(contents, setting);
   const end = () => server.close();
   signal.addEventListener("abort", end, { once: true });
   try {
-    const { connection } = await connect(target, setting.identity, {
-      ...context,
-      signal,
-      idle: TIMEOUTS.manifest,
-    });
+    const connection = await receiver({ signal, idle: TIMEOUTS.manifest });
     try {
       signal.addEventListener("abort", () => connection.close(new LabError("interrupted", "Interrupted")), {
         once: true,
@@ -88,8 +83,18 @@ export async function send(
   }
 }
 
-async function findTarget(to: string, setting: SendSetting): Promise<Address> {
-  if (to === "rs") return { ...setting.rs, id: RS_NAME };
+/** Finds out where it is. @returns what connects to it. */
+async function findReceiver(
+  to: string,
+  setting: SendSetting,
+): Promise<(options: RsConnectOptions) => Promise<Connection>> {
+  const { rs, identity, context } = setting;
+  if (to === "rs") return (options) => connectRs(rs, identity, context, options);
+  const at = await addressOf(to, setting);
+  return async (options) => (await connect(at, identity, { ...context, ...options })).connection;
+}
+
+async function addressOf(to: string, setting: SendSetting): Promise<Address> {
   const rs = await connectRs(setting.rs, setting.identity, setting.context, { signal: setting.signal });
   try {
     const peers = await queryPeers(rs, setting.cookie === undefined ? {} : { cookie: setting.cookie });

@@ -10,6 +10,7 @@ import { dialTcp } from "../transport/tcp.ts";
 import { contextOf, fastClock, noise, TOOL } from "./_testing.ts";
 import { TempFolder } from "../storage/_testing.ts";
 import type { FetchedFile } from "./fetch/content_run.ts";
+import type { RsAddress } from "./rs_address.ts";
 import { send } from "./send.ts";
 import { filesToSend } from "./send_files.ts";
 import { offerHandler, type OfferReceiver } from "./serve/offers.ts";
@@ -47,8 +48,14 @@ function world(more: Partial<OfferReceiver> = {}) {
     received,
     ending,
     inbox: () => temp.list().filter((name) => name.startsWith("inbox/")).map((name) => name.slice(6)),
-    async send(paths: string[], signal = new AbortController().signal, to = "rs") {
-      return await send(await filesToSend(paths), to, setting(signal));
+    address: server.address,
+    async send(
+      paths: string[],
+      signal = new AbortController().signal,
+      to = "rs",
+      rs: RsAddress = server.address,
+    ) {
+      return await send(await filesToSend(paths), to, { ...setting(signal), rs });
     },
     async offer(message: Partial<MessageOf<"Offer">>) {
       const stream = await dialTcp(server.address, { clock: context.clock });
@@ -163,6 +170,17 @@ Deno.test("a sender that is interrupted ends at once and says so", async () => {
     codeOf(await assertRejects(() => w.send([w.temp.at("from", "a")], AbortSignal.abort()))),
     "interrupted",
   );
+});
+
+Deno.test("the registration server isn't there: it's said what to do; another of its lab takes it", async () => {
+  await using w = world();
+  const path = w.temp.file("a.txt", "a");
+  const nobody = { host: "127.0.0.1", port: 9 };
+  const thrown = await assertRejects(() => w.send([path], undefined, "rs", nobody), LabError);
+  assertEquals(codeOf(thrown), "unreachable");
+  assertStringIncludes(messageOf(thrown), "is rs serve running there, and is --rs right?");
+  const [delivered] = await w.send([path], undefined, "rs", { ...nobody, others: [w.address] });
+  assertEquals(delivered?.name, "a.txt");
 });
 
 Deno.test("who isn't there is unreachable; this PC itself is no receiver", async () => {
