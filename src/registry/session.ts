@@ -60,14 +60,16 @@ export interface Session {
 
 /** One message after the other; at once, and without a promise, where none is being dealt with and nothing is waited for. */
 export function inTurn(session: Session, work: () => Promise<void> | void): Promise<void> | void {
-  const turn = session.turn ? session.turn.then(work) : work();
+  const turn = session.turn ? session.turn.then(work, work) : work();
   if (!turn) return;
   const over = () => {
     if (session.turn === settled) session.turn = undefined;
   };
-  const settled: Promise<void> = turn.then(over, over);
-  session.turn = settled;
-  return turn;
+  const settled: Promise<void> = turn.then(over, (thrown) => {
+    over();
+    throw thrown;
+  });
+  return session.turn = settled;
 }
 
 /** Says in the log what a message came to. */

@@ -53,6 +53,7 @@ export class Outbox {
   #stream: ByteStream;
   #clock: Clock;
   #fail: (cause: unknown) => unknown;
+  /** Settled when what was handed over last has been written or given up. */
   #turns: Promise<void> = Promise.resolve();
   #pending = 0;
   #queuedBytes = 0;
@@ -97,18 +98,15 @@ export class Outbox {
   sendMessage(message: Message, stream: number): Promise<void> {
     if (this.#pending > 0 || this.#ended !== undefined) return this.send(encodeMessage(message, stream));
     const buffer = Outbox.#spare.pop() ?? new Uint8Array(SPARE.bytes);
-    const giveBack = () => {
-      if (Outbox.#spare.length < SPARE.buffers) Outbox.#spare.push(buffer);
-    };
-    const frame = encodeInto(message, stream, buffer);
-    const sent = this.send(frame);
-    if (frame.buffer !== buffer.buffer) giveBack();
-    else sent.then(giveBack, () => {});
-    return sent;
+    return this.send(encodeInto(message, stream, buffer), buffer);
   }
 
-  /** Writes a whole frame; resolves once it has been handed to the system. */
-  send(bytes: Uint8Array): Promise<void> {
+  /**
+   * Writes a whole frame; resolves once it has been handed to the system.
+   *
+   * @param spare goes back to all connections once the frame is written; after a write that failed the system may still read it.
+   */
+  send(bytes: Uint8Array, spare?: Uint8Array): Promise<void> {
     if (this.#ended !== undefined) return rejected(this.#ended);
     if (this.#queuedBytes + bytes.length > LIMITS.writeQueue) {
       const waiting = this.#queuedBytes;
@@ -117,16 +115,17 @@ export class Outbox {
       );
     }
     this.#queuedBytes += bytes.length;
-    return this.#inTurn(() => this.#writeFrame(bytes));
+    return this.#inTurn(() => this.#writeFrame(bytes, spare));
   }
 
-  async #writeFrame(bytes: Uint8Array): Promise<void> {
+  async #writeFrame(bytes: Uint8Array, spare?: Uint8Array): Promise<void> {
     this.#movedAt = this.#clock.monotonic();
     // Most frames go at once, in one piece.
     const n = await this.#stream.write(bytes);
     if (n < bytes.length) await this.#write(bytes.subarray(n));
     this.#queuedBytes -= bytes.length;
     this.tally?.countSent(bytes[TYPE_AT]!);
+    if (spare && Outbox.#spare.length < SPARE.buffers) Outbox.#spare.push(spare);
   }
 
   /** Sends a data frame, read bit by bit, so that a piece never lies whole in memory. */
@@ -170,7 +169,7 @@ export class Outbox {
 
   /** Resolves when everything handed over so far has been written or given up. */
   flushed(): Promise<void> {
-    return this.#turns;
+    return this.#turns.catch(() => {});
   }
 
   /** Called by the connection when it ends: whatever waits is given up. */
@@ -228,16 +227,18 @@ export class Outbox {
 
   #inTurn(write: () => Promise<void>): Promise<void> {
     const isFirst = this.#pending++ === 0;
-    const writing = isFirst ? write() : this.#turns.then(() => {
+    const next = () => {
       if (this.#ended !== undefined) throw this.#ended;
       return write();
-    });
-    const turn = writing.then(() => this.#done(), (cause) => {
+    };
+    const writing = isFirst ? write() : this.#turns.then(next, next);
+    const turn: Promise<void> = writing.then(() => this.#done(), (cause) => {
       this.#done();
+      // Only now, for each promise costs: it counts as handled.
+      turn.catch(() => {});
       throw this.#fail(cause);
     });
-    this.#turns = turn.catch(() => {});
-    return turn;
+    return this.#turns = turn;
   }
 
   #done(): void {
