@@ -24,8 +24,8 @@ const fileSchema = v.object({
   role: v.picklist(["peer", "rs"]),
   /** In a secured lab the control port is, too: names and codes go over it. */
   secured: v.optional(v.boolean()),
-  /** Where the serve itself listens. */
-  serves: v.object({ host: v.string(), port: v.number() }),
+  /** Where the serve itself listens, and what it sends at most, bytes per second: absent where nothing limits it. */
+  serves: v.object({ host: v.string(), port: v.number(), rate: v.optional(v.number()) }),
 });
 
 /** Hands a JSON line to whoever gave the command. */
@@ -56,7 +56,7 @@ function controlPath(data: string): string {
 export async function openControl(options: {
   data: string;
   role: "peer" | "rs";
-  serves: HostPort;
+  serves: HostPort & { rate?: number };
   context: PeerContext;
   commands: Record<string, ControlCommand>;
 }): Promise<ControlServer> {
@@ -173,6 +173,17 @@ export async function servedAddress(data: string, role: "peer" | "rs"): Promise<
   if (!parsed.success || parsed.output.role !== role) return undefined;
   const { host, port } = parsed.output.serves;
   return { host: host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host, port };
+}
+
+/**
+ * What the peer serve that runs on a data folder sends at most: commands that send from there keep to it as well.
+ *
+ * @returns bytes per second; Infinity where nothing limits it, or none runs.
+ */
+export async function servedRate(data: string): Promise<number> {
+  const parsed = v.safeParse(fileSchema, await readJson(controlPath(data)).catch(() => undefined));
+  const rate = parsed.success && parsed.output.role === "peer" ? parsed.output.serves.rate : undefined;
+  return rate !== undefined && isServed(data) ? rate : Infinity;
 }
 
 /** A connection to the control port of a running serve. */

@@ -11,6 +11,7 @@ import {
   openControl,
   servedAddress,
   servedHere,
+  servedRate,
 } from "./control.ts";
 import { lockDataFolder } from "./data_folder.ts";
 
@@ -111,6 +112,13 @@ Deno.test("the file of a serve that was killed leads nowhere, and tells where it
   assertEquals(await connectControl(temp.path, "peer", context), undefined);
   assertEquals(await servedHere(temp.path, "peer", context), false);
   assertEquals(await servedAddress(temp.path, "peer"), { host: "127.0.0.1", port: 4711 });
+  temp.file("control.json", JSON.stringify({ ...file, serves: { ...file.serves, rate: 5e6 } }));
+  assertEquals(await servedRate(temp.path), Infinity);
+  const lock = lockDataFolder(temp.path, "peer");
+  assertEquals(await servedRate(temp.path), 5e6);
+  temp.file("control.json", JSON.stringify(file));
+  assertEquals(await servedRate(temp.path), Infinity);
+  lock.release();
   temp[Symbol.dispose]();
 });
 

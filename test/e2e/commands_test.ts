@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { assertFile, put, sha256, shared } from "./files.ts";
+import { assertFile, bytesOf, MB, put, sha256, shared } from "./files.ts";
 import { assertCode, eventsOf, jsonLines, labTest, sentence } from "./lab.ts";
 
 const RFC = `Network Working Group                                        J. Doe
@@ -217,6 +217,24 @@ labTest("send: to a peer, a folder, to the registration server's inbox", async (
   assertMatch(sentence(assertCode(fromSelf, 2)), /alice: that is this PC/);
   assertMatch(sentence(assertCode(await send("share/none.txt", "--to", "bob"), 1)), /none\.txt.*not there/);
   assertMatch(sentence(assertCode(await send("/etc/hostname", "--to", "bob"), 4)), /copy it into \.\/share/);
+});
+
+labTest("what a PC sends by a command is no faster than its serve was told to send", async (lab) => {
+  const { address } = await lab.rs();
+  await lab.peer("bob", address);
+  await lab.peer("alice", address, "--rate", "4MB/s");
+  for (const [i, name] of ["sent.bin", "cast.bin"].entries()) {
+    put(lab.pc("alice"), `share/${name}`, bytesOf(8 * MB, i + 1));
+  }
+  const seconds = async (...args: string[]) => {
+    const began = performance.now();
+    assertCode(await lab.run("peer", "alice", args), 0);
+    return (performance.now() - began) / 1000;
+  };
+  const sent = await seconds("send", "share/sent.bin", "--to", "bob");
+  assert(sent > 1.9, `8 MB at 4 MB/s were sent in ${sent} s`);
+  const cast = await seconds("broadcast", "share/cast.bin");
+  assert(cast > 1.9, `8 MB at 4 MB/s were broadcast in ${cast} s`);
 });
 
 labTest("index, peers, status, leave; rs peers and rs index", async (lab) => {

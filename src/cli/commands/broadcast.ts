@@ -23,6 +23,8 @@ export interface Broadcaster {
   rs: HostPort;
   name: string;
   cookie: string | undefined;
+  /** What it sends at most where the command doesn't say, bytes per second. */
+  rate?: number;
   /** Has the server deliver what lies in its own share; tells whether it does. */
   adopt?: (id: string) => Promise<boolean>;
   context: PeerContext;
@@ -47,7 +49,7 @@ export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
   const to = flags.to.length === 0 ? undefined : await meantPeers(flags.to, { ...who, signal });
   demandOthers(to ?? [], who);
   const files = await filesToBroadcast(paths, context);
-  const limiter = new RateLimiter(clock, flags.rate ?? Infinity);
+  const limiter = new RateLimiter(clock, flags.rate ?? who.rate ?? Infinity);
   const title = files.length === 1 ? files[0]!.offered : formatCount(files.length, "file");
   const watch = new BroadcastWatch({ ctx, began, title, from: who.name, files, limiter, report });
   const background = flags.background ? new Background(clock) : undefined;

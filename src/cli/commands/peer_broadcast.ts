@@ -1,6 +1,7 @@
 /** `peer broadcast`. */
 
 import { cleanPeerName } from "../../catalog/names.ts";
+import { servedRate } from "../../peer/control.ts";
 import type { CommandContext } from "../context.ts";
 import { broadcast } from "./broadcast.ts";
 import type { BROADCAST_FLAGS } from "./common_flags.ts";
@@ -15,6 +16,7 @@ export async function run(ctx: CommandContext<typeof PEER_BROADCAST_FLAGS>): Pro
     rs: await registrationServer(ctx, state, data),
     name: state.name ?? cleanPeerName(hostName()),
     cookie: state.cookie,
+    rate: await servedRate(data),
     context,
   });
 }

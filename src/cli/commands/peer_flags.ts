@@ -17,7 +17,12 @@ export const SERVE_FLAGS = {
     max: 86400,
     help: "time between two scans of the share",
   },
-  rate: { type: "rate", value: "RATE", shownDefault: "no limit", help: "send at most so fast" },
+  rate: {
+    type: "rate",
+    value: "RATE",
+    shownDefault: "no limit",
+    help: "send at most so fast, and each peer send and peer broadcast from here, too",
+  },
   join: {
     type: "string",
     value: "CODE",
@@ -73,4 +78,8 @@ export const DOCTOR_FLAGS = {
 /** The menu may have to start a serve. */
 export const MENU_FLAGS = SERVE_FLAGS;
 
-export const PEER_BROADCAST_FLAGS = { ...BROADCAST_FLAGS, ...PEER_FLAGS } as const satisfies Flags;
+export const PEER_BROADCAST_FLAGS = {
+  ...BROADCAST_FLAGS,
+  rate: { ...BROADCAST_FLAGS.rate, shownDefault: "that of the peer serve on this PC, else no limit" },
+  ...PEER_FLAGS,
+} as const satisfies Flags;

@@ -4,6 +4,7 @@ import { LabError } from "../../base/errors.ts";
 import { formatBytes, formatCount, formatSeconds } from "../../base/units.ts";
 import { cleanPeerName, printable } from "../../catalog/names.ts";
 import { toolIdentity } from "../../peer/context.ts";
+import { servedRate } from "../../peer/control.ts";
 import { send } from "../../peer/send.ts";
 import { filesToSend } from "../../peer/send_files.ts";
 import type { CommandContext } from "../context.ts";
@@ -31,6 +32,7 @@ export async function run(ctx: CommandContext<typeof SEND_FLAGS>): Promise<void>
     context,
     cookie: state.cookie,
     name,
+    rate: await servedRate(data),
     signal: ctx.signal,
     progress: ({ bytes }) => {
       const seconds = Math.max(clock.monotonic() - began, 1) / 1000;

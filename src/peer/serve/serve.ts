@@ -201,7 +201,7 @@ export class PeerServe {
     this.#control = await openControl({
       data: this.#o.data,
       role: "peer",
-      serves: { host, port },
+      serves: { host, port, ...(this.#rate.rate === Infinity ? {} : { rate: this.#rate.rate }) },
       context,
       commands: this.#commands(),
     });
