@@ -273,18 +273,44 @@ function cutBytes(text: string, max: number): string {
  */
 export function conflictName(name: string, peer: string, attempt = 1): string {
   checkName(name);
-  const slash = name.lastIndexOf("/") + 1;
-  const last = name.slice(slash);
-  const dot = last.lastIndexOf(".");
-  const extension = dot > 0 && !longerThan(last.slice(dot), MAX_EXTENSION_BYTES) ? last.slice(dot) : "";
+  const { folder: folders, stem, extension } = inParts(name);
   const label = trimLabel(cutBytes(cleanLabel(peer), MAX_LABEL_BYTES)) || "peer";
   const tail = ` (${label}${attempt > 1 ? ` ${attempt}` : ""})${extension}`;
   const tailBytes = utf8Length(tail);
-  let folder = name.slice(0, slash);
+  let folder = folders;
   // Four bytes: any one character of the stem.
   while (folder !== "" && utf8Length(folder) + tailBytes + 4 > MAX_NAME_BYTES) {
     folder = folder.slice(0, folder.lastIndexOf("/", folder.length - 2) + 1);
   }
   const room = Math.min(MAX_PART, MAX_NAME_BYTES - utf8Length(folder)) - tailBytes;
-  return folder + cutBytes(last.slice(0, last.length - extension.length), room) + tail;
+  return folder + cutBytes(stem, room) + tail;
+}
+
+/**
+ * The name under which a file is kept that a broadcast has replaced: its own and the time. A stem that gets too long is
+ * shortened.
+ *
+ * @param name the valid name that it had.
+ * @param time when it was replaced, as part of a name.
+ * @param attempt 1 at first; 2, 3, ... when the answer is taken.
+ * @example
+ * ```ts
+ * import { replacedName } from "./names.ts";
+ * if (replacedName("a/b.txt", "2026") !== "a/b.txt.2026") throw new Error("first");
+ * if (replacedName("a/b.txt", "2026", 2) !== "a/b.txt.2026-2") throw new Error("second");
+ * ```
+ */
+export function replacedName(name: string, time: string, attempt = 1): string {
+  const { folder, stem, extension } = inParts(name);
+  const tail = `${extension}.${time}${attempt > 1 ? `-${attempt}` : ""}`;
+  return folder + cutBytes(stem, MAX_PART - utf8Length(tail)) + tail;
+}
+
+/** A name's folder, with the slash; its last part up to the extension; the extension, unless it's so long that it isn't one. */
+function inParts(name: string): { folder: string; stem: string; extension: string } {
+  const slash = name.lastIndexOf("/") + 1;
+  const last = name.slice(slash);
+  const dot = last.lastIndexOf(".");
+  const extension = dot > 0 && !longerThan(last.slice(dot), MAX_EXTENSION_BYTES) ? last.slice(dot) : "";
+  return { folder: name.slice(0, slash), stem: last.slice(0, last.length - extension.length), extension };
 }

@@ -8,7 +8,7 @@ import { dirname, join } from "@std/path";
 import type { Clock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
-import { printable } from "../../catalog/names.ts";
+import { printable, replacedName } from "../../catalog/names.ts";
 import { FolderView } from "../../storage/folder_view.ts";
 import { fileError, type Root } from "../../storage/root.ts";
 
@@ -70,7 +70,7 @@ export class Aside {
       return () => {};
     }
     const time = new Date(clock.now()).toISOString().replaceAll(/[:.]/g, "-");
-    const aside = freePath(join(data, "replaced", ...`${name}.${time}`.split("/")));
+    const aside = freePath(join(data, "replaced"), name, time);
     try {
       Deno.mkdirSync(dirname(aside), { recursive: true });
       move(path, aside, rename);
@@ -96,9 +96,12 @@ function foldersAbove(name: string): string[] {
   return parts.map((_, i) => parts.slice(0, i + 1).join("/"));
 }
 
-/** The path, or the first of `path-2`, `path-3` and so on that nothing has. */
-function freePath(path: string): string {
-  for (let i = 2, free = path;; free = `${path}-${i++}`) if (!existsSync(free)) return free;
+/** The first path for an old file that nothing has. */
+function freePath(folder: string, name: string, time: string): string {
+  for (let attempt = 1;; attempt++) {
+    const path = join(folder, ...replacedName(name, time, attempt).split("/"));
+    if (!existsSync(path)) return path;
+  }
 }
 
 /**

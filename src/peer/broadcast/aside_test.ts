@@ -25,6 +25,24 @@ Deno.test("the old file lies under its name and the time; its name is free", () 
   assertEquals(s.temp.read(REPLACED), "old");
 });
 
+Deno.test("a name as long as a name may be is cut where it lies aside, and comes back whole", () => {
+  for (const name of [`d/${"n".repeat(251)}.txt`, `${"\u{e9}".repeat(125)}.txt`]) {
+    using s = stage();
+    s.temp.file(`share/${name}`, "first");
+    s.aside.free(name);
+    s.temp.file(`share/${name}`, "second");
+    const undo = s.aside.free(name);
+    const lying = s.temp.list().map((path) => [s.temp.read(path), path.replace(/(.)\1{90,}/u, "$1...")]);
+    const stem = `data/replaced/${name.replace(/(.)\1+\.txt/u, "$1...")}`;
+    assertEquals(lying.toSorted(), [
+      ["first", `${stem}.txt.2026-01-01T00-00-00-000Z`],
+      ["second", `${stem}.txt.2026-01-01T00-00-00-000Z-2`],
+    ]);
+    undo();
+    assertEquals(s.temp.read(`share/${name}`), "second");
+  }
+});
+
 Deno.test("a name that nobody has is free; undoing that does nothing", () => {
   using s = stage();
   s.aside.free("d/image.bin")();
