@@ -74,7 +74,7 @@ export class SecuredLab implements Admission {
 
   /** Tells whether a data folder holds a secured lab, be it a damaged one: nothing else may take its place. */
   static async isIn(data: string): Promise<boolean> {
-    return await readJson(join(data, AUTHORITY_FILE)) !== undefined || existsSync(join(data, AUTHORITY_FILE));
+    return existsSync(join(data, AUTHORITY_FILE)) || await hasSomebody(data);
   }
 
   /**
@@ -94,9 +94,10 @@ export class SecuredLab implements Admission {
     }
     const own = v.safeParse(credentialsSchema, await readJson(join(data, MEMBERSHIP_FILE)));
     if (!authority.success || !own.success) {
+      const file = authority.success ? MEMBERSHIP_FILE : AUTHORITY_FILE;
       throw new LabError(
         "failed",
-        `Cannot open the lab in ${data}: ${AUTHORITY_FILE} or ${MEMBERSHIP_FILE} is damaged; put back a copy of them`,
+        `Cannot open the lab in ${data}: ${file} is missing or damaged; put back a copy of it, from a backup, say`,
       );
     }
     const members: MembershipKeeper = await options.shared?.(authority.output) ??
@@ -237,6 +238,15 @@ export async function authorityIn(data: string): Promise<Authority> {
     "failed",
     `Cannot read the lab in ${data}: ${AUTHORITY_FILE} is damaged; put back a copy of it`,
   );
+}
+
+/**
+ * Whether somebody was invited or has joined: then a lab whose authority's file is gone isn't one whose making was cut
+ * short, and a new one would forget who was put out.
+ */
+async function hasSomebody(data: string): Promise<boolean> {
+  const path = join(data, MEMBERS_FILE);
+  return existsSync(path) && JSON.stringify(await readJson(path)) !== JSON.stringify(new Membership());
 }
 
 /** Makes a lab. The authority's file comes last: with it the lab is there. */
