@@ -4,6 +4,7 @@
  * as one large one. Invariant: the spans of all pieces, in order, cover every byte of every file exactly once.
  */
 import { LabError } from "../base/errors.ts";
+import { partitionPoint } from "../base/search.ts";
 
 /** Number of a piece, from 0; comes from {@linkcode Layout.piece} and nowhere else. */
 export type PieceIndex = number & { readonly __piece: unique symbol };
@@ -181,13 +182,6 @@ export class Layout {
 
   /** The last file that starts at or before the offset: it has the byte, for those before it in that place are empty. */
   #fileAt(offset: number): number {
-    let low = 0;
-    let high = this.files.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (this.#starts[middle]! <= offset) low = middle;
-      else high = middle - 1;
-    }
-    return low;
+    return partitionPoint(this.#starts, (start) => start <= offset) - 1;
   }
 }

@@ -5,6 +5,8 @@
  * change; old entries are dropped when they outnumber the things, so the log costs no more than they do.
  */
 
+import { partitionPoint } from "../base/search.ts";
+
 /** Below this many entries tidying up isn't worth it. */
 const FEW = 1_024;
 
@@ -43,14 +45,7 @@ export class ChangeLog {
   }
 
   #after(version: number): number {
-    let low = 0;
-    let high = this.#versions.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#versions[middle]! <= version) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return partitionPoint(this.#versions, (other) => other <= version);
   }
 
   #tidy(): void {

@@ -7,6 +7,7 @@
 
 import { Signature } from "./signature.ts";
 import type { WireRow } from "../protocol/messages.ts";
+import { partitionPoint } from "../base/search.ts";
 import { utf8Length } from "../catalog/names.ts";
 
 /** Contents of a block before it is cut in two. */
@@ -92,14 +93,7 @@ export function compareContents(a: ContentKey, b: ContentKey): number {
 
 /** The first place in sorted contents that is not below `key`. */
 function bound(contents: readonly ContentKey[], key: ContentKey): number {
-  let low = 0;
-  let high = contents.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (compareContents(contents[middle]!, key) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return partitionPoint(contents, (other) => compareContents(other, key) < 0);
 }
 
 class Block {
@@ -207,14 +201,8 @@ export class Contents {
 
   /** Place of the block that the key is in, or belongs in: the last one that begins at or below it. */
   #blockFor(key: ContentKey): number {
-    let low = 0;
-    let high = this.#blocks.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (compareContents(this.#blocks[middle]!.contents[0]!, key) <= 0) low = middle + 1;
-      else high = middle;
-    }
-    return Math.max(0, low - 1);
+    const after = partitionPoint(this.#blocks, ({ contents }) => compareContents(contents[0]!, key) <= 0);
+    return Math.max(0, after - 1);
   }
 
   #joinNext(at: number): void {

@@ -3,19 +3,14 @@
  * by binary insertion, many by one merge, so that announcing 200,000 names costs no more than sorting them once.
  */
 
+import { partitionPoint } from "../base/search.ts";
+
 /** Changes up to this many are worked in one at a time: each moves memory once, a merge walks everything. */
 const FEW = 16;
 
 /** The first place in sorted `names` whose name is not below `name`. */
 export function lowerBound(names: readonly string[], name: string): number {
-  let low = 0;
-  let high = names.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (names[middle]! < name) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return partitionPoint(names, (other) => other < name);
 }
 
 /** A set of names in code-unit order. */

@@ -6,6 +6,7 @@
  */
 
 import { LIMITS } from "../../base/limits.ts";
+import { partitionPoint } from "../../base/search.ts";
 import type { IndexRow } from "../../catalog/row.ts";
 import { filterOf, PageWork, type Search } from "../../catalog/search_work.ts";
 
@@ -59,12 +60,5 @@ export class IndexPages {
 
 /** The first place whose name comes after this one. */
 function firstAfter(sorted: readonly IndexRow[], name: string): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (sorted[middle]!.name <= name) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return partitionPoint(sorted, (row) => row.name <= name);
 }
