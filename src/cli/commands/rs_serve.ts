@@ -29,6 +29,7 @@ import { processStats } from "../dashboard/probes.ts";
 import { type Exporter, telemetryOf } from "../telemetry.ts";
 import { VERSION } from "../version.ts";
 import type { RS_SERVE_FLAGS } from "./rs_flags.ts";
+import { howToJoin } from "./invitation.ts";
 import { announceLab } from "./rs_announce.ts";
 import { labCommands, openLabCommands } from "./rs_lab.ts";
 import { indexCommands } from "./rs_questions.ts";
@@ -122,7 +123,7 @@ async function tellStart(
     log.warn(
       "OPEN MODE: anybody on this network may register, fetch, send and read along; for demonstrations only",
     );
-  } else if (lab.isNew) await tellFirst(ctx, lab);
+  } else if (lab.isNew) await tellFirst(ctx, lab, port);
   log.info(`Listening on ${formatHostPort({ host, port })}, data in ${data}`);
   if (classicPort !== undefined) log.info(`Answers the course's own programs on port ${classicPort}`);
 }
@@ -194,12 +195,11 @@ async function labFor(ctx: Ctx, data: string, store: NatsStore | undefined): Pro
 }
 
 /** The first join code; printed, since without one nobody gets in. */
-async function tellFirst({ output }: Ctx, lab: SecuredLab): Promise<void> {
+async function tellFirst({ output, flags }: Ctx, lab: SecuredLab, port: number): Promise<void> {
   const invitation = await lab.invite({ role: "member" });
   output.json({ event: "invite", ...invitation });
   output.line(`Join code (2 hours, any number of PCs): ${invitation.code}`);
-  output.line(`On each PC, once:  peer serve --join ${invitation.code}`);
-  output.line("Not found by itself? Add --rs ADDRESS-OF-THIS-PC. Another code: rs invite");
+  for (const line of howToJoin(invitation.code, { port, discovery: flags.discovery })) output.line(line);
 }
 
 /** What stands around the server. */
