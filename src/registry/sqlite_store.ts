@@ -116,13 +116,14 @@ class SqliteStore implements FileStore {
   readonly broadcasts: SqliteBroadcasts;
   #db: DatabaseSync;
   #statements;
-  #ids = new Map<string, number>();
+  /** By cookie, the peer's id, and where the file says that it is, once that was written. */
+  #kept = new Map<string, { id: number; place?: Place }>();
   #registrations: SqliteRegistrations;
   #groups = new GroupCommit({
     begin: () => void this.#statements.begin.run(),
     commit: () => void this.#statements.commit.run(),
     rollback: () => {
-      this.#ids.clear();
+      this.#kept.clear();
       this.#registrations.forgetAll();
       // A full disk may have ended the transaction already.
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
@@ -150,7 +151,7 @@ class SqliteStore implements FileStore {
       const registered = this.#registrations.load();
       const rows = this.#statements.peers.all() as unknown as PeerColumns[];
       return rows.map((row) => {
-        this.#ids.set(row.cookie, row.id);
+        this.#kept.set(row.cookie, { id: row.id });
         const { cookie, name, host, address, port } = row;
         const registrations = registered.get(row.id) ?? [];
         return {
@@ -167,12 +168,23 @@ class SqliteStore implements FileStore {
 
   savePeers(records: readonly KeptRecord[]): Promise<void> {
     return this.#transaction(() => {
-      for (const record of records) {
-        const { cookie, name, host, address, port, active, lastRegistered } = record;
-        this.#statements.savePeer.run(cookie, name, host, address, port, active ? 1 : 0, lastRegistered);
-        this.#registrations.save(this.#id(cookie)!, record.registrations);
-      }
+      for (const record of records) this.#registrations.save(this.#save(record), record.registrations);
     });
+  }
+
+  /** Most come back as they were: that takes no look at the index of cookies. */
+  #save(record: KeptRecord): number {
+    const { cookie, name, host, address, port, lastRegistered } = record;
+    const active = record.active ? 1 : 0;
+    const kept = this.#kept.get(cookie);
+    if (kept?.place && isSamePlace(kept.place, record)) {
+      this.#statements.renewPeer.run(active, lastRegistered, kept.id);
+      return kept.id;
+    }
+    this.#statements.savePeer.run(cookie, name, host, address, port, active, lastRegistered);
+    const id = this.#id(cookie)!;
+    this.#kept.set(cookie, { id, place: { name, host, address, port } });
+    return id;
   }
 
   forgetPeer(cookie: string): Promise<void> {
@@ -182,7 +194,7 @@ class SqliteStore implements FileStore {
       this.#statements.clear.run(id);
       this.#registrations.forget(id);
       this.#statements.forgetPeer.run(id);
-      this.#ids.delete(cookie);
+      this.#kept.delete(cookie);
     });
   }
 
@@ -221,10 +233,10 @@ class SqliteStore implements FileStore {
   }
 
   #id(cookie: string): number | undefined {
-    const known = this.#ids.get(cookie);
-    if (known !== undefined) return known;
+    const known = this.#kept.get(cookie);
+    if (known !== undefined) return known.id;
     const found = (this.#statements.id.get(cookie) as { id: number } | undefined)?.id;
-    if (found !== undefined) this.#ids.set(cookie, found);
+    if (found !== undefined) this.#kept.set(cookie, { id: found });
     return found;
   }
 
@@ -243,6 +255,13 @@ class SqliteStore implements FileStore {
       return Promise.reject(asOurs(thrown, "read"));
     }
   }
+}
+
+/** What of a peer hardly ever changes. */
+type Place = Pick<KeptRecord, "name" | "host" | "address" | "port">;
+
+function isSamePlace(a: Place, b: Place): boolean {
+  return a.name === b.name && a.host === b.host && a.address === b.address && a.port === b.port;
 }
 
 function prepareFile(db: DatabaseSync): void {
@@ -265,6 +284,7 @@ function prepareStatements(db: DatabaseSync) {
       INSERT INTO peers (cookie, name, host, address, port, active, last_registered) VALUES (?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (cookie) DO UPDATE SET name = excluded.name, host = excluded.host, address = excluded.address,
         port = excluded.port, active = excluded.active, last_registered = excluded.last_registered`),
+    renewPeer: db.prepare("UPDATE peers SET active = ?, last_registered = ? WHERE id = ?"),
     forgetPeer: db.prepare("DELETE FROM peers WHERE id = ?"),
     owners: db.prepare("SELECT id, cookie FROM peers"),
     holdings: asArrays(db.prepare("SELECT name, title, size, sha256, modified FROM holdings WHERE peer = ?")),
