@@ -4,7 +4,7 @@ import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual, ass
 import { join } from "@std/path";
 import type { Ended, JsonLine, Lab, Running } from "../../scripts/programs.ts";
 import { assertFile, assertTidy, bytesOf, MB, put, shared, tree } from "./files.ts";
-import { assertCode, eventsOf, labTest, receivedBy } from "./lab.ts";
+import { assertCode, eventsOf, labTest, receivedBy, sentence } from "./lab.ts";
 
 const NAME = "image.bin";
 const PATH = join("share", NAME);
@@ -207,6 +207,24 @@ labTest("the registration server killed -9 half-way: all finish", async (lab) =>
   assertEquals(result(assertCode(await run.ended, 0)).done, 4);
   for (const pc of PCS) assertFile(join(lab.pc(pc), PATH), bytes);
 });
+
+labTest(
+  "a report doesn't take the place of a file that is broadcast, and a retry makes none",
+  async (lab) => {
+    const { address } = await lab.rs();
+    await lab.peer("a", address);
+    const path = put(lab.pc("rs"), "share/lesson/1.txt", "the lesson");
+    for (const report of ["share/lesson/1.txt", "share/../share/lesson/1.txt"]) {
+      const args = ["broadcast", "share/lesson", "--rs", address, "--report", report];
+      assertMatch(sentence(assertCode(await lab.run("rs", "rs", args), 2)), /1\.txt.*is broadcast itself/);
+    }
+    assertFile(path, "the lesson");
+    for (const flags of [["--report", "share/r.html"], ["--background"]]) {
+      const args = ["broadcast", "--retry-failed", "5f1d7c0a", "--rs", address, ...flags];
+      assertMatch(sentence(assertCode(await lab.run("rs", "rs", args), 2)), /--retry-failed/);
+    }
+  },
+);
 
 labTest("peer broadcast: to everybody but the sender", async (lab) => {
   const bytes = bytesOf(5 * MB, 8);

@@ -1,5 +1,6 @@
 /** `rs broadcast` and `peer broadcast`: the same work, from another data folder. */
 
+import { resolve } from "@std/path";
 import { EXIT, LabError } from "../../base/errors.ts";
 import { formatBytes, formatCount, formatRate, formatSeconds, type HostPort } from "../../base/units.ts";
 import { isNamed, peerNameFault, printable } from "../../catalog/names.ts";
@@ -7,6 +8,7 @@ import { type Broadcast, reasonOf } from "../../peer/broadcast/broadcast.ts";
 import { Background } from "../../peer/broadcast/background.ts";
 import type { PeerContext } from "../../peer/context.ts";
 import { filesToBroadcast } from "../../peer/broadcast/prepare.ts";
+import type { SendFile } from "../../peer/send_files.ts";
 import { RateLimiter } from "../../transport/rate.ts";
 import { notEverywhere } from "../broadcast/shortfall.ts";
 import { BroadcastWatch } from "../broadcast/watch.ts";
@@ -49,6 +51,7 @@ export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
   const to = flags.to.length === 0 ? undefined : await meantPeers(flags.to, { ...who, signal });
   demandOthers(to ?? [], who);
   const files = await filesToBroadcast(paths, context);
+  demandOwnPlace(report, files);
   const limiter = new RateLimiter(clock, flags.rate ?? who.rate ?? Infinity);
   const title = files.length === 1 ? files[0]!.offered : formatCount(files.length, "file");
   const watch = new BroadcastWatch({ ctx, began, title, from: who.name, files, limiter, report });
@@ -68,6 +71,15 @@ export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
     watch.stop();
   }
   return tellEnd(ctx, run, title, watch, (clock.monotonic() - began) / 1000);
+}
+
+/** A file that is sent isn't lost to what is told about it. */
+function demandOwnPlace(report: string | undefined, files: readonly SendFile[]): void {
+  if (report === undefined || !files.some(({ root, name }) => root.pathOf(name) === resolve(report))) return;
+  throw new LabError(
+    "usage",
+    `Cannot write the report to ${printable(report)}: that file is broadcast itself; name another place`,
+  );
 }
 
 /** This PC has it; who isn't registered may be called like one that is. */

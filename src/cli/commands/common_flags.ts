@@ -51,7 +51,7 @@ export const BROADCAST_FLAGS = {
     type: "string",
     value: "ID",
     help: "offer this broadcast again to those who don't have it",
-    excludes: ["to", "rate", "expires"],
+    excludes: ["to", "rate", "expires", "background", "report"],
   },
   expires: {
     type: "duration",
