@@ -296,9 +296,20 @@ class RunningRegistry implements RegistryServer {
 
   #passOn(message: Message, exchange: Exchange): Promise<void> | void {
     const handler = message.kind === "Offer" ? this.options.onOffer : this.options.onOther;
-    if (handler) return handler(message, exchange);
-    this.#errors++;
-    throw new LabError("unsupported", `This registration server does not answer ${message.kind}`);
+    const refused = (thrown: unknown): never => {
+      // Who has taken the question back gets no answer.
+      if (!exchange.aborted) this.#errors++;
+      throw thrown;
+    };
+    try {
+      if (!handler) {
+        throw new LabError("unsupported", `This registration server does not answer ${message.kind}`);
+      }
+      const answered = handler(message, exchange);
+      return answered instanceof Promise ? answered.catch(refused) : answered;
+    } catch (thrown) {
+      refused(thrown);
+    }
   }
 
   /** What takes long counts as more than one request. Who has gone needs no list. */

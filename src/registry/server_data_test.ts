@@ -1,7 +1,7 @@
 /** The whole server: restarts, holdings, numbers, and what other parts of the program hang on to it. */
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { codeOf } from "../base/errors.ts";
+import { codeOf, LabError } from "../base/errors.ts";
 import { TIMEOUTS } from "../base/limits.ts";
 import type { Message, MessageOf } from "../protocol/messages.ts";
 import { announce, index, Lab, peers, register, row } from "./_testing.ts";
@@ -143,6 +143,22 @@ Deno.test("Offers and other messages go to whoever was named for them", async ()
   assertEquals(seen, ["Offer of pc1"]);
   const piece: Message = { kind: "PieceRequest", content: "a".repeat(64), piece: 0 };
   assertEquals(codeOf(await assertRejects(() => pc1.link.request(piece, "Left"))), "unsupported");
+});
+
+Deno.test("an Offer, and whatever else others answer with an error, counts among the errors", async () => {
+  await using lab = await Lab.start({
+    onOffer: () => Promise.reject(new LabError("disk_full", "no room")),
+    onOther: () => {
+      throw new LabError("not_found", "not here");
+    },
+  });
+  const pc1 = await lab.join("pc1");
+  const asked = async (message: Message) =>
+    codeOf(await assertRejects(() => pc1.link.request(message, "Left")));
+  const offer = { kind: "Offer", id: "1", peer: "pc1", purpose: "send", port: 1, bytes: 0, files: [] } as const;
+  assertEquals(await asked({ ...offer, files: [] }), "disk_full");
+  assertEquals(await asked({ kind: "PieceRequest", content: "a".repeat(64), piece: 0 }), "not_found");
+  assertEquals(lab.server.stats().errors, 2);
 });
 
 Deno.test("events tell what happens to members", async () => {
