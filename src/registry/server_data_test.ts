@@ -155,7 +155,15 @@ Deno.test("an Offer, and whatever else others answer with an error, counts among
   const pc1 = await lab.join("pc1");
   const asked = async (message: Message) =>
     codeOf(await assertRejects(() => pc1.link.request(message, "Left")));
-  const offer = { kind: "Offer", id: "1", peer: "pc1", purpose: "send", port: 1, bytes: 0, files: [] } as const;
+  const offer = {
+    kind: "Offer",
+    id: "1",
+    peer: "pc1",
+    purpose: "send",
+    port: 1,
+    bytes: 0,
+    files: [],
+  } as const;
   assertEquals(await asked({ ...offer, files: [] }), "disk_full");
   assertEquals(await asked({ kind: "PieceRequest", content: "a".repeat(64), piece: 0 }), "not_found");
   assertEquals(lab.server.stats().errors, 2);
