@@ -184,3 +184,8 @@ Deno.test("CSV quotes, and disarms formulas", () => {
   const columns = [{ key: "a" }, { key: "b" }, { key: "c", title: "C" }] as const;
   assertEquals(toCsv(rows, columns), 'a,b,C\r\n"\'=1+1""",-5,"x;\'@y"\r\n"a,b\r\nc",,\'-\r\n');
 });
+
+Deno.test("a heading that ends with somebody's name leaves the name as it is", () => {
+  const column: Column<{ a: string }> = { key: "a", title: "to", of: "Zoë\u001b" };
+  assertEquals(layOut([{ a: "1 MB/s" }], [column])[0], "TO Zoë\\u{1b}");
+});

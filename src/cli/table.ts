@@ -9,6 +9,8 @@ export interface Column<R> {
   key: keyof R & string;
   /** The heading; the key when left out. */
   title?: string;
+  /** A name that the heading ends with, written as it is: headings are in capitals, and a name in capitals is another name. */
+  of?: string;
   /** Numbers stand right, all else left, unless this says otherwise. */
   align?: "left" | "right";
   /** The text of a cell in a table; CSV gets the bare value. */
@@ -79,8 +81,9 @@ export function layOut<R>(
   return asTable(rows, kept, options);
 }
 
-function titleOf<R>({ title, key }: Column<R>): string {
-  return (title ?? key).toUpperCase();
+function titleOf<R>({ title, key, of }: Column<R>): string {
+  const heading = (title ?? key).toUpperCase();
+  return of === undefined ? heading : `${heading} ${printable(of)}`;
 }
 
 function standsRight<R>({ align, key }: Column<R>, rows: readonly R[]): boolean {

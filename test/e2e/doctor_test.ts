@@ -79,7 +79,7 @@ labTest("rs doctor: everybody against everybody", async (lab) => {
   assertEquals(new Set(ways.map(({ from, to }) => `${from}>${to}`)).size, 12);
   assert(ways.every(({ rate }) => Number(rate) > 0), JSON.stringify(ways));
   const table = await lab.run("rs", "rs", ["doctor"]);
-  assertMatch(table.stdout, /FROM +TO A +TO B +TO C +TO D/);
+  assertMatch(table.stdout, /FROM +TO a +TO b +TO c +TO d/);
   assertCode(await lab.run("rs", "elsewhere", ["doctor"]), 3);
 });
 

@@ -113,7 +113,8 @@ function showMatrix({ output }: Ctx, names: readonly string[], ways: readonly Me
     { key: "from", fixed: true },
     ...names.map((to): Column<Record<string, string>> => ({
       key: `to ${to}`,
-      title: `to ${to}`,
+      title: "to",
+      of: to,
       align: "right",
     })),
   ];
