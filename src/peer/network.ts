@@ -79,7 +79,7 @@ async function fromPeer(access: NetworkAccess, rs: Connection, query: IndexQuery
     }
     throw new LabError(
       "unreachable",
-      `Cannot reach ${printable(query.from!)}: no active peer has that name; see peer peers`,
+      `Cannot reach ${printable(query.from!)}: no active peer has that name; see peer peers or rs peers`,
     );
   }
   const { from: _, ...rest } = query;

@@ -105,7 +105,7 @@ async function addressOf(to: string, setting: SendSetting): Promise<Address> {
       }
       throw new LabError(
         "unreachable",
-        `Cannot send to ${printable(to)}: no active peer has that name; see peer peers`,
+        `Cannot send to ${printable(to)}: no active peer has that name; see peer peers or rs peers`,
       );
     }
     const { address: host, port, id } = peer;

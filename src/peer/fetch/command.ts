@@ -117,7 +117,10 @@ function nothingFound({ patterns, from }: FetchRequest, peers: number | undefine
     );
   }
   if (peers === 0) {
-    return new LabError("not_found", `Cannot fetch ${what}: no other peer is active now; see peer peers`);
+    return new LabError(
+      "not_found",
+      `Cannot fetch ${what}: no other peer is active now; see peer peers or rs peers`,
+    );
   }
   return new LabError(
     "not_found",
