@@ -229,14 +229,14 @@ class TooMany extends LabError {
 /**
  * The authority of a data folder.
  *
- * @throws {LabError} "failed" when it's damaged.
+ * @throws {LabError} "failed" when it's missing or damaged.
  */
 export async function authorityIn(data: string): Promise<Authority> {
   const authority = v.safeParse(authoritySchema, await readJson(join(data, AUTHORITY_FILE)));
   if (authority.success) return authority.output;
   throw new LabError(
     "failed",
-    `Cannot read the lab in ${data}: ${AUTHORITY_FILE} is damaged; put back a copy of it`,
+    `Cannot read the lab in ${data}: ${AUTHORITY_FILE} is missing or damaged; put back a copy of it`,
   );
 }
 

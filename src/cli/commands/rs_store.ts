@@ -3,6 +3,7 @@
  * that nobody starts a server beside the lab's registry by leaving out a flag.
  */
 
+import { existsSync } from "node:fs";
 import { join } from "@std/path";
 import { LabError } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
@@ -145,7 +146,7 @@ export async function openSharedLab(
 ): Promise<SecuredLab> {
   const there = await store.lab();
   const isHere = await SecuredLab.isIn(data);
-  if (there?.mode === "secured" && !isHere) {
+  if (there?.mode === "secured" && !existsSync(join(data, AUTHORITY_FILE))) {
     throw new LabError(
       "not_permitted",
       `Cannot serve this lab: its registry is in NATS, but ${data} has no ${AUTHORITY_FILE}; copy that file from the data ` +
