@@ -121,6 +121,11 @@ Deno.test("5,000 peers come in pages too", async () => {
   assertEquals([all.length, new Set(all).size, all.includes("pc7")], [4999, 4999, false]);
 });
 
+const OFFER: Message = {
+  ...{ kind: "Offer", id: "1", peer: "pc1", purpose: "send" },
+  ...{ port: 1, bytes: 0, files: [] },
+};
+
 Deno.test("Offers and other messages go to whoever was named for them", async () => {
   const seen: string[] = [];
   await using lab = await Lab.start({
@@ -130,16 +135,7 @@ Deno.test("Offers and other messages go to whoever was named for them", async ()
     },
   });
   const pc1 = await lab.join("pc1");
-  const offer: Message = {
-    kind: "Offer",
-    id: "1",
-    peer: "pc1",
-    purpose: "send",
-    port: 1,
-    bytes: 0,
-    files: [],
-  };
-  await pc1.link.request(offer, "Receipt");
+  await pc1.link.request(OFFER, "Receipt");
   assertEquals(seen, ["Offer of pc1"]);
   const piece: Message = { kind: "PieceRequest", content: "a".repeat(64), piece: 0 };
   assertEquals(codeOf(await assertRejects(() => pc1.link.request(piece, "Left"))), "unsupported");
@@ -155,16 +151,7 @@ Deno.test("an Offer, and whatever else others answer with an error, counts among
   const pc1 = await lab.join("pc1");
   const asked = async (message: Message) =>
     codeOf(await assertRejects(() => pc1.link.request(message, "Left")));
-  const offer = {
-    kind: "Offer",
-    id: "1",
-    peer: "pc1",
-    purpose: "send",
-    port: 1,
-    bytes: 0,
-    files: [],
-  } as const;
-  assertEquals(await asked({ ...offer, files: [] }), "disk_full");
+  assertEquals(await asked(OFFER), "disk_full");
   assertEquals(await asked({ kind: "PieceRequest", content: "a".repeat(64), piece: 0 }), "not_found");
   assertEquals(lab.server.stats().errors, 2);
 });
