@@ -225,7 +225,7 @@ export class FetchEngine {
       // The holder may have been given up meanwhile, and be the last one.
       this.#settle(run);
     }, (cause) => {
-      if (run.round !== round || this.#o.signal.aborted) return;
+      if (run.round !== round || this.#holders.isOver) return;
       run.asking--;
       this.#o.log.info(
         `${printable(holder.peer)} cannot deliver ${printable(run.title)}: ${messageOf(cause)}`,

@@ -269,8 +269,10 @@ Deno.test("a holder that is silent when asked for its manifest doesn't keep the 
   const mute = swarm.holder({ "big.bin": BIG }, silent("GetRFC"));
   swarm.holder({ "big.bin": BIG });
   assertFetched(swarm, await swarm.fetch(swarm.wanted({ "big.bin": BIG })), { "big.bin": BIG });
-  // Its connection is closed with the fetch, and it isn't asked again.
+  // Its connection is closed with the fetch, and it isn't asked again; nor is that said of it as its fault.
+  await mute.close();
   assertEquals(mute.dialled, 1);
+  assertEquals(swarm.context.log.lines.filter((line) => line.includes("cannot deliver")), []);
 });
 
 Deno.test("a holder that dies and comes back, having forgotten everything, goes on delivering", async () => {

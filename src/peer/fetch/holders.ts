@@ -50,7 +50,7 @@ export class Holders {
       return await this.#manifest(holder, plan);
     } catch (cause) {
       // The connection may have been idle for too long; a fresh one tells.
-      if (codeOf(cause) !== "unreachable" || this.#isOver) throw cause;
+      if (codeOf(cause) !== "unreachable" || this.isOver) throw cause;
       this.#connections.delete(key(holder));
       return await this.#manifest(holder, plan);
     }
@@ -82,17 +82,18 @@ export class Holders {
 
   async #dial(holder: Holder): Promise<Connection> {
     const { clock, watchdog, security, identity, signal } = this.options;
-    if (this.#isOver) throw new LabError("interrupted", "Interrupted");
+    if (this.isOver) throw new LabError("interrupted", "Interrupted");
     const at = { host: holder.address, port: holder.port, id: holder.id };
     const { connection } = await connect(at, identity, { clock, watchdog, security, signal });
-    if (this.#isOver) {
+    if (this.isOver) {
       connection.close();
       throw new LabError("interrupted", "Interrupted");
     }
     return connection;
   }
 
-  get #isOver(): boolean {
+  /** Closed, or interrupted: what fails now is no holder's fault. */
+  get isOver(): boolean {
     return this.#closed || this.options.signal.aborted;
   }
 
