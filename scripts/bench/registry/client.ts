@@ -25,6 +25,9 @@ export class LoadPeer {
   #stream = 1;
   #buffer = new Uint8Array(READ_BYTES);
   #keepAlive: Uint8Array | undefined;
+  #asking = false;
+  /** Questions that wait for the answer to the one before: a keep-alive comes due in the middle of a measurement. */
+  #waiting: (() => void)[] = [];
 
   private constructor(private conn: Deno.TcpConn, readonly name: string) {}
 
@@ -94,7 +97,19 @@ export class LoadPeer {
     } catch { /* the server was faster */ }
   }
 
+  /** One question at a time, for all answers are read into one buffer. */
   async #exchange(frame: Uint8Array, expected: ControlName): Promise<Uint8Array> {
+    if (this.#asking) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#asking = true;
+    try {
+      return await this.#answerTo(frame, expected);
+    } finally {
+      this.#asking = this.#waiting.length > 0;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  async #answerTo(frame: Uint8Array, expected: ControlName): Promise<Uint8Array> {
     new DataView(frame.buffer, frame.byteOffset).setUint32(8, this.#stream);
     this.#stream += 2;
     for (let at = 0; at < frame.length;) at += await this.conn.write(at === 0 ? frame : frame.subarray(at));
