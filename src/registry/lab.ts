@@ -31,7 +31,15 @@ import { RS_NAME } from "../protocol/secured.ts";
 import { readJson } from "../storage/atomic.ts";
 import type { Admission } from "../transport/security.ts";
 import { normalAddress } from "./address.ts";
-import { MemberFile, MEMBERS_FILE, type MembershipKeeper, writeSecret } from "./member_file.ts";
+import {
+  lostFiles,
+  MemberFile,
+  MEMBERS_FILE,
+  membershipIn,
+  type MembershipKeeper,
+  writeSecret,
+} from "./member_file.ts";
+import { knowsMembers } from "./sqlite_file.ts";
 
 export { MEMBERS_FILE };
 
@@ -74,7 +82,7 @@ export class SecuredLab implements Admission {
 
   /** Tells whether a data folder holds a secured lab, be it a damaged one: nothing else may take its place. */
   static async isIn(data: string): Promise<boolean> {
-    return existsSync(join(data, AUTHORITY_FILE)) || await hasSomebody(data);
+    return existsSync(join(data, AUTHORITY_FILE)) || await hasSomebody(data) || knowsMembers(data);
   }
 
   /**
@@ -93,12 +101,14 @@ export class SecuredLab implements Admission {
       await writeSecret(data, MEMBERSHIP_FILE, await ownMembership(authority.output), clock);
     }
     const own = v.safeParse(credentialsSchema, await readJson(join(data, MEMBERSHIP_FILE)));
-    if (!authority.success || !own.success) {
-      const file = authority.success ? MEMBERSHIP_FILE : AUTHORITY_FILE;
-      throw new LabError(
-        "failed",
-        `Cannot open the lab in ${data}: ${file} is missing or damaged; put back a copy of it, from a backup, say`,
-      );
+    const hasMembers = options.shared !== undefined || await membershipIn(data) !== undefined;
+    if (!authority.success || !own.success || !hasMembers) {
+      const whole = {
+        [AUTHORITY_FILE]: authority.success,
+        [MEMBERS_FILE]: hasMembers,
+        [MEMBERSHIP_FILE]: own.success,
+      };
+      throw lostFiles(data, Object.entries(whole).filter(([, isWhole]) => !isWhole).map(([name]) => name));
     }
     const members: MembershipKeeper = await options.shared?.(authority.output) ??
       await MemberFile.open(options);
@@ -234,10 +244,7 @@ class TooMany extends LabError {
 export async function authorityIn(data: string): Promise<Authority> {
   const authority = v.safeParse(authoritySchema, await readJson(join(data, AUTHORITY_FILE)));
   if (authority.success) return authority.output;
-  throw new LabError(
-    "failed",
-    `Cannot read the lab in ${data}: ${AUTHORITY_FILE} is missing or damaged; put back a copy of it`,
-  );
+  throw lostFiles(data, [AUTHORITY_FILE]);
 }
 
 /**

@@ -7,6 +7,8 @@ import { LabError } from "../base/errors.ts";
 import { silentLogger } from "../base/log.ts";
 import { TempFolder } from "../storage/_testing.ts";
 import { AUTHORITY_FILE, MEMBERS_FILE, SecuredLab } from "./lab.ts";
+import { STORE_FILE } from "./sqlite_file.ts";
+import { openSqliteStore } from "./sqlite_store.ts";
 
 const clock = systemClock;
 const log = silentLogger;
@@ -40,4 +42,46 @@ Deno.test("a lab whose making was cut short is made anew", async () => {
   await Deno.remove(join(data, AUTHORITY_FILE));
   assertEquals((await SecuredLab.open({ data, clock, log })).isNew, true);
   assertEquals(JSON.parse(await Deno.readTextFile(join(data, MEMBERS_FILE))), { invites: [], members: [] });
+});
+
+Deno.test("a lab that lost who its members are says which file is gone, and what to do", async () => {
+  using temp = new TempFolder();
+  const data = temp.path;
+  await SecuredLab.open({ data, clock, log });
+  const whole = temp.read(MEMBERS_FILE);
+  for (const lose of [() => Deno.removeSync(temp.at(MEMBERS_FILE)), () => temp.file(MEMBERS_FILE, "{")]) {
+    lose();
+    const { message } = await assertRejects(() => SecuredLab.open({ data, clock, log }), LabError);
+    assertStringIncludes(message, `${MEMBERS_FILE} is missing or damaged; put back a copy of it`);
+    assertStringIncludes(message, "or move the folder away to begin a new lab");
+  }
+  temp.file(MEMBERS_FILE, whole);
+  assertEquals((await SecuredLab.open({ data, clock, log })).isNew, false);
+});
+
+Deno.test("a lab of which only the database is left isn't replaced by a new one; an open lab's serves a secured one, too", async () => {
+  using temp = new TempFolder();
+  const data = temp.path;
+  const registered = async (cookie: string) => {
+    const store = await openSqliteStore({ dataDir: data, clock, log });
+    await store.savePeers([{
+      ...{ cookie, name: `pc-${cookie.length}`, host: "pc", address: "10.0.0.1", port: 23476 },
+      ...{ registrations: [clock.now()], lastRegistered: clock.now(), active: true },
+    }]);
+    await store.close();
+  };
+  await registered("0f".repeat(16));
+  assertEquals((await SecuredLab.open({ data, clock, log })).isNew, true);
+
+  await registered(PC1);
+  for (const name of [AUTHORITY_FILE, MEMBERS_FILE]) await Deno.remove(temp.at(name));
+  const { message } = await assertRejects(() => SecuredLab.open({ data, clock, log }), LabError);
+  assertStringIncludes(
+    message,
+    `${AUTHORITY_FILE} and ${MEMBERS_FILE} are missing or damaged; put back a copy of them`,
+  );
+  assertEquals(await SecuredLab.isIn(data), true, "nor may an open lab take its place");
+
+  temp.file(STORE_FILE, "no database");
+  assertEquals((await SecuredLab.open({ data, clock, log })).isNew, true, "of a damaged one nobody can tell");
 });

@@ -2,6 +2,7 @@
 
 import { join } from "@std/path";
 import type { Clock } from "../base/clock.ts";
+import { LabError } from "../base/errors.ts";
 import type { Role } from "../join/card.ts";
 import { type Invite, type MemberRecord, Membership } from "../join/membership.ts";
 import { readJson, writeAtomic } from "../storage/atomic.ts";
@@ -33,9 +34,10 @@ export class MemberFile implements MembershipKeeper {
 
   private constructor(private o: { data: string; clock: Clock }, readonly membership: Membership) {}
 
-  /** @throws {LabError} "failed" when it's damaged. */
+  /** @throws {LabError} "failed" when it's missing or damaged. */
   static async open(options: { data: string; clock: Clock }): Promise<MemberFile> {
-    const membership = Membership.fromJSON(await readJson(join(options.data, MEMBERS_FILE)));
+    const membership = await membershipIn(options.data);
+    if (!membership) throw lostFiles(options.data, [MEMBERS_FILE]);
     return new MemberFile(options, membership);
   }
 
@@ -78,6 +80,28 @@ export class MemberFile implements MembershipKeeper {
     this.#keeping = done.catch(() => {});
     return done;
   }
+}
+
+/** Who was invited and who has joined, by the file of a data folder; undefined when it's missing or damaged. */
+export async function membershipIn(data: string): Promise<Membership | undefined> {
+  const kept = await readJson(join(data, MEMBERS_FILE));
+  try {
+    return Membership.fromJSON(kept);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Why a lab can't be opened whose data folder lost something: guessing would let in whoever was put out. */
+export function lostFiles(data: string, files: readonly string[]): LabError {
+  const [are, them] = files.length === 1 ? ["is", "it"] : ["are", "them"];
+  return new LabError(
+    "failed",
+    `Cannot open the lab in ${data}: ${
+      files.join(" and ")
+    } ${are} missing or damaged; put back a copy of ${them}, ` +
+      "from a backup, say, or move the folder away to begin a new lab",
+  );
 }
 
 /** Writes a file that only its owner reads, where the system knows owners. */

@@ -76,6 +76,32 @@ export function demandSound(db: DatabaseSync): void {
   if (found !== "ok") throw new Error(`malformed: ${found}`);
 }
 
+/** Symbols of a member's id. Its cookie is its id in a secured lab; an open lab's have 32. */
+const MEMBER_ID_LENGTH = 26;
+
+/**
+ * Tells whether members of a secured lab have registered in the database of a data folder that no process uses. Of a
+ * damaged one, which is set aside anyway, nobody can tell.
+ *
+ * @throws {LabError} "failed" when it is in use.
+ */
+export function knowsMembers(dataDir: string): boolean {
+  const path = join(dataDir, STORE_FILE);
+  if (!exists(path)) return false;
+  try {
+    const db = new DatabaseSync(path);
+    try {
+      return db.prepare("SELECT 1 FROM peers WHERE length(cookie) = ? LIMIT 1").get(MEMBER_ID_LENGTH) !==
+        undefined;
+    } finally {
+      db.close();
+    }
+  } catch (thrown) {
+    if (isDamage(thrown)) return false;
+    throw asOurs(thrown, "look into");
+  }
+}
+
 /** Storage code never asks on the terminal: without access it says so. */
 export async function demandAccess(dataDir: string): Promise<void> {
   for (const name of ["read", "write"] as const) {

@@ -32,6 +32,7 @@ export async function run(ctx: Ctx): Promise<void> {
   });
   const lock = lockDataFolder(data, "rs", "copy");
   try {
+    const isSecured = await SecuredLab.isIn(data);
     const from = await openSqliteStore({ dataDir: data, clock, log });
     try {
       // By this the lab's server knows its own share again, and goes on delivering out of it.
@@ -40,7 +41,7 @@ export async function run(ctx: Ctx): Promise<void> {
       try {
         await demandEmpty(to, place);
         const copied = await copyRegistry(from, to);
-        const members = await copyLab(ctx, data, to);
+        const members = isSecured ? await copyLab(ctx, data, to) : await copyOpen(to);
         await rememberShared(ctx, data, { store: ctx.args[0]!, ca: place.ca }, folderId);
         output.json({ event: "copied", to: placeText(place), ...copied, members });
         output.result(
@@ -72,12 +73,14 @@ async function demandEmpty(to: NatsStore, place: NatsPlace): Promise<void> {
   );
 }
 
+/** An open lab has no members. */
+async function copyOpen(to: NatsStore): Promise<0> {
+  await to.claimLab({ mode: "open" });
+  return 0;
+}
+
 /** Members and invitations; and which lab it is. @returns how many members. */
 async function copyLab({ clock, random }: Ctx, data: string, to: NatsStore): Promise<number> {
-  if (!await SecuredLab.isIn(data)) {
-    await to.claimLab({ mode: "open" });
-    return 0;
-  }
   const { certificate, key } = await authorityIn(data);
   const { membership } = await MemberFile.open({ data, clock });
   const members = await NatsMembers.open(to, await Seal.from(key, "invitations"), { clock, random });
