@@ -21,7 +21,6 @@ type Ctx = CommandContext<typeof SERVE_FLAGS>;
 
 /** Bytes of a code that are read; a code has 29 with its dashes. */
 const CODE_BYTES = 256;
-const LINE_FEED = 10;
 
 /**
  * Joins a lab if a code was given; while a PC is a member of that lab, the code says nothing new.
@@ -89,21 +88,26 @@ export async function joinCode({ flags, ensureAccess }: Ctx): Promise<string | u
 }
 
 /**
- * The first line of a text, or what there is of it: UTF-8, or UTF-16 as Windows' PowerShell writes it to a file.
+ * The first line of a text that isn't blank, or what there is of it, without spaces around it; UTF-8, or UTF-16 as Windows'
+ * PowerShell writes it to a file.
  *
  * @param source read no further than the line, or {@linkcode CODE_BYTES}.
  */
 export async function firstLine(source: { read(into: Uint8Array): Promise<number | null> }): Promise<string> {
   const bytes = new Uint8Array(CODE_BYTES);
   let filled = 0;
-  while (filled < bytes.length) {
+  let text = "";
+  while (filled < bytes.length && !text.trimStart().includes("\n")) {
     const n = await source.read(bytes.subarray(filled));
     if (n === null) break;
     filled += n;
-    if (bytes.subarray(0, filled).includes(LINE_FEED)) break;
+    text = decoded(bytes.subarray(0, filled));
   }
-  const line = bytes.subarray(0, filled);
-  const end = line.indexOf(LINE_FEED);
-  const isWide = line[0] === 0xff && line[1] === 0xfe;
-  return new TextDecoder(isWide ? "utf-16le" : "utf-8").decode(end < 0 ? line : line.subarray(0, end));
+  return text.trim().split("\n", 1)[0]!.trim();
+}
+
+/** Text with or without the mark that begins it. */
+function decoded(bytes: Uint8Array): string {
+  const isWide = bytes[0] === 0xff && bytes[1] === 0xfe;
+  return new TextDecoder(isWide ? "utf-16le" : "utf-8").decode(bytes);
 }

@@ -28,10 +28,13 @@ Deno.test("a code in a file that Windows' programs wrote is the code", async () 
     // Notepad's mark, and PowerShell's way of writing what `rs invite` said.
     narrow(`\ufeff${code}\r\n`),
     ...["", "\r\n", "\r\nmore\r\n"].map((end) => wide(code + end)),
+    // What an editor or a paste puts before it.
+    ...["\n", "\r\n", " \t\r\n\n  ", "\ufeff\r\n "].map((before) => narrow(`${before}${code}\r\nmore\r\n`)),
+    wide(`\r\n  ${code}\r\n`),
   ];
   for (const file of files) {
     for (const size of [1, 7, 1000]) {
-      assertEquals((await firstLine(inParts(file, size))).trim(), code);
+      assertEquals(await firstLine(inParts(file, size)), code);
     }
   }
 });
@@ -39,4 +42,5 @@ Deno.test("a code in a file that Windows' programs wrote is the code", async () 
 Deno.test("no more than a code's length is read of what is no code", async () => {
   const line = await firstLine(inParts(narrow("x".repeat(10_000)), 100));
   assertEquals(line, "x".repeat(256));
+  assertEquals(await firstLine(inParts(narrow("\n".repeat(10_000)), 100)), "");
 });
