@@ -84,6 +84,8 @@ function lookedAfter({ shared }: Store, members: Members): string[] {
 const LISTED_MAX = 100;
 /** A broadcast file of ours that isn't what it was may be put back: it's looked at so often, milliseconds, like a peer's share. */
 const LOOK_AGAIN = 30_000;
+/** Between two tries to write a registry that couldn't be written, milliseconds: whoever made room sees it soon. */
+export const WRITE_AGAIN = 5_000;
 /** Between two looks whether somebody holds by now what others wait for, milliseconds: soon enough, and for many announces once. */
 const INDEX_LOOK = 2_000;
 
@@ -133,6 +135,7 @@ class RunningRegistry implements RegistryServer {
       clock.every(3600_000, () => this.#forgetBroadcasts()),
       clock.every(LOOK_AGAIN, () => this.local.lookAgain()),
       clock.every(INDEX_LOOK, () => this.#deliveries.look()),
+      clock.every(WRITE_AGAIN, () => this.#writeAgain()),
     ];
     this.#forgetBroadcasts();
     this.#stopHearing = options.security?.onRevoked((ids) => this.#revoked(ids));
@@ -202,8 +205,8 @@ class RunningRegistry implements RegistryServer {
     return this.registry.broadcasts;
   }
 
-  get isReady(): boolean {
-    return this.#sharing?.isAway !== true;
+  get unready(): string | undefined {
+    return this.#sharing?.isAway ? "NATS is out of reach" : this.registry.store.fault;
   }
 
   listBroadcasts(): WireBroadcast[] {
@@ -470,6 +473,16 @@ class RunningRegistry implements RegistryServer {
     const seconds = TIMEOUTS.grace / 1000;
     this.options.log.info(
       `${verb("Lost")} ${record.name}: its connection ended; it has ${seconds} s to come back`,
+    );
+  }
+
+  /** Nobody may come for long who has something to be kept. */
+  #writeAgain(): void {
+    const { store } = this.registry;
+    if (store.fault === undefined) return;
+    store.tryAgain?.().then(
+      () => this.options.log.info("The registry can be written again"),
+      (thrown) => this.options.log.debug(messageOf(thrown)),
     );
   }
 

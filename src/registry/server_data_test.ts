@@ -6,7 +6,7 @@ import { TIMEOUTS } from "../base/limits.ts";
 import type { Message, MessageOf } from "../protocol/messages.ts";
 import { announce, index, Lab, peers, register, row } from "./_testing.ts";
 import { MemoryStore } from "./memory_store.ts";
-import type { RegistryEvent } from "./server.ts";
+import { type RegistryEvent, WRITE_AGAIN } from "./server.ts";
 
 Deno.test("a restart on the same data: cookies, names and holdings are known, peers get time to come back", async () => {
   const dir = await Deno.makeTempDir();
@@ -184,6 +184,29 @@ Deno.test("a store that fails: the peer is told, and nobody stays active whom no
   assertEquals(codeOf(await assertRejects(() => register(link, "pc1"))), "failed");
   assertEquals(await peers(link), []);
   assert(lab.log.lines.some((line) => line.startsWith("error Register") && line.includes("disk on fire")));
+});
+
+Deno.test("a registry that can't be written isn't ready, and says why, until it can be", async () => {
+  let tries = 0;
+  const store = Object.assign(new MemoryStore(), {
+    fault: undefined as string | undefined,
+    tryAgain() {
+      if (++tries < 2) return Promise.reject(new Error("still full"));
+      store.fault = undefined;
+      return Promise.resolve();
+    },
+  });
+  await using lab = await Lab.start({ data: { store } });
+  lab.clock.advance(600_000);
+  assertEquals([lab.server.unready, tries], [undefined, 0]);
+  store.fault = "Cannot write rs.sqlite: the disk is full";
+  assertEquals(lab.server.unready, store.fault);
+  lab.clock.advance(WRITE_AGAIN);
+  assertEquals([lab.server.unready, tries], [store.fault, 1]);
+  const said = lab.log.next(/can be written again/);
+  lab.clock.advance(WRITE_AGAIN);
+  await said;
+  assertEquals([lab.server.unready, tries], [undefined, 2]);
 });
 
 Deno.test("200 peers join, announce, ask and leave at once", async () => {

@@ -92,8 +92,8 @@ export interface RegistryServer {
   /** Who holds what, and the broadcasts: for looking only. */
   readonly holdings: Holdings;
   readonly broadcasts: Broadcasts;
-  /** False while the registry is out of reach, where several servers share one. */
-  readonly isReady: boolean;
+  /** Why it can't be asked to keep anything: the registry can't be written, or is out of reach where several share one. */
+  readonly unready: string | undefined;
   /** The broadcasts that are listed, the oldest first. */
   listBroadcasts(): WireBroadcast[];
   /** The PCs of a broadcast, and how it stands with each. */

@@ -280,13 +280,13 @@ Deno.test({
     own.pause(0, true);
     await within("the end of all connections", Promise.all([pc1.link.closed, asker.closed]));
     assertEquals((pc1.link.reason as RemoteError).code, "unreachable");
-    assertEquals(lab.server.isReady, false);
+    assertEquals(lab.server.unready, "NATS is out of reach");
     const thrown = await assertRejects(() => lab.dial("tool"), RemoteError, "NATS");
     assertEquals(thrown.code, "unreachable");
     const back = lab.log.next(/NATS is back/);
     own.pause(0, false);
     await back;
-    assertEquals(lab.server.isReady, true);
+    assertEquals(lab.server.unready, undefined);
     assertEquals((await lab.join("pc1", pc1.cookie)).cookie, pc1.cookie);
   },
 });

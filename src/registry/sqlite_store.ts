@@ -105,6 +105,7 @@ export interface FileStore extends Store {
   copyTo(path: string): Promise<void>;
   /** What the database takes on the disk, bytes. */
   readonly bytes: number;
+  tryAgain(): Promise<void>;
 }
 
 /** Tells whether a store is one file that can be copied. */
@@ -114,6 +115,7 @@ export function isFileStore(store: Store): store is FileStore {
 
 class SqliteStore implements FileStore {
   readonly broadcasts: SqliteBroadcasts;
+  fault: string | undefined;
   #db: DatabaseSync;
   #statements;
   /** By cookie, the peer's id, and where the file says that it is, once that was written. */
@@ -240,9 +242,17 @@ class SqliteStore implements FileStore {
     return found;
   }
 
+  /** A transaction that changes nothing succeeds on a full disk: this changes a page. */
+  async tryAgain(): Promise<void> {
+    await this.#transaction(() => this.#db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`));
+    this.fault = undefined;
+  }
+
   #transaction(work: () => void): Promise<void> {
     return this.#groups.add(work).catch((thrown) => {
-      throw asOurs(thrown, "write");
+      const fault = asOurs(thrown, "write");
+      this.fault = fault.message;
+      throw fault;
     });
   }
 

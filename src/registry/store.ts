@@ -40,6 +40,10 @@ export interface Store {
   readonly broadcasts: BroadcastStore;
   /** Where several servers use one store. */
   readonly shared?: SharedStore;
+  /** Why a write failed, until {@linkcode tryAgain} has worked; where the store can tell. */
+  readonly fault?: string | undefined;
+  /** Writes what says nothing, to see whether it can be done again. */
+  tryAgain?(): Promise<void>;
   /** Everything about the members, in any order. */
   loadPeers(): Promise<Iterable<KeptRecord>>;
   /** Everything that is held, in any order; to be read at once, before the next call. */

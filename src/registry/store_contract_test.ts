@@ -48,6 +48,20 @@ Deno.test("SQLite store: one process at a time, and the second is told", () =>
     await store.close();
   }));
 
+Deno.test("SQLite store: why it couldn't be written stands until it can be, whatever changes nothing", () =>
+  inFolder(async (dataDir) => {
+    const store = await openSqliteStore(options(dataDir));
+    await store.savePeers([peer(1)]);
+    assertEquals(store.fault, undefined);
+    const thrown = await assertRejects(() => store.savePeers([{ ...peer(2), port: 0.5 }]), LabError);
+    assertEquals(store.fault, thrown.message);
+    await store.forgetPeer("nobody");
+    assertEquals(store.fault, thrown.message);
+    await store.tryAgain();
+    assertEquals(store.fault, undefined);
+    await store.close();
+  }));
+
 for (
   const damage of [
     "garbage from the start",

@@ -2,6 +2,7 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
+import { until } from "../../src/base/_patience.ts";
 import type { Lab } from "../../scripts/programs.ts";
 import { assertFile, bytesOf, MB, put, shared } from "./files.ts";
 import { assertCode, eventsOf, labTest, sentence } from "./lab.ts";
@@ -111,6 +112,25 @@ labTest("a full disk: both doctors say that it is full; nobody joins who can't k
       const members = eventsOf(assertCode(await lab.run("rs", "rs", ["members", "--json"]), 0), "member");
       assertEquals(members, []);
     });
+  });
+}, { skip });
+
+labTest("a full disk of the registration server: /readyz says so until there is room", async (lab) => {
+  await withSmallDisk(lab, "small", async () => {
+    const { running, address } = await lab.rs("small", "--http-port", "0");
+    const { httpPort } = await running.event("listening");
+    const ready = async () => {
+      const answer = await fetch(`http://127.0.0.1:${httpPort}/readyz`);
+      return `${answer.status} ${await answer.text()}`;
+    };
+    assertEquals(await ready(), "200 ready\n");
+    const filler = join(lab.pc("small"), "filler");
+    fill(filler);
+    const peer = lab.start("peer", "bob", ["serve", "--rs", address, "--port", "0", "--json"]);
+    await until("503", async () => /^503 Cannot write rs\.sqlite: .*full/.test(await ready()));
+    Deno.removeSync(filler);
+    await until("200", async () => await ready() === "200 ready\n");
+    await peer.event("registered");
   });
 }, { skip });
 

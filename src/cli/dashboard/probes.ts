@@ -10,7 +10,7 @@ const TEXT = "text/plain; charset=utf-8";
 
 /** What the probes look at. */
 export interface Probed {
-  server: Pick<RegistryServer, "stats" | "isReady">;
+  server: Pick<RegistryServer, "stats" | "unready">;
   /** Aborted when the server is being stopped. */
   stopping: AbortSignal;
   /** Milliseconds since 1970. */
@@ -26,12 +26,10 @@ export function probesOf(probed: Probed): ReadonlyMap<string, () => Probe> {
     ["/healthz", () => ({ status: 200, type: TEXT, body: "ok\n" })],
     [
       "/readyz",
-      () =>
-        stopping.aborted
-          ? { status: 503, type: TEXT, body: "stopping\n" }
-          : !server.isReady
-          ? { status: 503, type: TEXT, body: "NATS is out of reach\n" }
-          : { status: 200, type: TEXT, body: "ready\n" },
+      () => {
+        const why = stopping.aborted ? "stopping" : server.unready;
+        return { status: why === undefined ? 200 : 503, type: TEXT, body: `${why ?? "ready"}\n` };
+      },
     ],
     ["/metrics", () => ({
       status: 200,

@@ -13,7 +13,7 @@ Deno.test("health, readiness and metrics", () => {
     storeBytes: undefined,
   };
   const stop = new AbortController();
-  const server = { stats: () => stats, isReady: true };
+  const server = { stats: () => stats, unready: undefined as string | undefined };
   const probes = probesOf({
     ...{ server, stopping: stop.signal },
     ...{ started: 1_750_000_000_123, data: "/nowhere/at/all" },
@@ -25,9 +25,10 @@ Deno.test("health, readiness and metrics", () => {
   assertMatch(body, /^labswarm_peers\{state="inactive"\} 1$/m);
   assertMatch(body, /^process_start_time_seconds 1750000000$/m);
   assertMatch(body, /^process_resident_memory_bytes [1-9]\d{6,}$/m);
-  server.isReady = false;
+  server.unready = "The disk is full";
   assertEquals([get("/healthz").status, get("/readyz").status], [200, 503]);
-  server.isReady = true;
+  assertEquals(get("/readyz").body, "The disk is full\n");
+  server.unready = undefined;
   assertEquals(get("/readyz").status, 200);
   stop.abort();
   assertEquals([get("/healthz").status, get("/readyz").status], [200, 503]);
