@@ -31,6 +31,7 @@ import type { RegistryOptions, RegistryServer, RegistryStats } from "./server_ty
 import { Sharing } from "./sharing.ts";
 import type { Caller, Departure, Effect, Outcome, Registry } from "./state.ts";
 import type { Store } from "./store.ts";
+import { writeAgain } from "./write_again.ts";
 
 export type { RegistryEvent, RegistryOptions, RegistryServer, RegistryStats } from "./server_types.ts";
 
@@ -84,8 +85,6 @@ function lookedAfter({ shared }: Store, members: Members): string[] {
 const LISTED_MAX = 100;
 /** A broadcast file of ours that isn't what it was may be put back: it's looked at so often, milliseconds, like a peer's share. */
 const LOOK_AGAIN = 30_000;
-/** Between two tries to write a registry that couldn't be written, milliseconds: whoever made room sees it soon. */
-export const WRITE_AGAIN = 5_000;
 /** Between two looks whether somebody holds by now what others wait for, milliseconds: soon enough, and for many announces once. */
 const INDEX_LOOK = 2_000;
 
@@ -135,7 +134,7 @@ class RunningRegistry implements RegistryServer {
       clock.every(3600_000, () => this.#forgetBroadcasts()),
       clock.every(LOOK_AGAIN, () => this.local.lookAgain()),
       clock.every(INDEX_LOOK, () => this.#deliveries.look()),
-      clock.every(WRITE_AGAIN, () => this.#writeAgain()),
+      writeAgain({ store: registry.store, clock, log }),
     ];
     this.#forgetBroadcasts();
     this.#stopHearing = options.security?.onRevoked((ids) => this.#revoked(ids));
@@ -473,16 +472,6 @@ class RunningRegistry implements RegistryServer {
     const seconds = TIMEOUTS.grace / 1000;
     this.options.log.info(
       `${verb("Lost")} ${record.name}: its connection ended; it has ${seconds} s to come back`,
-    );
-  }
-
-  /** Nobody may come for long who has something to be kept. */
-  #writeAgain(): void {
-    const { store } = this.registry;
-    if (store.fault === undefined) return;
-    store.tryAgain?.().then(
-      () => this.options.log.info("The registry can be written again"),
-      (thrown) => this.options.log.debug(messageOf(thrown)),
     );
   }
 

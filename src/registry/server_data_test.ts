@@ -6,7 +6,8 @@ import { TIMEOUTS } from "../base/limits.ts";
 import type { Message, MessageOf } from "../protocol/messages.ts";
 import { announce, index, Lab, peers, register, row } from "./_testing.ts";
 import { MemoryStore } from "./memory_store.ts";
-import { type RegistryEvent, WRITE_AGAIN } from "./server.ts";
+import type { RegistryEvent } from "./server.ts";
+import { WRITE_AGAIN } from "./write_again.ts";
 
 Deno.test("a restart on the same data: cookies, names and holdings are known, peers get time to come back", async () => {
   const dir = await Deno.makeTempDir();
