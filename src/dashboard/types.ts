@@ -48,6 +48,8 @@ export interface BroadcastRow {
   done: number;
   waiting: number;
   failed: number;
+  /** Why it waits, where nobody can deliver it any more. */
+  reason?: string | undefined;
   /** Verified bytes of all its PCs together. */
   bytes: number;
 }

@@ -65,6 +65,8 @@ export const broadcast = v.object({
   /** PCs that don't have it yet. */
   waiting: count,
   failed: count,
+  /** Why it waits, where nobody can deliver it any more. */
+  reason: v.optional(text(500)),
 });
 
 /** One PC of a broadcast in a list. */

@@ -47,6 +47,8 @@ export interface DeliverySetting {
   isHere: (sha256: string, name: string) => boolean;
   /** The command that sends it has its connection at another server that shares the registry. */
   claimedElsewhere?: (id: string) => boolean;
+  /** Whoever has this cookie was put out for good. */
+  isRevoked?: (cookie: string) => boolean;
   /** Is told when commands come or go. */
   claimsChanged?: () => void;
   /** Our own port: what lies in our share can be fetched there. */
@@ -97,6 +99,16 @@ export class Deliveries implements AtWork {
   /** Ids of the broadcasts whose commands have their connections here. */
   get claims(): string[] {
     return [...this.#claims.keys()];
+  }
+
+  /** Who sent it comes back no more; but somebody may still bring the file in another way. */
+  whyStuck(head: BroadcastHead): string | undefined {
+    if (head.cookie === undefined || !this.#o.isRevoked?.(head.cookie)) return undefined;
+    if (this.#sources.areKnown(head)) return undefined;
+    return `no PC has it whole, and ${
+      printable(head.peer)
+    }, which sent it, was revoked; withdraw it, or broadcast it ` +
+      "again from a PC that has it";
   }
 
   isReceiving(id: string, peer: string): boolean {

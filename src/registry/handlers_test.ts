@@ -21,7 +21,7 @@ function emptyRegistry(): Registry {
       members: new Members(7_200_000),
       holdings: new Holdings(),
       broadcasts: new Broadcasts(),
-      atWork: { isClaimed: () => false, isReceiving: () => false },
+      atWork: { isClaimed: () => false, isReceiving: () => false, whyStuck: () => undefined },
       store: new MemoryStore(),
       random: seededRandom(1),
       epoch: "e",

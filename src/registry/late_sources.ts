@@ -50,6 +50,15 @@ export class LateSources {
     return holders.length > 0 || here > 0 ? { holders, here } : this.#byIndex(head.id);
   }
 
+  /** Whether anybody has it, be it off now. */
+  areKnown(head: BroadcastHead): boolean {
+    for (const { state, peer } of this.o.registry.broadcasts.receipts(head.id)) {
+      if (state === "done" && this.o.registry.members.byName(peer)) return true;
+    }
+    const { holders, here } = this.of(head);
+    return holders.length > 0 || here > 0;
+  }
+
   /** Those who are worth asking for one PC, for each others in front: the load is spread. Undefined where nobody is. */
   forPc(id: string, receiver: string, sources: Sources): Sources | undefined {
     const { holders, here, byIndex } = sources;

@@ -115,6 +115,7 @@ class RunningRegistry implements RegistryServer {
       here: (id) => local.count(id),
       isHere: (sha256, name) => local.find(sha256, name) !== undefined,
       claimedElsewhere: (id) => this.#sharing?.isClaimed(id) === true,
+      isRevoked: (id) => options.security?.isRevoked(id) === true,
       claimsChanged: () => this.#sharing?.present(),
       port: () => this.address.port,
     });

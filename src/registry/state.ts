@@ -9,6 +9,7 @@ import { printable } from "../catalog/names.ts";
 import type { Message, MessageOf } from "../protocol/messages.ts";
 import type { Member } from "../transport/security.ts";
 import { addressFor } from "./address.ts";
+import type { BroadcastHead } from "./broadcast_store.ts";
 import type { Broadcasts } from "./broadcasts.ts";
 import type { Holdings } from "./holdings.ts";
 import type { Members } from "./members.ts";
@@ -37,6 +38,8 @@ export interface Registry {
 export interface AtWork {
   /** The command that sends it is running. */
   isClaimed(id: string): boolean;
+  /** Why nobody gets it, where that won't pass by itself. */
+  whyStuck(head: BroadcastHead): string | undefined;
   /** This server has offered it to that PC, which is at it. */
   isReceiving(id: string, peer: string): boolean;
 }

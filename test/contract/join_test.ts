@@ -297,6 +297,43 @@ Deno.test("who was revoked is gone at once: from the list, from its connections,
   a.close();
 });
 
+Deno.test("a broadcast whose lead was revoked before any PC had it whole says why it waits", async () => {
+  await using rs = await serve();
+  const [lead, member] = await Promise.all(
+    (["lead", "member"] as const).map(async (role) =>
+      await rs.join(role, (await rs.lab.invite({ role })).code)
+    ),
+  );
+  const a = await rs.link(lead!);
+  // It is offered the file, and gets on with it for ever.
+  const handler = () => new Promise<void>(() => {});
+  const b = await connectRs(rs.server.address, { role: "peer", agent: "test" }, {
+    ...context,
+    security: member,
+  }, { handler });
+  for (const link of [a, b]) {
+    await link.request({ kind: "Register", name: "n", host: "h", port: 1 }, "Registered");
+  }
+  const told = { id: "b0", name: "a.iso", peer: "lead", cookie: lead!.self.id, lasts: 3600 };
+  await a.request({ kind: "Broadcast", ...told, at: 0, files: [["a.iso", 1, "0f".repeat(32)]] }, "Noted");
+  await a.request({ kind: "Receipts", id: "b0", peers: [], over: true }, "Noted");
+  const row = async () => {
+    const [one] = (await b.request({ kind: "BQuery" }, "Broadcasts")).broadcasts;
+    return { state: one!.state, waiting: one!.waiting, reason: one!.reason };
+  };
+  assertEquals(await row(), { state: "waiting", waiting: 1, reason: undefined });
+  await rs.lab.revoke("lead");
+  const { reason, ...stands } = await row();
+  assertEquals(stands, { state: "waiting", waiting: 1 });
+  assertMatch(reason!, /^no PC has it whole, and lead, which sent it, was revoked; withdraw it, or/);
+
+  const own = await rs.link(rs.lab.security);
+  await own.request({ kind: "Receipts", id: "b0", peers: [{ name: "member", state: "done" }] }, "Noted");
+  assertEquals(await row(), { state: "done", waiting: 0, reason: undefined });
+  own.close();
+  b.close();
+});
+
 Deno.test("who is revoked is out even where that can't be kept; and is told to be so only for now", async () => {
   await using rs = await serve();
   const { code } = await rs.lab.invite({ role: "member" });

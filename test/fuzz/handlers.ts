@@ -32,7 +32,7 @@ function emptyRegistry(secured: boolean): Registry {
     members: new Members(7_200_000),
     holdings: new Holdings(),
     broadcasts: new Broadcasts(),
-    atWork: { isClaimed: () => false, isReceiving: () => false },
+    atWork: { isClaimed: () => false, isReceiving: () => false, whyStuck: () => undefined },
     store: new MemoryStore(),
     random: seededRandom(1),
     epoch: "e",

@@ -20,6 +20,13 @@ const shortTime = (time: unknown) => time === undefined ? "-" : minuteText(time)
 /** Digits of an id that are shown: enough to tell it by, and --id takes them. */
 const ID_DIGITS = 8;
 
+const WHY = {
+  key: "reason",
+  title: "why",
+  below: true,
+  format: (reason: unknown) => String(reason ?? ""),
+} as const;
+
 const COLUMNS: Column<WireBroadcast>[] = [
   { key: "id", fixed: true, format: (id) => String(id).slice(0, ID_DIGITS) },
   { key: "name" },
@@ -31,6 +38,7 @@ const COLUMNS: Column<WireBroadcast>[] = [
   { key: "done" },
   { key: "waiting" },
   { key: "failed" },
+  WHY,
 ];
 
 const PC_COLUMNS: Column<WireBroadcastPeer>[] = [
@@ -38,7 +46,7 @@ const PC_COLUMNS: Column<WireBroadcastPeer>[] = [
   { key: "active", title: "there", format: (active) => active ? "yes" : "no" },
   { key: "state" },
   { key: "at", format: shortTime, fixed: true },
-  { key: "reason", title: "why", below: true, format: (reason) => String(reason ?? "") },
+  WHY,
 ];
 
 /** Lists broadcasts, or the PCs of one; withdraws one. */

@@ -150,6 +150,7 @@ function summary(row, lab) {
       ? [`${row.waiting} ${isOver(row) ? "without it" : "to come"}`]
       : [],
     ...speed > 0 ? [`${rate(speed)} in all`] : [],
+    ...row.reason ? [plain(row.reason)] : [],
     ...speed > 0 && left > 0 ? [`${span(left / speed)} left`] : [],
   ].join(", ");
 }

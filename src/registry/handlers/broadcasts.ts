@@ -292,7 +292,9 @@ export function broadcastRow(
     ? "waiting"
     : "done";
   const ended = state === "running" ? undefined : broadcasts.lastWord(id);
+  const reason = state === "waiting" ? atWork.whyStuck(head) : undefined;
   return {
+    ...(reason === undefined ? {} : { reason }),
     ...(ended === undefined ? {} : { ended: new Date(ended).toISOString() }),
     ...{ id, name, peer, bytes, files, state, ...tally },
     began: new Date(began).toISOString(),
