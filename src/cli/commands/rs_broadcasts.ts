@@ -84,7 +84,8 @@ async function listAll({ flags, output, clock }: Ctx, rs: Connection): Promise<v
   }
   if (flags.csv) return output.csv(broadcasts, COLUMNS);
   if (broadcasts.length === 0) return output.line("No broadcasts");
-  output.table(broadcasts, COLUMNS);
+  const hasReason = broadcasts.some(({ reason }) => reason !== undefined);
+  output.table(broadcasts, COLUMNS.filter((column) => hasReason || column !== WHY));
 }
 
 async function listPcs({ flags, output }: Ctx, rs: Connection, wanted: string): Promise<void> {
