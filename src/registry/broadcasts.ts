@@ -8,6 +8,7 @@
  */
 
 import { LabError } from "../base/errors.ts";
+import { formatCount } from "../base/units.ts";
 import { nameKey } from "../catalog/names.ts";
 import { type BroadcastHead, isOf, type Receipt } from "./broadcast_store.ts";
 import type { MembersView } from "./members.ts";
@@ -190,6 +191,11 @@ export class Broadcasts {
 /** Tells whether a broadcast is still to be delivered to those who come. */
 export function holds(head: BroadcastHead, wall: number): boolean {
   return head.whole && !head.withdrawn && wall < head.expires;
+}
+
+/** A broadcast is called "2 files" where it has no better name: those have arrived, a file or a folder has. */
+export function isManyByName({ name, files }: Pick<BroadcastHead, "name" | "files">): boolean {
+  return files !== 1 && name === formatCount(files, "file");
 }
 
 /** Tells whether a PC is one of those that a broadcast is for. */

@@ -17,7 +17,7 @@ import { nameKey, printable } from "../catalog/names.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import type { Connection } from "../transport/connection.ts";
 import type { BroadcastFile, BroadcastHead, Receipt } from "./broadcast_store.ts";
-import { holds, isFor } from "./broadcasts.ts";
+import { holds, isFor, isManyByName } from "./broadcasts.ts";
 import { LateSources, type Sources } from "./late_sources.ts";
 import type { PeerRecord } from "./rules.ts";
 import type { AtWork, Registry } from "./state.ts";
@@ -422,7 +422,8 @@ export class Deliveries implements AtWork {
     this.#forgetPause(head.id, record.cookie);
     this.#sources.forget(head.id, record.cookie);
     if (state.state === "done") {
-      this.#o.log.info(`Offer     ${record.name}: ${printable(head.name, 80)} has arrived`);
+      const has = isManyByName(head) ? "have" : "has";
+      this.#o.log.info(`Offer     ${record.name}: ${printable(head.name, 80)} ${has} arrived`);
     }
     broadcasts.note([receipt]);
     await store.broadcasts.saveReceipts([receipt]);

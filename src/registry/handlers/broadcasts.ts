@@ -9,7 +9,7 @@ import { formatBytes } from "../../base/units.ts";
 import { nameFault, nameKey, printable, utf8Length } from "../../catalog/names.ts";
 import type { MessageOf, WireBroadcast, WireBroadcastPeer, WireReceipt } from "../../protocol/messages.ts";
 import type { BroadcastHead, Receipt } from "../broadcast_store.ts";
-import { BROADCASTS_MAX, holds } from "../broadcasts.ts";
+import { BROADCASTS_MAX, holds, isManyByName } from "../broadcasts.ts";
 import { type Caller, counted, type Effect, type Handle, type Registry } from "../state.ts";
 import { demandLead, unknownCookie } from "./own.ts";
 
@@ -37,7 +37,8 @@ export const broadcast: Handle<"Broadcast"> = async (registry, message, caller) 
   const known = broadcasts.get(message.id);
   const effect: Effect = { kind: "broadcast", id: message.id, what: "claimed" };
   if (known?.whole && message.at === 0) {
-    return { reply: noted(known), line: `${printable(known.name, 80)} goes on`, effect };
+    const goes = isManyByName(known) ? "go" : "goes";
+    return { reply: noted(known), line: `${printable(known.name, 80)} ${goes} on`, effect };
   }
   demandInOrder(known, message);
   const files = message.files.map(([name, size, sha256]) => ({ name, size, sha256 }));
