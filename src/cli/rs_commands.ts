@@ -71,8 +71,9 @@ export const RS: ProgramSpec = {
       name: "invite",
       summary: "print a join code",
       description:
-        "A PC joins with it once: peer serve --join CODE. The code tells the PC whom to trust, and " +
-        "this server whom to let in.",
+        "A PC joins with it once: peer serve --join CODE, and --rs HOST:PORT where it doesn't find this server by " +
+        "itself (:PORT only where that isn't the usual one). The code tells the PC whom to trust, and this server " +
+        "whom to let in.",
       flags: INVITE_FLAGS,
       examples: [
         ["rs invite", "for any number of PCs, for two hours"],

@@ -131,8 +131,8 @@ export interface LabActions {
   withdraw(id: string): Promise<void>;
   /** Begins to fetch what matches, from one PC, or from each into a folder of its own. */
   collect?(order: { patterns: string[]; from?: string }): Promise<void>;
-  /** Makes a join code. */
+  /** Makes a join code; `join` says what to type on the PC. */
   invite?(order: { role: "member" | "lead"; hours: number; uses?: number }): Promise<
-    { code: string; role: string; expires: string }
+    { code: string; role: string; expires: string; join: string[] }
   >;
 }

@@ -17,6 +17,7 @@ import { connectRs } from "../../peer/rs_client.ts";
 import type { SecuredLab } from "../../registry/lab.ts";
 import type { RegistryServer } from "../../registry/server.ts";
 import { fileError, OWN_PREFIX, Root } from "../../storage/root.ts";
+import { joinLines } from "../commands/invitation.ts";
 import { sendToAll } from "../commands/send_to_all.ts";
 import type { Transfers } from "./transfers.ts";
 
@@ -32,6 +33,8 @@ export interface ActionSetting {
   server: RegistryServer;
   /** Where this process's own registration server is reached. */
   rs: HostPort;
+  /** PCs find it by themselves. */
+  discovery: boolean;
   /** Absolute paths of the share and of the data folder. */
   share: string;
   data: string;
@@ -52,10 +55,12 @@ export class ServerActions implements LabActions {
 
   constructor(setting: ActionSetting) {
     this.#o = setting;
-    const { lab } = setting;
+    const { lab, rs: { port }, discovery } = setting;
     if (lab) {
-      this.invite = ({ role, hours, uses }) =>
-        lab.invite({ role, uses, lasts: Math.round(hours * 3600_000) });
+      this.invite = async ({ role, hours, uses }) => {
+        const made = await lab.invite({ role, uses, lasts: Math.round(hours * 3600_000) });
+        return { ...made, join: joinLines(made.code, { port, discovery }) };
+      };
     }
   }
 

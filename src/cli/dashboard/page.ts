@@ -74,6 +74,7 @@ export class Page {
     this.#view = new ServerView(about, server, this.#transfers, clock);
     const actions = new ServerActions({
       ...{ server, rs, context, log, signal, data: this.#data, share: resolve(folders.share) },
+      discovery: flags.discovery,
       ...{ transfers: this.#transfers, lab },
     });
     this.#dashboard = await openDashboard({

@@ -247,10 +247,14 @@ export function orderInvite() {
   ], {
     act: "Make a code",
     async run() {
-      const { code: text, expires } = await post("invite", { role: role.value, hours: Number(hours.value) });
+      const { code: text, expires, join: [line, ...more] } = await post("invite", {
+        role: role.value,
+        hours: Number(hours.value),
+      });
       code.replaceChildren(
         h("code", {}, text),
-        h("p", {}, `On the PC: peer serve --join CODE, until ${time(Date.parse(expires))}`),
+        h("p", {}, `On the PC, until ${time(Date.parse(expires))}: ${line}`),
+        ...more.map((each) => h("p", {}, each)),
       );
       return undefined;
     },
