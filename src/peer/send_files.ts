@@ -45,6 +45,15 @@ export async function filesToSend(paths: readonly string[]): Promise<SendFile[]>
   return files;
 }
 
+/**
+ * Looks whether what was named is there and may be sent, before anybody is asked for anything.
+ *
+ * @throws {LabError} as {@linkcode fileToSend} does.
+ */
+export function demandThere(paths: readonly string[]): void {
+  for (const path of paths) fileToSend(resolve(path), path);
+}
+
 /** Two files under one name would be one at the receiver, and nobody could say which. */
 function demandNames(files: readonly SendFile[]): void {
   const names = new Set<string>();

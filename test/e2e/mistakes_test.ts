@@ -31,6 +31,14 @@ labTest("a name that no peer can have, a place that is none, a folder that is a 
   assertFile(join(lab.pc("pc"), "share/taken"), "mine");
 });
 
+labTest("a path that isn't there is said before any server is looked for", async (lab) => {
+  const args = [["rs", "broadcast"], ["peer", "broadcast"], ["peer", "send", "--to", "bob"]] as const;
+  for (const [program, ...words] of args) {
+    const said = sentence(assertCode(await lab.run(program, "pc", [...words, "share/none"]), 1));
+    assertMatch(said, /^Cannot send .*share\/none: it is not there/);
+  }
+});
+
 labTest("a folder that is sent or fetched where a file has its name is kept beside it", async (lab) => {
   const { address } = await lab.rs();
   put(lab.pc("alice"), "share/report/1.txt", "one");

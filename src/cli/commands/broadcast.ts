@@ -8,7 +8,7 @@ import { type Broadcast, reasonOf } from "../../peer/broadcast/broadcast.ts";
 import { Background } from "../../peer/broadcast/background.ts";
 import type { PeerContext } from "../../peer/context.ts";
 import { filesToBroadcast } from "../../peer/broadcast/prepare.ts";
-import type { SendFile } from "../../peer/send_files.ts";
+import { demandThere, type SendFile } from "../../peer/send_files.ts";
 import { RateLimiter } from "../../transport/rate.ts";
 import { notEverywhere } from "../broadcast/shortfall.ts";
 import { BroadcastWatch } from "../broadcast/watch.ts";
@@ -22,7 +22,8 @@ type Ctx = CommandContext<typeof BROADCAST_FLAGS>;
 
 /** Whom the command speaks for. */
 export interface Broadcaster {
-  rs: HostPort;
+  /** Which registration server to ask. */
+  find: () => Promise<HostPort>;
   name: string;
   cookie: string | undefined;
   /** What it sends at most where the command doesn't say, bytes per second. */
@@ -32,22 +33,24 @@ export interface Broadcaster {
   context: PeerContext;
 }
 
-/** Puts files on every PC, and tells how it went. */
-export async function broadcast(ctx: Ctx, who: Broadcaster): Promise<number> {
+/** Puts files on every PC, and tells how it went. What is wrong with what was typed is said before a server is looked for. */
+export async function broadcast(ctx: Ctx, { find, ...self }: Broadcaster): Promise<number> {
   const { flags, clock, signal } = ctx;
+  const { context } = self;
   if (flags.retryFailed !== undefined) {
     const { retryBroadcast } = await import("./retry_broadcast.ts");
-    return await retryBroadcast(ctx, who, flags.retryFailed);
+    return await retryBroadcast(ctx, { rs: await find(), context }, flags.retryFailed);
   }
-  const began = clock.monotonic();
   for (const name of flags.to) demandPeerName(name);
   const report = flags.report === undefined
     ? undefined
     : await ctx.ensureAccess(flags.report, "write", { flag: "--report", folder: "data" });
   const paths: string[] = [];
   for (const path of ctx.args) paths.push(await ctx.ensureAccess(path, "read"));
-  const { context } = who;
   demandLead(context);
+  demandThere(paths);
+  const who = { ...self, rs: await find() };
+  const began = clock.monotonic();
   const to = flags.to.length === 0 ? undefined : await meantPeers(flags.to, { ...who, signal });
   demandOthers(to ?? [], who);
   const files = await filesToBroadcast(paths, context);
@@ -83,7 +86,7 @@ function demandOwnPlace(report: string | undefined, files: readonly SendFile[]):
 }
 
 /** This PC has it; who isn't registered may be called like one that is. */
-function demandOthers(to: readonly string[], { name, cookie }: Broadcaster): void {
+function demandOthers(to: readonly string[], { name, cookie }: Pick<Broadcaster, "name" | "cookie">): void {
   if (cookie === undefined || !to.some((each) => isNamed(each, name))) return;
   throw new LabError(
     "usage",

@@ -13,7 +13,7 @@ export async function run(ctx: CommandContext<typeof PEER_BROADCAST_FLAGS>): Pro
   const data = await ctx.ensureAccess(ctx.folders.data, "read-write", { flag: "--data", folder: "data" });
   const { context, state } = await peerSetting(ctx, data);
   return await broadcast(ctx as unknown as CommandContext<typeof BROADCAST_FLAGS>, {
-    rs: await registrationServer(ctx, state, data),
+    find: () => registrationServer(ctx, state, data),
     name: state.name ?? cleanPeerName(hostName()),
     cookie: state.cookie,
     rate: await servedRate(data),

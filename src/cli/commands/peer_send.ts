@@ -6,7 +6,7 @@ import { cleanPeerName, printable } from "../../catalog/names.ts";
 import { toolIdentity } from "../../peer/context.ts";
 import { servedRate } from "../../peer/control.ts";
 import { send } from "../../peer/send.ts";
-import { filesToSend } from "../../peer/send_files.ts";
+import { demandThere, filesToSend } from "../../peer/send_files.ts";
 import type { CommandContext } from "../context.ts";
 import type { SEND_FLAGS } from "./peer_flags.ts";
 import { peerSetting, registrationServer } from "./setting.ts";
@@ -19,6 +19,7 @@ export async function run(ctx: CommandContext<typeof SEND_FLAGS>): Promise<void>
   const data = await ctx.ensureAccess(folders.data, "read-write", { flag: "--data", folder: "data" });
   const paths: string[] = [];
   for (const path of ctx.args) paths.push(await ctx.ensureAccess(path, "read"));
+  demandThere(paths);
   const { context, state } = await peerSetting(ctx, data);
   const rs = await registrationServer(ctx, state, data);
   const files = await filesToSend(paths);

@@ -5,14 +5,14 @@ import type { CommandContext } from "../context.ts";
 import { broadcast } from "./broadcast.ts";
 import type { ASK_FLAGS, BROADCAST_FLAGS } from "./common_flags.ts";
 import type { RS_BROADCAST_FLAGS } from "./rs_flags.ts";
-import { rsSetting } from "./rs_setting.ts";
+import { rsSettingToFind } from "./rs_setting.ts";
 import { peerContext } from "./setting.ts";
 
 /** Puts files on every peer. */
 export async function run(ctx: CommandContext<typeof RS_BROADCAST_FLAGS>): Promise<number> {
-  const { rs, context } = await rsSetting(ctx as unknown as CommandContext<typeof ASK_FLAGS>);
+  const { find, context } = await rsSettingToFind(ctx as unknown as CommandContext<typeof ASK_FLAGS>);
   return await broadcast(ctx as unknown as CommandContext<typeof BROADCAST_FLAGS>, {
-    rs,
+    find,
     name: "rs",
     cookie: undefined,
     adopt: (id) => adopt(ctx, id),

@@ -25,11 +25,20 @@ export async function askRs(ctx: CommandContext<typeof ASK_FLAGS>): Promise<Conn
 export async function rsSetting(
   ctx: CommandContext<typeof ASK_FLAGS>,
 ): Promise<{ rs: RsAddress; context: PeerContext }> {
+  const { context, find } = await rsSettingToFind(ctx);
+  return { rs: await find(), context };
+}
+
+/** The same, where the registration server is looked for when it's needed. */
+export async function rsSettingToFind(
+  ctx: CommandContext<typeof ASK_FLAGS>,
+): Promise<{ find: () => Promise<RsAddress>; context: PeerContext }> {
   const data = await ctx.ensureAccess(ctx.folders.data, "read", { flag: "--data", folder: "data" });
-  return { rs: ctx.flags.rs ?? await here(ctx, data), context: await memberContext(ctx, data) };
+  return { find: () => here(ctx, data), context: await memberContext(ctx, data) };
 }
 
 async function here(ctx: CommandContext<typeof ASK_FLAGS>, data: string): Promise<RsAddress> {
+  if (ctx.flags.rs) return ctx.flags.rs;
   const others = await keptServers(data);
   try {
     const served = await servedAddress(data, "rs");
