@@ -1,7 +1,6 @@
 /** The menu's questions on a real terminal, over `@clack/prompts`. Only to be imported when there is one. */
 
 import process from "node:process";
-import { unicodeWidth } from "@std/cli";
 import { sleepOrLess, systemClock } from "../../../base/clock.ts";
 import { LabError } from "../../../base/errors.ts";
 import {
@@ -16,6 +15,7 @@ import {
 } from "../../../deps/clack.ts";
 import { repaint } from "../../live.ts";
 import { shorten, wrapped } from "../../table.ts";
+import { choiceLine } from "./choice_line.ts";
 import {
   type Choice,
   type ConfirmQuestion,
@@ -29,10 +29,6 @@ import {
 
 /** Lines of a long list that are shown at once. */
 const LIST_LINES = 10;
-/** Columns that clack keeps free: the bar as it counts it, with its colours, and the mark. */
-const MARGIN = 15;
-/** Columns of the space and the brackets around a hint. */
-const HINT_MARGIN = 3;
 /** Columns in front of what is told. */
 const TELL_MARGIN = 4;
 const CTRL_C = 0x03;
@@ -195,24 +191,7 @@ class ClackPrompts implements Prompts {
   }
 }
 
-function option({ value, label, hint }: Choice): Option<string> {
-  const room = Math.max(20, columns() - MARGIN);
-  const short = shorten(label, room);
-  // The hint stands in the same line, or not at all.
-  const left = room - unicodeWidth(short) - HINT_MARGIN;
-  return { value, label: short, ...(hint !== undefined && left > 8 ? { hint: cut(hint, left) } : {}) };
-}
-
-/** Cuts a text off at its end: unlike a name, a hint says most at its beginning. */
-function cut(text: string, width: number): string {
-  if (unicodeWidth(text) <= width) return text;
-  let kept = "";
-  for (const { segment } of new Intl.Segmenter().segment(text)) {
-    if (unicodeWidth(kept + segment) >= width) break;
-    kept += segment;
-  }
-  return `${kept.trimEnd()}…`;
-}
+const option = (choice: Choice): Option<string> => choiceLine(choice, columns);
 
 function columns(): number {
   try {

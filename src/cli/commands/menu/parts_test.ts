@@ -3,6 +3,7 @@ import { unicodeWidth } from "@std/cli";
 import { FakeClock } from "../../../base/clock.ts";
 import type { NetworkRow } from "../../../peer/fetch/select.ts";
 import type { Transfer } from "../../../peer/serve/transfers.ts";
+import { choiceLine } from "./choice_line.ts";
 import { MenuLog } from "./menu_log.ts";
 import { transferLines } from "./work.ts";
 import {
@@ -22,6 +23,23 @@ import {
 } from "./texts.ts";
 
 const taken: Transfer = { direction: "in", name: "a.iso", bytes: 5e6, total: 1e7, rate: 1e6, sources: 2 };
+
+Deno.test("a choice fits the terminal as wide as it is now: its hint comes back when that is widened", () => {
+  let width = 80;
+  const line = choiceLine(
+    { value: "x", label: "Send a file", hint: "to another PC, or to the server" },
+    () => width,
+  );
+  const shown = () => [line.label, line.hint];
+  assertEquals(shown(), ["Send a file", "to another PC, or to the server"]);
+  width = 45;
+  assertEquals(shown(), ["Send a file", "to another PC,…"]);
+  width = 30;
+  assertEquals(shown(), ["Send a file", ""]);
+  width = 80;
+  assertEquals(shown(), ["Send a file", "to another PC, or to the server"]);
+  assertEquals(choiceLine({ value: "x", label: "Leave" }, () => 80).hint, "");
+});
 
 Deno.test("transfers under way: what the serve tells and what the menu does, each once", () => {
   assertEquals(transferLines([], [], 80), ["Nothing is under way at the moment"]);
