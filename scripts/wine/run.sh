@@ -25,7 +25,10 @@ holder() {
 
 # When a process started, in ticks since boot; its name may hold anything, so count from the last parenthesis.
 started() {
-  sed 's/.*) //' "/proc/$1/stat" | cut -d ' ' -f 20
+  local stat fields
+  IFS= read -rd '' stat <"/proc/$1/stat" || true
+  read -ra fields <<<"${stat##*) }"
+  echo "${fields[19]}"
 }
 
 # True once the holder has become the Wine server and answers.
@@ -54,13 +57,11 @@ inside() {
   exec nsenter -t "$pid" -m chroot "$WINE_TREE" env "${WINE_ENV[@]}" env -C "$folder" "$@"
 }
 
-# Makes a host folder visible inside, unless it already is.
+# Makes a host folder visible inside, unless it already is: seldom, and to look needs no other program.
 show() {
   local pid=$1 folder=$2
-  nsenter -t "$pid" -m bash -c '
-    inside=$1$2
-    [[ -d $inside && $(stat -c %d:%i "$inside") == $(stat -c %d:%i "$2") ]] && exit 0
-    mkdir -p "$inside" && mount --bind "$2" "$inside"' show "$WINE_TREE" "$folder"
+  [[ /proc/$pid/root$folder -ef $folder ]] ||
+    nsenter -t "$pid" -m bash -c 'mkdir -p "$1" && mount --bind "$2" "$1"' show "$WINE_TREE$folder" "$folder"
 }
 
 [[ $# -gt 0 ]] || fail "usage: run.sh EXE ARGS..."
