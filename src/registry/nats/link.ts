@@ -17,7 +17,7 @@ import type {
   NatsConnection,
 } from "../../deps/nats.ts";
 import type { NatsPlace } from "./place.ts";
-import { type Entry, isRemoval, Reading, type ReadingOptions, WRITER } from "./reading.ts";
+import { type Entry, isRemoval, type Proof, Reading, type ReadingOptions, WRITER } from "./reading.ts";
 
 type Nats = typeof import("../../deps/nats.ts");
 
@@ -37,6 +37,8 @@ const STARTING = 30_000;
  * disk is full says every second that it's there, and tells nothing new.
  */
 export const DEAF = 3_000;
+/** Copies that are looked at, at NATS' choice, until each of three was. */
+const LOOKS = 20;
 /** Attempts that weren't answered before another server is asked. */
 const SILENT_ATTEMPTS = 2;
 
@@ -52,6 +54,14 @@ export interface BucketSetting {
   name: string;
   /** What is older than this vanishes, milliseconds. */
   ttl?: number;
+}
+
+/** A message that shows how far somebody has read. */
+export interface Mark {
+  seq: number;
+  writer: string;
+  /** It was acknowledged at once: it is there once, and under this number. */
+  isSure: boolean;
 }
 
 /** Somebody else has written under the key. */
@@ -201,7 +211,7 @@ export class NatsLink {
     const headers = this.nats.headers();
     headers.set(WRITER, writer);
     if (value === undefined) headers.set("KV-Operation", "DEL");
-    const data = value === undefined ? new Uint8Array() : new TextEncoder().encode(JSON.stringify(value));
+    const data = value === undefined ? new Uint8Array() : encoded(value);
     const options = {
       ...{ headers, timeout: ATTEMPT },
       // A cluster of NATS 2.9 lets two through that expect the same and come at the same moment. Of messages with the same
@@ -221,6 +231,21 @@ export class NatsLink {
       // The other one is on its way: nobody knows yet whether it arrives.
       if ((current?.seq ?? 0) === expect) return undefined;
       throw new Conflict(current);
+    });
+  }
+
+  /** Writes a mark under a key that nobody else writes. */
+  async mark(bucket: string, key: string): Promise<Mark> {
+    const writer = `${this.run}-${++this.#writings}`;
+    const headers = this.nats.headers();
+    headers.set(WRITER, writer);
+    const options = { headers, timeout: ATTEMPT, msgID: writer };
+    let isFirst = true;
+    return await this.#untilAnswered("keep this", writer, async () => {
+      const isSure = isFirst;
+      isFirst = false;
+      const { seq, duplicate } = await this.js.publish(`$KV.${bucket}.${key}`, encoded(this.run), options);
+      return { seq, writer, isSure: isSure && !duplicate };
     });
   }
 
@@ -291,7 +316,7 @@ export class NatsLink {
    * Everything in a bucket up to a number, in the order in which it was written. A copy that lags behind is waited for: it is
    * a message's number that says that all before it was heard.
    */
-  async readAll(bucket: string, upTo: number): Promise<Entry[]> {
+  async readAll(bucket: string, upTo: number, proof?: Proof): Promise<Entry[]> {
     const entries: Entry[] = [];
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const { clock } = this.o;
@@ -301,7 +326,7 @@ export class NatsLink {
       heardAt = clock.monotonic();
       if (entry.seq >= upTo) resolve();
     };
-    const reading = this.follow({ bucket, filter: ">", heard });
+    const reading = this.follow({ bucket, filter: ">", heard, proof });
     const cancel = clock.every(1_000, () => {
       const late = clock.monotonic() - heardAt;
       if (reading.idle > WRITING || late > STARTING) reject(unheard());
@@ -343,6 +368,39 @@ export class NatsLink {
     this.#answered();
   }
 
+  /** The server that leads a bucket's copies; "" where NATS is one server alone. */
+  async leaderOf(bucket: string): Promise<string> {
+    return (await this.jsm.streams.info(`KV_${bucket}`)).cluster?.leader ?? "";
+  }
+
+  /** Has another server lead a bucket's copies. */
+  async stepDown(bucket: string): Promise<void> {
+    await this.nc.request(`$JS.API.STREAM.LEADER.STEPDOWN.KV_${bucket}`, undefined, { timeout: ATTEMPT });
+  }
+
+  /** Writes a mark, and looks under which number each copy has it that can be had, by the names of their servers. */
+  async numbersOf(bucket: string, key: string): Promise<Map<string, number>> {
+    const { writer, isSure } = await this.mark(bucket, key);
+    if (!isSure) throw unanswered("keep this", writer, "");
+    const numbers = new Map<string, number>();
+    for (let looks = 0; looks < LOOKS && numbers.size < this.#replicas; looks++) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const reading = this.follow({
+        ...{ bucket, filter: key },
+        heard: (entry) => {
+          if (entry.writer !== writer) return;
+          numbers.set(reading.server, entry.seq);
+          resolve();
+        },
+      });
+      const cancel = this.o.clock.after(ATTEMPT, resolve);
+      await promise;
+      cancel();
+      reading.close();
+    }
+    return numbers;
+  }
+
   /** Tells the other registration servers something that nobody has to keep. */
   tell(subject: string, value: unknown): void {
     if (!this.nc.isClosed()) this.nc.publish(subject, JSON.stringify(value));
@@ -379,6 +437,10 @@ export class NatsLink {
   #codeOf(thrown: unknown): number | undefined {
     return thrown instanceof this.nats.JetStreamApiError ? thrown.code : undefined;
   }
+}
+
+function encoded(value: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value));
 }
 
 function connectionTo(place: NatsPlace): ConnectionOptions {

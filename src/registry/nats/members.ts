@@ -54,7 +54,7 @@ export class NatsMembers implements MembershipKeeper {
     const members = new NatsMembers(store, seal, options);
     for (const entry of await store.loadOthers()) members.#take(entry);
     await members.#opening;
-    store.followOthers((entry) => members.#take(entry));
+    store.followOthers((entry) => members.#take(entry), () => members.#latest.clear());
     return members;
   }
 

@@ -15,12 +15,13 @@ import type { KeptRecord } from "../rules.ts";
 import type { Fellow, HoldingsChange, SharedNews, SharedStore, Store, StoredHolding } from "../store.ts";
 import { NatsBroadcasts } from "./broadcasts.ts";
 import { NatsHoldings } from "./holdings.ts";
+import { Copies } from "./copies.ts";
 import { Conflict, DEAF, NatsLink, Unanswered, unheard } from "./link.ts";
 import { Order } from "./order.ts";
 import { NatsPeers, type Setting } from "./peers.ts";
 import type { NatsPlace } from "./place.ts";
 import type { Entry, Reading } from "./reading.ts";
-import { readLab, type SharedLab } from "./records.ts";
+import { keyWord, readLab, type SharedLab } from "./records.ts";
 import { NatsServers } from "./servers.ts";
 
 /** What a shared store needs. */
@@ -33,7 +34,7 @@ export interface NatsStoreOptions {
   folderId: string;
 }
 
-/** Where each server writes when it wants to know that it has heard everything. */
+/** Where each server writes when it wants to know that it has heard everything; behind it, the name of its folder. */
 const MARK = "mark";
 const LAB = "lab";
 /** How often what NATS didn't take is tried again, milliseconds. */
@@ -42,6 +43,8 @@ const PAY_BACK = 2_000;
 const LOOK = 500;
 /** How often it is looked whether what is written reaches us, milliseconds. */
 const LISTEN = 5_000;
+/** How often it is looked whether all copies tell the same, those too that nobody reads, milliseconds. */
+const COMPARE = 600_000;
 /** Who hasn't heard for so long what is known to be there tells an old story, milliseconds; a newcomer waits 10 s for an answer. */
 const UNHEARD = 8_000;
 
@@ -88,6 +91,7 @@ export class NatsStore implements Store, SharedStore {
   #peers: NatsPeers;
   #holdings: NatsHoldings;
   #servers: NatsServers;
+  #copies: Copies;
   /** Writings that we reported as failed, and that may be there all the same. */
   #doubtful = new Set<string>();
   #reading: Reading | undefined;
@@ -97,6 +101,7 @@ export class NatsStore implements Store, SharedStore {
   #begin = 0;
   #news: SharedNews | undefined;
   #others: OtherNews | undefined;
+  #othersRestart: (() => void) | undefined;
   /** What was heard before anybody wanted to know. */
   #early: Entry[] = [];
   /** NATS was away, and not everything has been heard yet that came meanwhile. */
@@ -113,6 +118,12 @@ export class NatsStore implements Store, SharedStore {
     this.#holdings = new NatsHoldings(setting, this.#peers);
     this.broadcasts = new NatsBroadcasts(setting, o.folderId, () => this.#readAll());
     this.#servers = new NatsServers({ ...setting, self: this.self, clock: o.clock });
+    const { link, bucket } = setting;
+    this.#copies = new Copies({
+      ...{ link, bucket, key: `${MARK}.${keyWord(o.folderId)}` },
+      clock: o.clock,
+      log: o.log,
+    });
   }
 
   /** Learns who is there. */
@@ -132,9 +143,9 @@ export class NatsStore implements Store, SharedStore {
 
   async #snapshot(): Promise<readonly Entry[]> {
     const { link, bucket } = this.setting;
-    const mark = await link.write(bucket, MARK, this.self);
+    const mark = await this.#copies.mark();
     this.#begin ||= mark;
-    return await link.readAll(bucket, mark);
+    return await link.readAll(bucket, mark, this.#copies);
   }
 
   get isAway(): boolean {
@@ -184,6 +195,7 @@ export class NatsStore implements Store, SharedStore {
       this.o.clock.every(PAY_BACK, () => this.isAway || this.#payBack()),
       this.o.clock.every(LOOK, () => void this.#look()),
       this.o.clock.every(LISTEN, () => void this.#listen()),
+      this.o.clock.every(COMPARE, () => this.isAway || this.#copies.look()),
     );
     this.setting.log.debug(`Watching the registry ${bucket} from ${this.#begin}`);
   }
@@ -215,16 +227,15 @@ export class NatsStore implements Store, SharedStore {
     }
   }
 
-  /** Hears of members and invitations, from now on. */
-  followOthers(news: OtherNews): void {
+  /** Hears of members and invitations, from now on. @param restarts what was heard had wrong numbers: it will be heard again. */
+  followOthers(news: OtherNews, restarts?: () => void): void {
     this.#others = news;
+    this.#othersRestart = restarts;
     this.#read();
   }
 
   async catchUp(): Promise<void> {
-    const { link, bucket } = this.setting;
-    const seq = await link.write(bucket, MARK, this.self);
-    await this.#heardUpTo(seq);
+    await this.#heardUpTo(await this.#copies.mark());
   }
 
   present(self: Omit<Fellow, "id">): void {
@@ -243,6 +254,7 @@ export class NatsStore implements Store, SharedStore {
     // What was asked for is done first, unless nobody is there to do it.
     if (!this.isAway) await this.setting.order.idle();
     this.#reading?.close();
+    await this.#copies.idle();
     await this.#servers.close();
     await this.setting.link.close();
   }
@@ -256,6 +268,11 @@ export class NatsStore implements Store, SharedStore {
     this.#reading ??= link.follow({
       ...{ bucket, filter: ">", after: this.#begin },
       heard: (entry) => this.#heard(entry),
+      proof: this.#copies,
+      restarts: () => {
+        this.#peers.renumber();
+        this.#othersRestart?.();
+      },
     });
   }
 
@@ -293,8 +310,8 @@ export class NatsStore implements Store, SharedStore {
     if (this.isAway || this.#isListening) return;
     this.#isListening = true;
     try {
-      const { link, bucket } = this.setting;
-      const seq = await link.write(bucket, MARK, this.self);
+      const seq = await this.#copies.mark();
+      this.#reading?.compare();
       await this.#heardUpTo(seq).catch(() => this.#isBehind = true);
     } catch {
       /* NATS is away */

@@ -81,6 +81,11 @@ export class NatsPeers {
     return peer;
   }
 
+  /** What was noted had wrong numbers, and will be told again with right ones. */
+  renumber(): void {
+    this.#seqs.clear();
+  }
+
   /** Whose record stood under a key. */
   cookieAt(key: string): string | undefined {
     return this.#cookies.get(key);

@@ -3,11 +3,12 @@
  * dies or a message that gets lost, goes on behind the last message that was heard.
  *
  * Rules: each message is heard once and in order; nothing is left out but what was replaced or removed meanwhile. Reading
- * goes on until it's closed, however often it is broken off.
+ * goes on until it's closed, however often it is broken off. With a proof nothing is told of a copy until it has numbered a
+ * mark of ours as the copy did that leads; one that numbers it otherwise is left, and what it had told is told again.
  */
 
 import type { Clock } from "../../base/clock.ts";
-import type { JetStreamManager, Msg, NatsConnection, Subscription } from "../../deps/nats.ts";
+import type { ConsumerConfig, JetStreamManager, Msg, NatsConnection, Subscription } from "../../deps/nats.ts";
 
 /** Something that stands, or stood, under a key. */
 export interface Entry {
@@ -28,6 +29,24 @@ const HEARTBEAT = 1_000;
 const SILENCE = 2_500;
 /** Pause before a reading is taken up again, milliseconds. */
 const AGAIN = 250;
+/** With a proof a reading begins so many messages before what it hasn't heard: a copy may number a new mark lower than that. */
+const MARGIN = 256;
+/** Marks of ours that wait for being acknowledged. */
+const MARKS_MAX = 8;
+
+/** Shows whether a copy numbers its messages as the one does that leads. */
+export interface Proof {
+  /** Writes a mark. @throws {LabError} when nobody leads. */
+  mark(): Promise<unknown>;
+  /** Tells whether this run of this server wrote it as a mark. */
+  isMark(entry: Entry): boolean;
+  /** The number of a mark as the copy says that leads; undefined where that isn't known for sure, or not yet. */
+  numberOf(writer: string): number | undefined;
+  /** The copy at this server of NATS is one to keep away from. */
+  isShunned(server: string): boolean;
+  /** The copy at this server has another number. */
+  differs(server: string): void;
+}
 
 /** What a reading needs. */
 export interface ReadingOptions {
@@ -42,6 +61,10 @@ export interface ReadingOptions {
   heard: (entry: Entry) => void;
   /** All that was there is heard; called again after each interruption. */
   caughtUp?: () => void;
+  /** What is heard is only told on once this shows that the copy is right. */
+  proof?: Proof | undefined;
+  /** What was heard so far had wrong numbers: all of it will be heard again. */
+  restarts?: () => void;
 }
 
 /** One reading of a bucket. */
@@ -58,6 +81,15 @@ export class Reading {
   #closed = false;
   #beginning = false;
   #isCaughtUp = false;
+  /** What this copy has told and isn't to be told on before it's proven. */
+  #held: Entry[] | undefined;
+  /** This copy has told all that it has. */
+  #isDrained = false;
+  /** Numbers of our marks as this copy tells them, by writer. */
+  #marks = new Map<string, number>();
+  #isMarking = false;
+  /** The server of NATS where the copy is that is read. */
+  #server = "";
   #stopWatch: () => void;
   #stopAgain = () => {};
 
@@ -72,6 +104,11 @@ export class Reading {
   /** The number of the latest message that was heard. */
   get seq(): number {
     return this.#seq;
+  }
+
+  /** The server of NATS where the copy is that is read; "" where it's one alone, or not known yet. */
+  get server(): string {
+    return this.#server;
   }
 
   /** Milliseconds since the server gave its last sign. */
@@ -99,9 +136,53 @@ export class Reading {
     this.#subscription?.unsubscribe();
   }
 
+  /** Looks whether this copy has our marks under the numbers under which they were acknowledged. */
+  compare(): void {
+    const { proof } = this.#o;
+    const known = [...this.#marks].findLast(([writer]) => proof?.numberOf(writer) !== undefined);
+    if (!known || this.#isMarking) return;
+    const [writer, seq] = known;
+    this.#marks.clear();
+    if (proof?.numberOf(writer) === seq) this.#proven();
+    else this.#differs();
+  }
+
   #look(): void {
     if (this.#beginning || !this.#subscription) return;
     if (this.#o.clock.monotonic() - this.#lastSign > SILENCE) this.#again();
+    else if (this.#held) void this.#prove();
+  }
+
+  async #prove(): Promise<void> {
+    if (this.#isMarking || this.#closed) return;
+    this.#isMarking = true;
+    try {
+      await this.#o.proof!.mark();
+    } catch {
+      /* nobody leads, so nothing new is kept, either; it will be tried again */
+    } finally {
+      this.#isMarking = false;
+    }
+    if (!this.#closed) this.compare();
+  }
+
+  #proven(): void {
+    const held = this.#held;
+    if (!held) return;
+    this.#held = undefined;
+    for (const entry of held) this.#tell(entry);
+    if (this.#isDrained) this.#drained();
+  }
+
+  /** Numbers of this copy mean nothing elsewhere: all that it told is told again. */
+  #differs(): void {
+    const { proof, restarts } = this.#o;
+    if (!this.#held) {
+      this.#seq = 0;
+      restarts?.();
+    }
+    this.#again();
+    proof?.differs(this.#server);
   }
 
   #again(): void {
@@ -114,37 +195,53 @@ export class Reading {
   async #begin(): Promise<void> {
     if (this.#beginning || this.#closed) return;
     this.#beginning = true;
-    const { nc, jsm, bucket, filter, clock } = this.#o;
+    const { nc, jsm, bucket, clock, proof } = this.#o;
     const inbox = `_INBOX.labswarm.${crypto.randomUUID()}`;
     this.#delivered = 0;
-    this.#isCaughtUp = false;
+    this.#isCaughtUp = this.#isDrained = false;
+    this.#held = proof && [];
+    this.#marks.clear();
+    // Messages may come before we know from where.
+    const early: Msg[] = [];
     try {
       const subscription = nc.subscribe(inbox, {
         callback: (error, message) => {
           if (this.#subscription !== subscription) return;
           if (error) return this.#again();
-          this.#hear(message);
+          if (this.#beginning) early.push(message);
+          else this.#hear(message);
         },
       });
       this.#subscription = subscription;
-      const { num_pending: pending } = await jsm.consumers.add(`KV_${bucket}`, {
-        ...{ deliver_subject: inbox, filter_subject: `$KV.${bucket}.${filter}`, ack_policy: "none" as const },
-        ...(this.#seq > 0
-          ? { deliver_policy: "by_start_sequence" as const, opt_start_seq: this.#seq + 1 }
-          : { deliver_policy: "all" as const }),
-        ...{ flow_control: true, idle_heartbeat: HEARTBEAT * 1e6, inactive_threshold: 30_000 * 1e6 },
-        ...{ mem_storage: true, num_replicas: 1, max_deliver: 1 },
-      });
+      const { num_pending: pending, cluster } = await jsm.consumers.add(
+        `KV_${bucket}`,
+        this.#consumer(inbox),
+      );
       this.#lastSign = this.#newsAt = clock.monotonic();
       this.#beginning = false;
       if (this.#closed) return subscription.unsubscribe();
-      if (pending > 0) return;
-      if (this.#seq < this.#wanted) return this.#again();
-      this.#caughtUp();
+      this.#server = cluster?.leader ?? "";
+      if (proof?.isShunned(this.#server)) return this.#again();
+      if (this.#held) void this.#prove();
+      for (const message of early) if (this.#subscription === subscription) this.#hear(message);
+      if (pending === 0) this.#drained();
     } catch {
       this.#beginning = false;
       this.#again();
     }
+  }
+
+  #consumer(inbox: string): Partial<ConsumerConfig> {
+    const { bucket, filter, proof } = this.#o;
+    const from = this.#seq + 1 - (proof ? MARGIN : 0);
+    return {
+      ...{ deliver_subject: inbox, filter_subject: `$KV.${bucket}.${filter}`, ack_policy: "none" },
+      ...(this.#seq > 0 && from > 1
+        ? { deliver_policy: "by_start_sequence", opt_start_seq: from }
+        : { deliver_policy: "all" }),
+      ...{ flow_control: true, idle_heartbeat: HEARTBEAT * 1e6, inactive_threshold: 30_000 * 1e6 },
+      ...{ mem_storage: true, num_replicas: 1, max_deliver: 1 },
+    };
   }
 
   #hear(message: Msg): void {
@@ -161,19 +258,36 @@ export class Reading {
     if (!place) return;
     if (place.delivered !== this.#delivered + 1) return this.#again();
     this.#delivered = place.delivered;
-    this.#seq = place.seq;
     this.#newsAt = this.#lastSign;
-    this.#o.heard({
+    this.#take({
       key: message.subject.slice(`$KV.${this.#o.bucket}.`.length),
       seq: place.seq,
       value: isRemoval(headers?.get("KV-Operation")) ? undefined : new Uint8Array(message.data),
       writer: headers?.get(WRITER) ?? "",
     });
-    if (place.pending === 0) this.#caughtUp();
+    if (place.pending === 0) this.#drained();
   }
 
-  #caughtUp(): void {
-    if (this.#isCaughtUp) return;
+  #take(entry: Entry): void {
+    const { proof } = this.#o;
+    if (this.#held) this.#held.push(entry);
+    else this.#tell(entry);
+    if (!proof?.isMark(entry)) return;
+    this.#marks.set(entry.writer, entry.seq);
+    if (this.#marks.size > MARKS_MAX) this.#marks.delete(this.#marks.keys().next().value!);
+    this.compare();
+  }
+
+  #tell(entry: Entry): void {
+    if (entry.seq <= this.#seq) return;
+    this.#seq = entry.seq;
+    this.#o.heard(entry);
+  }
+
+  #drained(): void {
+    this.#isDrained = true;
+    if (this.#held || this.#isCaughtUp) return;
+    if (this.#seq < this.#wanted) return this.#again();
     this.#isCaughtUp = true;
     this.#o.caughtUp?.();
   }
