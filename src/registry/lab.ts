@@ -96,8 +96,7 @@ export class SecuredLab implements Admission {
     const isNew = !await SecuredLab.isIn(data);
     if (isNew) await found(data, clock);
     const authority = v.safeParse(authoritySchema, await readJson(join(data, AUTHORITY_FILE)));
-    // Another server's authority was copied here: this server gets a membership of its own.
-    if (options.shared && authority.success && !existsSync(join(data, MEMBERSHIP_FILE))) {
+    if (options.shared && authority.success && !await isMember(data, authority.output)) {
       await writeSecret(data, MEMBERSHIP_FILE, await ownMembership(authority.output), clock);
     }
     const own = v.safeParse(credentialsSchema, await readJson(join(data, MEMBERSHIP_FILE)));
@@ -263,6 +262,17 @@ async function found(data: string, clock: Clock): Promise<void> {
   await writeSecret(data, MEMBERS_FILE, new Membership(), clock);
   await writeSecret(data, MEMBERSHIP_FILE, own, clock);
   await writeSecret(data, AUTHORITY_FILE, authority, clock);
+}
+
+/**
+ * Whether a folder's own membership is this authority's. It isn't where another server's authority was copied here: the first
+ * time, or in place of one that was made here, on a registry that was empty yet. What is damaged is left as it is.
+ */
+async function isMember(data: string, { certificate }: Authority): Promise<boolean> {
+  const path = join(data, MEMBERSHIP_FILE);
+  if (!existsSync(path)) return false;
+  const own = v.safeParse(credentialsSchema, await readJson(path));
+  return !own.success || own.output.authority === certificate;
 }
 
 /** A registration server's own membership. */

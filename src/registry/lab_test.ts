@@ -7,6 +7,7 @@ import { LabError } from "../base/errors.ts";
 import { silentLogger } from "../base/log.ts";
 import { TempFolder } from "../storage/_testing.ts";
 import { AUTHORITY_FILE, MEMBERS_FILE, SecuredLab } from "./lab.ts";
+import { MemberFile } from "./member_file.ts";
 import { STORE_FILE } from "./sqlite_file.ts";
 import { openSqliteStore } from "./sqlite_store.ts";
 
@@ -84,4 +85,20 @@ Deno.test("a lab of which only the database is left isn't replaced by a new one;
 
   temp.file(STORE_FILE, "no database");
   assertEquals((await SecuredLab.open({ data, clock, log })).isNew, true, "of a damaged one nobody can tell");
+});
+
+Deno.test("a server whose authority.json was replaced by another server's is of that one's lab", async () => {
+  using first = new TempFolder();
+  using second = new TempFolder();
+  const shared = () => MemberFile.open({ data: first.path, clock });
+  const lab = await SecuredLab.open({ data: first.path, clock, log, shared });
+  // It was started on the empty registry at the same moment, so it had made a lab of its own.
+  await SecuredLab.open({ data: second.path, clock, log });
+  await Deno.copyFile(join(first.path, AUTHORITY_FILE), join(second.path, AUTHORITY_FILE));
+  const open = () => SecuredLab.open({ data: second.path, clock, log, shared });
+  const [other, again] = [await open(), await open()];
+  // What it shows its callers, and what it goes by itself.
+  const { authority, certificate } = other.security.credentials;
+  assertEquals([other.authority, authority], [lab.authority, lab.authority]);
+  assertEquals(again.security.credentials.certificate, certificate, "it stays who it has become");
 });
