@@ -4,7 +4,7 @@ import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual, ass
 import { join } from "@std/path";
 import type { Ended, JsonLine, Lab, Running } from "../../scripts/programs.ts";
 import { assertFile, assertTidy, bytesOf, MB, put, shared, tree } from "./files.ts";
-import { assertCode, eventsOf, labTest, receivedBy, sentence } from "./lab.ts";
+import { assertCode, eventsOf, labTest, receivedBy, sentence, whileStopped } from "./lab.ts";
 
 const NAME = "image.bin";
 const PATH = join("share", NAME);
@@ -75,7 +75,7 @@ labTest("fetch of a file that is being broadcast to this PC waits for it", async
   const run = broadcasting(lab, rs, "--rate", "4MB/s", "--to", "alice");
   await arrived(run, 2 * MB);
   const fetch = lab.start("peer", "alice", ["fetch", NAME]);
-  await fetch.said(/image\.bin is on its way here already.*: waiting for it/);
+  await whileStopped(run, () => fetch.said(/image\.bin is on its way here already.*: waiting for it/));
   const ended = assertCode(await fetch.ended, 0);
   assertMatch(ended.stdout, /^image\.bin is here already: /);
   assertCode(await run.ended, 0);
@@ -84,7 +84,8 @@ labTest("fetch of a file that is being broadcast to this PC waits for it", async
   const args = ["broadcast", "share/other.bin", "--json", "--rs", rs, "--rate", "4MB/s", "--to", "alice"];
   const other = lab.start("rs", "rs", args);
   await arrived(other, 2 * MB);
-  const early = assertCode(await lab.run("peer", "alice", ["fetch", "other.bin"]), 1);
+  const fetching = () => lab.run("peer", "alice", ["fetch", "other.bin"]);
+  const early = assertCode(await whileStopped(other, fetching), 1);
   assertMatch(early.stderr, /^other\.bin is on its way here already; peer status tells how far it is\n$/);
   assertCode(await other.ended, 0);
   assertFile(join(lab.pc("alice"), PATH), bytes);
@@ -149,8 +150,11 @@ labTest(
     const { rs, peers } = await stage(lab, bytes);
     const run = broadcasting(lab, rs, "--rate", "8MB/s");
     await arrived(run, MEDIUM * 2);
-    const had = await receivedBy(lab, "b");
-    await peers[1]!.kill();
+    const had = await whileStopped(run, async () => {
+      const received = await receivedBy(lab, "b");
+      await peers[1]!.kill();
+      return received;
+    });
     await lab.peer("b", rs);
     const ended = assertCode(await run.ended, 0);
     assertEquals(result(ended).done, 4);
@@ -246,7 +250,7 @@ labTest(
     await arrived(run, MEDIUM * 2);
     await run.kill();
     for (const pc of PCS) assertEquals(await shared(lab.pc(pc)), []);
-    const ended = assertCode(await broadcasting(lab, rs, "--timeout", "20s").ended, 0);
+    const ended = assertCode(await broadcasting(lab, rs, "--timeout", "2m").ended, 0);
     assertEquals(result(ended).done, 4);
     for (const [i, pc] of PCS.entries()) {
       assertFile(join(lab.pc(pc), PATH), bytes);

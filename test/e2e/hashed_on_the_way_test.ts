@@ -4,7 +4,7 @@ import { assert, assertEquals, assertGreater, assertLess, assertMatch } from "@s
 import { join } from "@std/path";
 import type { Ended, JsonLine, Lab, Running } from "../../scripts/programs.ts";
 import { assertFile, assertTidy, bytesOf, MB, put, tree } from "./files.ts";
-import { assertCode, eventsOf, labTest, receivedBy } from "./lab.ts";
+import { assertCode, eventsOf, labTest, receivedBy, whileStopped } from "./lab.ts";
 
 const NAME = "image.bin";
 const PATH = join("share", NAME);
@@ -52,8 +52,11 @@ labTest(
     put(lab.pc("lead"), PATH, bytes);
     const first = start(lab, address, "--rate", "20MB/s");
     await first.event("progress", (line) => Number(line.bytes) >= LARGE);
-    const had = await receivedBy(lab, "b");
-    await peers[1]!.kill();
+    const had = await whileStopped(first, async () => {
+      const received = await receivedBy(lab, "b");
+      await peers[1]!.kill();
+      return received;
+    });
     await lab.peer("b", address);
     await first.event("progress", (line) => Number(line.bytes) >= LARGE * 1.3);
     await first.kill();

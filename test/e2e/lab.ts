@@ -69,6 +69,16 @@ async function stage(
   }
 }
 
+/** Does something while a program stands still: however long it takes, what the program is at isn't over before. */
+export async function whileStopped<T>(program: Running, work: () => Promise<T>): Promise<T> {
+  program.signal("SIGSTOP");
+  try {
+    return await work();
+  } finally {
+    program.signal("SIGCONT");
+  }
+}
+
 /** Without the settings that this process was given for its own downloads: a PC in a lab has none of them. */
 function inherited(): Record<string, string> {
   return Object.fromEntries(Object.entries(Deno.env.toObject()).filter(([name]) => !name.startsWith("DENO")));

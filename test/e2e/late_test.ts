@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import type { Ended, JsonLine, Lab, Running } from "../../scripts/programs.ts";
 import { assertFile, bytesOf, MB, put, shared, tree } from "./files.ts";
-import { assertCode, eventsOf, labTest, sentence } from "./lab.ts";
+import { assertCode, eventsOf, labTest, sentence, whileStopped } from "./lab.ts";
 
 const NAME = "image.bin";
 const PATH = join("share", NAME);
@@ -147,10 +147,12 @@ labTest("withdrawn while it runs: the command ends, nobody goes on", async (lab)
   outside(lab, bytesOf(40 * MB, 6));
   const run = lab.start("rs", "lead", ["broadcast", PATH, "--json", "--rs", address, "--rate", "5MB/s"]);
   await run.event("progress", ({ bytes }) => Number(bytes) > 1 * MB);
-  const list = assertCode(await lab.run("rs", "lead", ["broadcasts", "--json", "--rs", address]), 0);
-  const { id, state } = result(list);
-  assertEquals(state, "running");
-  assertCode(await lab.run("rs", "lead", ["broadcasts", "--withdraw", String(id), "--rs", address]), 0);
+  const broadcasts = (...args: string[]) => lab.run("rs", "lead", ["broadcasts", "--rs", address, ...args]);
+  await whileStopped(run, async () => {
+    const { id, state } = result(assertCode(await broadcasts("--json"), 0));
+    assertEquals(state, "running");
+    assertCode(await broadcasts("--withdraw", String(id)), 0);
+  });
   const ended = assertCode(await run.ended, 1);
   assertMatch(ended.stderr, /was withdrawn/);
   assertEquals(await shared(lab.pc("a")), []);

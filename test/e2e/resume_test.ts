@@ -4,7 +4,7 @@ import { assert, assertEquals, assertGreater, assertLessOrEqual, assertMatch } f
 import { join } from "@std/path";
 import type { Lab, Running } from "../../scripts/programs.ts";
 import { assertFile, bytesOf, MB, put, sha256, shared } from "./files.ts";
-import { assertCode, eventsOf, labTest } from "./lab.ts";
+import { assertCode, eventsOf, labTest, whileStopped } from "./lab.ts";
 
 const NAME = "image.bin";
 const BIG = 200 * MB;
@@ -124,7 +124,7 @@ labTest(
     const fetch = lab.start("peer", "alice", [...args, "--json"]);
     const had = await fetchedSoFar(fetch, MEDIUM * 0.3);
     const second = lab.start("peer", "alice", [...args, "--json"]);
-    await second.said(/image\.bin is on its way here already.*: waiting for it/);
+    await whileStopped(fetch, () => second.said(/image\.bin is on its way here already.*: waiting for it/));
     const ended = await fetch.kill("SIGINT");
     assertEquals(ended.code, 130);
     assert(eventsOf(ended, "error")[0]?.code === "interrupted", ended.stdout);
