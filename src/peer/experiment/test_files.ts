@@ -1,4 +1,7 @@
-/** The files of an experiment: noise, so that nothing on the way can make it smaller, and the same in each run. */
+/**
+ * The files of an experiment: noise, so that nothing on the way can make it smaller; and other noise in each folder, for
+ * what a PC has from an earlier run isn't sent to it again.
+ */
 
 import { dirname } from "@std/path";
 import { toHex } from "../../base/bytes.ts";
@@ -15,8 +18,6 @@ export interface TestFiles {
   count: number;
   /** Of each, bytes. */
   size: number;
-  /** Another seed, other bytes. */
-  seed: number;
 }
 
 /**
@@ -24,11 +25,12 @@ export interface TestFiles {
  *
  * @returns them, ready to be sent.
  */
-export function makeTestFiles(root: Root, { folder, count, size, seed }: TestFiles): SendFile[] {
+export function makeTestFiles(root: Root, { folder, count, size }: TestFiles): SendFile[] {
   const width = String(count).length;
+  const seed = new DataView(sha256(new TextEncoder().encode(folder)).buffer).getUint32(0);
   return Array.from({ length: count }, (_, i): SendFile => {
     const name = `${folder}/file-${String(i + 1).padStart(width, "0")}.bin`;
-    const bytes = noise(size, seed * 100_003 + i);
+    const bytes = noise(size, seed + i);
     const path = root.pathOf(name);
     Deno.mkdirSync(dirname(path), { recursive: true });
     Deno.writeFileSync(path, bytes);
