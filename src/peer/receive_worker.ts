@@ -5,7 +5,7 @@
  */
 
 import { codeOf, LabError, messageOf } from "../base/errors.ts";
-import { systemClock } from "../base/clock.ts";
+import { afterThisTurn, systemClock } from "../base/clock.ts";
 import { TIMEOUTS } from "../base/limits.ts";
 import { MAX_PIECE_SIZE } from "../catalog/layout.ts";
 import { PartFile } from "../storage/part_file.ts";
@@ -48,12 +48,20 @@ function open({ content, spec, seed }: Extract<ReceiveOrder, { kind: "open" }>):
   tell({ kind: "opened", content, span: part.span() });
 }
 
-function check({ content, from, step, to }: Extract<ReceiveOrder, { kind: "check" }>): void {
+/** Pieces checked before whatever else there is has its turn: on a slow disk a whole file keeps sources waiting too long. */
+const CHECKED_AT_ONCE = 8;
+
+async function check({ content, from, step, to }: Extract<ReceiveOrder, { kind: "check" }>): Promise<void> {
   const part = partOf(content);
   const buffer = new Uint8Array(MAX_PIECE_SIZE);
   const end = Math.min(to, Math.ceil(part.span() / part.spec.pieceSize));
   const held: number[] = [];
-  for (let piece = from; piece < end; piece += step) if (part.holds(piece, buffer)) held.push(piece);
+  for (let piece = from, looked = 1; piece < end; piece += step, looked++) {
+    if (part.holds(piece, buffer)) held.push(piece);
+    if (looked % CHECKED_AT_ONCE === 0) await new Promise<void>((resolve) => afterThisTurn(resolve));
+    // Nobody wants it any more.
+    if (parts.get(content) !== part) break;
+  }
   tell({ kind: "checked", content, held });
 }
 
@@ -133,7 +141,7 @@ async function receiveAll(source: number, channel: PieceChannel): Promise<never>
       const right = parts.get(content)?.accept(piece, answer.bytes) ?? true;
       tell({ kind: right ? "piece" : "bad", source, content, piece, bytes });
     } catch (cause) {
-      tell({ kind: "fault", content, code: codeOf(cause), message: messageOf(cause) });
+      failed(content, cause);
     }
   }
 }
@@ -185,7 +193,8 @@ function obey(order: ReceiveOrder): void {
     case "open":
       return open(order);
     case "check":
-      return check(order);
+      check(order).catch((cause) => failed(order.content, cause));
+      return;
     case "learn":
       return learn(order);
     case "dial":
@@ -213,13 +222,16 @@ function obey(order: ReceiveOrder): void {
   }
 }
 
+function failed(content: string, cause: unknown): void {
+  tell({ kind: "fault", content, code: codeOf(cause), message: messageOf(cause) });
+}
+
 self.onmessage = ({ data: order }: MessageEvent<ReceiveOrder>) => {
   try {
     obey(order);
   } catch (cause) {
     if (order.kind === "hash") return tell({ kind: "hashed", name: order.name, sha256: undefined });
-    const content = "content" in order ? order.content : "";
-    tell({ kind: "fault", content, code: codeOf(cause), message: messageOf(cause) });
+    failed("content" in order ? order.content : "", cause);
   }
 };
 
