@@ -14,6 +14,7 @@ import { type FileLock, tryLock } from "../../storage/lock.ts";
 import type { CommandContext } from "../context.ts";
 import { VERSION } from "../version.ts";
 import type { BACKUP_FLAGS } from "./rs_flags.ts";
+import { demandHere } from "./rs_store.ts";
 import { peerContext } from "./setting.ts";
 
 type Ctx = CommandContext<typeof BACKUP_FLAGS>;
@@ -27,6 +28,7 @@ export async function run(ctx: Ctx): Promise<void> {
 
 async function runBackup(ctx: Ctx, data: string): Promise<void> {
   const { clock, output, folders } = ctx;
+  await demandHere(data, folders.data, "back up");
   const time = new Date(clock.now()).toISOString().replace(/[-:]|\.\d+/g, "");
   const named = ctx.args[0] ?? join(folders.data, "backups", time);
   demandNotShared(named, folders.share);
@@ -92,6 +94,7 @@ async function copyHere({ clock, folders }: Ctx, data: string, to: string): Prom
 
 async function runRestore(ctx: Ctx, data: string): Promise<void> {
   const { clock, output, folders } = ctx;
+  await demandHere(data, folders.data, "restore");
   const named = ctx.args[0]!;
   const from = await ctx.ensureAccess(named, "read", { folder: "data" });
   Deno.mkdirSync(data, { recursive: true });

@@ -86,6 +86,28 @@ async function keptIn(data: string): Promise<v.InferOutput<typeof placeSchema> |
   return parsed.success ? parsed.output : undefined;
 }
 
+/** What to do instead. */
+const INSTEAD = {
+  "back up": `so it is for NATS' own tools; keep a copy of ${AUTHORITY_FILE} beside what they make`,
+  restore: "and the next rs serve would go on with that; go back to the database in the folder first, with " +
+    "rs serve --store sqlite, end it, and restore then",
+};
+
+/**
+ * Demands that the registry of a data folder lies in it: the database that one finds in another's is an old one.
+ *
+ * @param shown how the folder is called in the error.
+ * @throws {LabError} "failed".
+ */
+export async function demandHere(data: string, shown: string, what: keyof typeof INSTEAD): Promise<void> {
+  const store = (await keptIn(data))?.store;
+  if (store === undefined) return;
+  throw new LabError(
+    "failed",
+    `Cannot ${what}: the registry of ${shown} lies in ${placeText(parsePlace(store))}, ${INSTEAD[what]}`,
+  );
+}
+
 /** The name by which a registry in NATS knows a folder's share; a new one where it has none yet. */
 export async function folderIdOf({ random }: Pick<Ctx, "random">, data: string): Promise<string> {
   return (await keptIn(data))?.folder ?? random.id(FOLDER_ID_BYTES);

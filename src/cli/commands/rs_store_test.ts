@@ -1,12 +1,12 @@
 /** What a data folder remembers of where its registry lies. */
 
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { systemClock } from "../../base/clock.ts";
 import { LabError } from "../../base/errors.ts";
 import { silentLogger } from "../../base/log.ts";
 import { systemRandom } from "../../base/random.ts";
-import { folderIdOf, openShared, PLACE_FILE, rememberShared } from "./rs_store.ts";
+import { demandHere, folderIdOf, openShared, PLACE_FILE, rememberShared } from "./rs_store.ts";
 
 const ctx = { clock: systemClock, random: systemRandom, log: silentLogger };
 
@@ -44,4 +44,22 @@ Deno.test("a store that can't be opened is not remembered: the next start goes t
       await Deno.remove(data, { recursive: true });
     }
   });
+});
+
+Deno.test("a folder whose registry lies in NATS is neither backed up nor restored: what lies in it is from before", async () => {
+  const data = await Deno.makeTempDir();
+  try {
+    for (const what of ["back up", "restore"] as const) {
+      await Deno.remove(join(data, PLACE_FILE)).catch(() => {});
+      await demandHere(data, "rs-data", what);
+      await rememberShared(ctx, data, { store: "nats://user:secret@10.0.0.1:4222" }, "f1");
+      const refused = await assertRejects(() => demandHere(data, "rs-data", what), LabError);
+      assertMatch(refused.message, new RegExp(`^Cannot ${what}: the registry of rs-data lies in nats://10.0.0.1:4222`));
+      assertEquals(refused.message.includes("secret"), false);
+      assertEquals(await openShared(ctx, data, { store: "sqlite" }), undefined);
+      await demandHere(data, "rs-data", what);
+    }
+  } finally {
+    await Deno.remove(data, { recursive: true });
+  }
 });
