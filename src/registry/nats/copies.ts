@@ -40,6 +40,8 @@ export class Copies implements Proof {
   #numbers = new Map<string, number>();
   /** Until when a copy isn't read, by the name of its server. */
   #shunned = new Map<string, number>();
+  /** When it was said of a server that its copy is wrong. */
+  #saidAt = new Map<string, number>();
   #looking: Promise<void> | undefined;
 
   constructor(private o: CopiesSetting) {}
@@ -99,17 +101,25 @@ export class Copies implements Proof {
     this.#shunned.clear();
     for (const server of wrong) {
       this.#shun(server);
-      log.error(
-        `NATS: the copy of the registry at server ${server} differs from the others (${
-          told(numbers)
-        }) and is not read; ` +
-          "stop that nats-server, remove its folder of -sd, and start it again while the others run",
-      );
+      this.#say(server, numbers);
     }
     if (!wrong.includes(await link.leaderOf(bucket))) return;
     // What was acknowledged by it says nothing of the others.
     this.#numbers.clear();
     await link.stepDown(bucket);
+  }
+
+  /** Again for as long as it is so, but not each time that it is seen. */
+  #say(server: string, numbers: ReadonlyMap<string, number>): void {
+    const now = this.o.clock.monotonic();
+    if (now - (this.#saidAt.get(server) ?? -Infinity) < SHUNNED) return;
+    this.#saidAt.set(server, now);
+    this.o.log.error(
+      `NATS: the copy of the registry at server ${server} differs from the others (${
+        told(numbers)
+      }) and is not read; ` +
+        "stop that nats-server, remove its folder of -sd, and start it again while the others run",
+    );
   }
 }
 

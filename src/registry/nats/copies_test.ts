@@ -149,6 +149,13 @@ Deno.test("copies: nothing is told of one that differs; it is named, and another
   assertEquals(reader.told, ["a 11", "b 12", "c 13"]);
   assertEquals(reader.reading.server, "n2");
   assertMatch(reader.errors.join(), /server n3 differs .*n3 at 14.*remove its folder/);
+  reader.copies.look();
+  await reader.copies.idle();
+  assertEquals(reader.errors.length, 1, "it is said once");
+  reader.clock.advance(600_000);
+  reader.copies.look();
+  await reader.copies.idle();
+  assertEquals(reader.errors.length, 2, "and again for as long as it is so");
 });
 
 Deno.test("copies: one that comes to differ while it is read is left, and all is told anew", async () => {
