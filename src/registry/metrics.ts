@@ -49,6 +49,16 @@ export function metricsOf(stats: RegistryStats, process: ProcessStats): Metric[]
     own("connections", "Connections that are open.", one(stats.connections)),
     own("index_rows", "Rows of all peers' indexes.", one(stats.rows)),
     own("broadcasts", "Broadcasts under way, or kept for PCs that come.", one(stats.broadcasts)),
+    own(
+      "servers",
+      "Servers that share the registry, this one included.",
+      shared(stats, ({ others }) => 1 + others.length),
+    ),
+    own(
+      "registry_up",
+      "Whether the shared registry is within reach.",
+      shared(stats, ({ isReachable }) => Number(isReachable)),
+    ),
     {
       ...own(
         "store_size",
@@ -79,6 +89,14 @@ export function metricsOf(stats: RegistryStats, process: ProcessStats): Metric[]
       unit: "seconds",
     },
   ];
+}
+
+/** Nothing for a server that keeps its registry alone. */
+function shared(
+  { shared }: RegistryStats,
+  value: (shared: NonNullable<RegistryStats["shared"]>) => number,
+): readonly Sample[] {
+  return shared ? one(value(shared)) : [];
 }
 
 /**

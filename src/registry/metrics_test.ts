@@ -68,3 +68,14 @@ Deno.test("what isn't known is left out", () => {
   });
   assert(!page.includes("store_size") && !page.includes("backup"), page);
 });
+
+Deno.test("who shares the registry is told where it is shared", () => {
+  const process = { residentBytes: 1, startSeconds: 1, version: "1" };
+  assert(!/labswarm_(servers|registry_up)/.test(text));
+  const away = renderMetrics(
+    { ...STATS, shared: { isReachable: false, others: ["10.0.0.2:23475"] } },
+    process,
+  );
+  assertMatch(away, /^labswarm_servers 2$/m);
+  assertMatch(away, /^labswarm_registry_up 0$/m);
+});

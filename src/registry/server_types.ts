@@ -80,6 +80,8 @@ export interface RegistryStats {
   broadcasts: number;
   /** What the database takes on the disk, bytes; undefined where it isn't a file here. */
   storeBytes: number | undefined;
+  /** Where several servers share the registry. */
+  shared?: { isReachable: boolean; others: readonly string[] } | undefined;
 }
 
 /** A registration server that runs. */

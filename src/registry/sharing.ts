@@ -66,11 +66,16 @@ export interface SharingSetting {
   told: (servers: readonly string[]) => void;
 }
 
+/** For people: the first of a server's addresses. */
+function placeOf({ hosts, port, id }: Fellow): string {
+  return printable(hosts[0] === undefined ? id : formatHostPort({ host: hosts[0], port }), 80);
+}
+
 /** One of several servers. */
 export class Sharing implements SharedNews, SharingView {
   #claimed = new Set<string>();
-  /** Ids of the other servers that were there when we looked last. */
-  #known = new Set<string>();
+  /** The other servers that were there when we looked last: where they are, by id. */
+  #known = new Map<string, string>();
   /** Broadcasts of which we heard since the last tick, and those of the one before. */
   #heard = new Set<string>();
   #heardBefore = new Set<string>();
@@ -92,6 +97,10 @@ export class Sharing implements SharedNews, SharingView {
   /** True while the registry is out of reach. */
   get isAway(): boolean {
     return this.o.shared.isAway;
+  }
+  /** Where the other servers are, HOST:PORT, one address each. */
+  get others(): string[] {
+    return [...this.o.shared.fellows.values()].map(placeOf).sort();
   }
   get hasFellows(): boolean {
     return this.o.shared.fellows.size > 0;
@@ -212,7 +221,9 @@ export class Sharing implements SharedNews, SharingView {
   fellows(gone: readonly string[]): void {
     const { shared, members, deliveries, log, now, hosts, told } = this.o;
     for (const id of gone) {
-      log.warn(`${verb("Server")} ${id} is gone: its peers have time to come back`);
+      log.warn(
+        `${verb("Server")} ${this.#known.get(id) ?? id} is gone: its peers have time to come back`,
+      );
       for (const { cookie } of [...members.list({ classic: true })]) {
         if (shared.ownerOf(cookie) === id) members.abandoned(cookie, now());
       }
@@ -228,11 +239,12 @@ export class Sharing implements SharedNews, SharingView {
 
   /** Peers and servers are told of in two ways: a peer may be known before its server, and counts as awaited until then. @returns whether one came. */
   #lookAfter(): boolean {
-    const { shared, members, deliveries } = this.o;
+    const { shared, members, deliveries, log } = this.o;
     const before = this.#known;
-    this.#known = new Set(shared.fellows.keys());
-    const fresh = this.#known.difference(before);
+    this.#known = new Map([...shared.fellows].map(([id, fellow]) => [id, placeOf(fellow)]));
+    const fresh = new Set([...this.#known.keys()].filter((id) => !before.has(id)));
     if (fresh.size === 0) return false;
+    for (const id of fresh) log.info(`${verb("Server")} ${this.#known.get(id)} shares this registry`);
     for (const record of [...members.list({ classic: true })]) {
       if (!isAwaited(record) || !fresh.has(shared.ownerOf(record.cookie) ?? "")) continue;
       members.connectedElsewhere(record.cookie);

@@ -5,6 +5,7 @@ import { FakeClock } from "../base/clock.ts";
 import { silentLogger } from "../base/log.ts";
 import { seededRandom } from "../base/random.ts";
 import { head, peer, receipt } from "./_store_contract.ts";
+import { ListLog } from "./_testing.ts";
 import { Broadcasts } from "./broadcasts.ts";
 import { Deliveries } from "./deliveries.ts";
 import { Holdings } from "./holdings.ts";
@@ -27,6 +28,7 @@ class Stage {
   readonly owners = new Map<string, string>();
   readonly sharing: Sharing;
   readonly broadcasts = new Broadcasts();
+  readonly log = new ListLog();
   came: string[] = [];
   displaced: string[] = [];
 
@@ -53,7 +55,7 @@ class Stage {
         broadcasts,
         deliveries: () => deliveries,
         clock,
-        log: silentLogger,
+        log: this.log,
         now,
       },
       ...{ hosts: ["10.0.0.1"], port: () => 1, isHere: () => false, release() {}, letGo() {}, changed() {} },
@@ -94,6 +96,16 @@ class Stage {
     return [...this.members.list()].filter(isAwaited).map(({ name }) => name);
   }
 }
+
+Deno.test("the log says of other servers where they are, when they come and when they go", () => {
+  const stage = new Stage();
+  for (const what of ["comes", "comes", "goes"] as const) stage.other(what);
+  assertEquals(stage.log.lines, [
+    "info Server    10.0.0.2:23475 shares this registry",
+    "warn Server    10.0.0.2:23475 is gone: its peers have time to come back",
+  ]);
+  stage.sharing.close();
+});
 
 Deno.test("a peer of a server that isn't known yet is awaited, and no longer once the server is known", () => {
   const stage = new Stage();

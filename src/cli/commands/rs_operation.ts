@@ -20,6 +20,8 @@ const STAGE_PREFIX = ".backup-";
 export interface Operated {
   server: Pick<RegistryServer, "stats" | "copyStore">;
   lab: SecuredLab | undefined;
+  /** Where the registry lies, without its password; undefined where that's the data folder. */
+  store?: string | undefined;
   /** Absolute path. */
   data: string;
   serves: HostPort;
@@ -30,7 +32,7 @@ export interface Operated {
 
 /** The commands. What a killed backup has left is removed. */
 export function operationCommands(operated: Operated): Record<"status" | "backup", ControlCommand> {
-  const { server, lab, data, serves, clock, signal } = operated;
+  const { server, lab, store, data, serves, clock, signal } = operated;
   const rates = new Rates<"messages" | "errors">();
   const began = clock.monotonic();
   const sample = () => rates.sample(countsOf(server.stats()), clock.monotonic());
@@ -41,7 +43,7 @@ export function operationCommands(operated: Operated): Record<"status" | "backup
   let copies = 0;
   return {
     status(_, tell) {
-      const { messages: _messages, ...stats } = server.stats();
+      const { messages: _messages, shared, ...stats } = server.stats();
       const counts = countsOf(server.stats());
       const now = clock.monotonic();
       const perSecond = rates.perSecond(counts, now);
@@ -52,7 +54,9 @@ export function operationCommands(operated: Operated): Record<"status" | "backup
         messagesPerSecond: rounded(perSecond.messages),
         errorsPerSecond: rounded(perSecond.errors),
         residentBytes: Deno.memoryUsage().rss,
-        lastBackup: lastBackup(data),
+        ...shared
+          ? { store, reachable: shared.isReachable, servers: shared.others }
+          : { lastBackup: lastBackup(data) },
       });
       return Promise.resolve();
     },

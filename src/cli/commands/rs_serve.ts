@@ -14,6 +14,7 @@ import { type PeerContext, toolIdentity } from "../../peer/context.ts";
 import { WorkerPool } from "../../peer/fetch/worker_pool.ts";
 import { SecuredLab } from "../../registry/lab.ts";
 import type { NatsStore } from "../../registry/nats/nats_store.ts";
+import { placeText } from "../../registry/nats/place.ts";
 import { History } from "../../registry/history.ts";
 import { metricsOf } from "../../registry/metrics.ts";
 import { demandNoHalfRestore } from "../../registry/restore.ts";
@@ -76,7 +77,12 @@ export async function run(ctx: Ctx): Promise<void> {
       context,
       commands: {
         ...commands(server),
-        ...operationCommands({ ...{ server, lab, data, serves }, clock: ctx.clock, signal: ctx.signal }),
+        ...operationCommands({
+          ...{ server, lab, data, serves },
+          store: store && placeText(store.setting.link.place),
+          clock: ctx.clock,
+          signal: ctx.signal,
+        }),
         ...indexCommands({ server, history, clock: ctx.clock }),
         ...lab ? labCommands(lab) : openLabCommands,
       },

@@ -34,6 +34,7 @@ function* rows(status: Record<string, unknown>, now: number): Generator<[title: 
   yield ["Version", String(status.version)];
   yield ["Running for", formatSeconds(number("uptime"))];
   yield ["Listening", `${status.host}:${status.port}, ${status.secured ? "secured" : "open to anybody"}`];
+  if (status.servers !== undefined) yield* sharedRows(status);
   yield ["Peers", `${number("active")} active of ${number("peers")}`];
   if (status.secured) yield ["Members", `${number("members")}, ${number("revoked")} revoked`];
   yield ["Connections", String(number("connections"))];
@@ -46,7 +47,20 @@ function* rows(status: Record<string, unknown>, now: number): Generator<[title: 
   ];
   yield ["Memory", formatBytes(number("residentBytes"))];
   if (status.storeBytes !== undefined) yield ["Database", formatBytes(number("storeBytes"))];
-  yield ["Last backup", backupText(status.lastBackup, now)];
+  if (status.servers === undefined) yield ["Last backup", backupText(status.lastBackup, now)];
+}
+
+/** Where several servers share the registry. */
+function* sharedRows({ store, reachable, servers }: Record<string, unknown>): Generator<[string, string]> {
+  const others = servers as string[];
+  yield [
+    "Registry",
+    reachable ? String(store) : `${store}: OUT OF REACH, so nobody can register, join or be revoked here`,
+  ];
+  yield [
+    "Servers",
+    `${1 + others.length}, ${others.length === 0 ? "no other one" : `the others: ${others.join(", ")}`}`,
+  ];
 }
 
 function backupText(last: unknown, now: number): string {

@@ -54,7 +54,10 @@ Deno.test("a folder whose registry lies in NATS is neither backed up nor restore
       await demandHere(data, "rs-data", what);
       await rememberShared(ctx, data, { store: "nats://user:secret@10.0.0.1:4222" }, "f1");
       const refused = await assertRejects(() => demandHere(data, "rs-data", what), LabError);
-      assertMatch(refused.message, new RegExp(`^Cannot ${what}: the registry of rs-data lies in nats://10.0.0.1:4222`));
+      assertMatch(
+        refused.message,
+        new RegExp(`^Cannot ${what}: the registry of rs-data lies in nats://10.0.0.1:4222`),
+      );
       assertEquals(refused.message.includes("secret"), false);
       assertEquals(await openShared(ctx, data, { store: "sqlite" }), undefined);
       await demandHere(data, "rs-data", what);

@@ -198,6 +198,12 @@ labTest("a secured lab with two servers: codes, members and revocation are the s
     const peers = assertCode(await lab.run("rs", pc, ["peers", "--rs", address, "--json"]), 0);
     assertEquals(names(eventsOf(peers, "peer")), ["pc1", "pc2"]);
   }
+  const [status] = assertCode(await lab.run("rs", "b", ["status", "--json"]), 0).lines as [JsonLine];
+  assertEquals([status.store, status.reachable, status.servers], [cluster.url, true, [first]]);
+  const told = assertCode(await lab.run("rs", "b", ["status"]), 0).stdout;
+  assert(told.includes(cluster.url) && told.includes(`the others: ${first}`), told);
+  const backup = assertCode(await lab.run("rs", "b", ["backup"]), 1);
+  assert(/lies in nats:.*own tools/.test(backup.stderr), backup.stderr);
   assertCode(await lab.run("rs", "a", ["revoke", "pc1"]), 0);
   const ended = await pc1.ended;
   assertEquals(ended.code, 4, ended.stderr);
