@@ -121,7 +121,7 @@ async function carryOut(
   const lock = lockDataFolder(data, "rs", name === "members" ? "list the members" : name);
   let store: NatsStore | undefined;
   try {
-    store = await openShared(ctx, data);
+    ({ store } = await openShared(ctx, data));
     const lab = store
       ? await openSharedLab(ctx, data, store)
       : await SecuredLab.open({ data, clock: ctx.clock, log: ctx.log });

@@ -56,12 +56,13 @@ export async function run(ctx: Ctx): Promise<void> {
   try {
     demandNoHalfRestore(data);
     await makeShare(ctx);
-    const store = await storeFor(ctx, data);
+    const { store, remember } = await storeFor(ctx, data);
     const page = new Page(ctx, data);
     const lab = await labFor(page.ctx, data, store).catch(async (thrown) => {
       await store?.close();
       throw thrown;
     });
+    await remember();
     const telemetry = telemetryOf(VERSION);
     const context = { ...peerContext(page.ctx), security: lab?.security };
     const history = History.open({ dataDir: data, clock: ctx.clock, log: page.ctx.log });
@@ -179,7 +180,7 @@ async function makeShare({ ensureAccess, folders, log }: Ctx): Promise<void> {
 }
 
 /** The registry in NATS, where it lies there. */
-async function storeFor(ctx: Ctx, data: string): Promise<NatsStore | undefined> {
+async function storeFor(ctx: Ctx, data: string): ReturnType<typeof openShared> {
   const { store, natsCa } = ctx.flags;
   return await openShared(ctx, data, { store, ca: await authorityFrom(ctx, natsCa) });
 }

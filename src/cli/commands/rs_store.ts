@@ -10,7 +10,7 @@ import { LIMITS } from "../../base/limits.ts";
 import { formatBytes } from "../../base/units.ts";
 import * as v from "../../deps/valibot.ts";
 import { Seal } from "../../join/seal.ts";
-import { AUTHORITY_FILE, type LabOptions, SecuredLab } from "../../registry/lab.ts";
+import { AUTHORITY_FILE, authorityIn, type LabOptions, SecuredLab } from "../../registry/lab.ts";
 import { MEMBERS_FILE, writeSecret } from "../../registry/member_file.ts";
 import type { NatsStore } from "../../registry/nats/nats_store.ts";
 import { type NatsPlace, needless, parsePlace, placeText, trusting } from "../../registry/nats/place.ts";
@@ -45,18 +45,18 @@ export interface Wanted {
 }
 
 /**
- * Opens the registry in NATS, where it lies there. The folder remembers what somebody wants once it could be opened: what was
- * mistyped is not to be in the way of the next start.
+ * Opens the registry in NATS, where it lies there. What somebody wants is remembered when the caller says so, which is once
+ * the lab could be opened on it: what was mistyped, or is another lab's, is not to be in the way of the next start.
  *
  * @param data absolute path of the data folder; writing it must have been granted.
  * @param wanted what the folder remembers, unless it was given.
- * @returns undefined where the registry lies in the data folder.
+ * @returns no store where the registry lies in the data folder.
  */
 export async function openShared(
   ctx: Ctx,
   data: string,
   wanted: Wanted = {},
-): Promise<NatsStore | undefined> {
+): Promise<{ store: NatsStore | undefined; remember: () => Promise<void> }> {
   const { clock, random, log } = ctx;
   const parsed = await keptIn(data);
   const kept = parsed ?? { folder: random.id(FOLDER_ID_BYTES) };
@@ -65,19 +65,16 @@ export async function openShared(
   if (wanted.ca !== undefined && !place) throw needless();
   const isNews = wanted.ca !== undefined ||
     (wanted.store !== undefined && (parsed !== undefined || store !== undefined));
-  const remember = () =>
-    isNews ? writeSecret(data, PLACE_FILE, { store, ca: place?.ca, folder: kept.folder }, clock) : undefined;
-  if (!place) {
-    await remember();
-    return undefined;
-  }
+  const remember = async () => {
+    if (isNews) await writeSecret(data, PLACE_FILE, { store, ca: place?.ca, folder: kept.folder }, clock);
+  };
+  if (!place) return { store: undefined, remember };
   log.info(
     `The registry lies in ${placeText(place)}${wanted.store === undefined ? ", as this folder says" : ""}`,
   );
   const { openNatsStore } = await import("../../registry/nats/nats_store.ts");
   const opened = await openNatsStore({ place, clock, random, log, folderId: kept.folder });
-  await remember();
-  return opened;
+  return { store: opened, remember };
 }
 
 /** What a folder remembers, if anything. */
@@ -176,13 +173,28 @@ export async function openSharedLab(
     );
   }
   if (!there && isHere) await demandCopied(data);
+  if (there && isHere) await demandNoOther(data, there.authority);
   return await SecuredLab.open({ ...ctx, data, shared: membersIn(ctx, store) });
+}
+
+async function hasMembers(data: string): Promise<boolean> {
+  const kept = await readJson(join(data, MEMBERS_FILE)) as { members?: unknown[] } | undefined;
+  return (kept?.members?.length ?? 0) > 0;
+}
+
+/** Whoever has members is not to be told to copy another lab's authority over its own. */
+async function demandNoOther(data: string, authority: string | undefined): Promise<void> {
+  if (!await hasMembers(data) || (await authorityIn(data)).certificate === authority) return;
+  throw new LabError(
+    "not_permitted",
+    `Cannot use the registry in NATS: it is of another lab, and ${data} has one of its own, with members; name another ` +
+      "registry, as in nats://HOST:PORT/NAME, or another folder with --data",
+  );
 }
 
 /** A lab without its members would know neither who is in it nor who was put out. */
 async function demandCopied(data: string): Promise<void> {
-  const members = await readJson(join(data, MEMBERS_FILE)) as { members?: unknown[] } | undefined;
-  if (!members?.members?.length) return;
+  if (!await hasMembers(data)) return;
   throw new LabError(
     "failed",
     `Cannot use the registry in NATS: it is empty, and ${data} has a registry with members in ${STORE_FILE} and ` +

@@ -6,9 +6,13 @@ import { systemClock } from "../../base/clock.ts";
 import { LabError } from "../../base/errors.ts";
 import { silentLogger } from "../../base/log.ts";
 import { systemRandom } from "../../base/random.ts";
-import { demandHere, folderIdOf, openShared, PLACE_FILE, rememberShared } from "./rs_store.ts";
+import { SecuredLab } from "../../registry/lab.ts";
+import { clusterOfFile } from "../../registry/nats/_cluster.ts";
+import { demandHere, folderIdOf, openShared, openSharedLab, PLACE_FILE, rememberShared } from "./rs_store.ts";
 
 const ctx = { clock: systemClock, random: systemRandom, log: silentLogger };
+
+const cluster = clusterOfFile({ count: 1 });
 
 /** A NATS that wants encryption, and so refuses whoever comes without. */
 async function refusing(work: (url: string) => Promise<void>): Promise<void> {
@@ -28,6 +32,52 @@ async function refusing(work: (url: string) => Promise<void>): Promise<void> {
   }
 }
 
+/** As `rs serve --store sqlite` does. */
+async function goBack(data: string): Promise<void> {
+  const { store, remember } = await openShared(ctx, data, { store: "sqlite" });
+  assertEquals(store, undefined);
+  await remember();
+}
+
+/** As `rs serve` does. */
+async function serve(data: string, wanted?: string): Promise<void> {
+  const { store, remember } = await openShared(ctx, data, { store: wanted });
+  try {
+    if (store) await openSharedLab(ctx, data, store);
+    else await SecuredLab.open({ data, clock: ctx.clock, log: ctx.log });
+    await remember();
+  } finally {
+    await store?.close();
+  }
+}
+
+Deno.test({
+  name: "another lab's registry is not remembered, nor is a lab with members told to take its authority",
+  ignore: cluster.ignore,
+  fn: async () => {
+    const [ours, theirs] = [await Deno.makeTempDir(), await Deno.makeTempDir()];
+    try {
+      await serve(theirs, cluster.url);
+      await serve(ours);
+      const empty = await assertRejects(() => serve(ours, cluster.url), LabError);
+      assertMatch(empty.message, /another authority; copy authority.json/);
+      const { membership } = await SecuredLab.open({ data: ours, clock: ctx.clock, log: ctx.log });
+      membership.put({ id: "a".repeat(26), name: "pc1", role: "member", joined: 0, address: "10.0.0.9" });
+      await Deno.writeTextFile(join(ours, "members.json"), JSON.stringify(membership));
+      const refused = await assertRejects(() => serve(ours, cluster.url), LabError);
+      assertMatch(
+        refused.message,
+        /it is of another lab, and .* has one of its own, with members; .*nats:\/\/HOST:PORT\/NAME/,
+      );
+      assertEquals(refused.message.includes("copy authority.json"), false);
+      // The next start, which names none, goes on with what was there.
+      assertEquals((await openShared(ctx, ours)).store, undefined);
+    } finally {
+      for (const data of [ours, theirs]) await Deno.remove(data, { recursive: true });
+    }
+  },
+});
+
 Deno.test("a store that can't be opened is not remembered: the next start goes to the one that was there", async () => {
   await refusing(async (url) => {
     const data = await Deno.makeTempDir();
@@ -37,7 +87,7 @@ Deno.test("a store that can't be opened is not remembered: the next start goes t
       const refused = await assertRejects(() => openShared(ctx, data, { store: url }), LabError, "encrypts");
       assertEquals(refused.message.includes("mistyped"), false);
       assertEquals(await Deno.readTextFile(join(data, PLACE_FILE)), before);
-      assertEquals(await openShared(ctx, data, { store: "sqlite" }), undefined);
+      await goBack(data);
       const { store, folder } = JSON.parse(await Deno.readTextFile(join(data, PLACE_FILE)));
       assertEquals([store, folder, await folderIdOf(ctx, data)], [undefined, "f1", "f1"]);
     } finally {
@@ -59,7 +109,7 @@ Deno.test("a folder whose registry lies in NATS is neither backed up nor restore
         new RegExp(`^Cannot ${what}: the registry of rs-data lies in nats://10.0.0.1:4222`),
       );
       assertEquals(refused.message.includes("secret"), false);
-      assertEquals(await openShared(ctx, data, { store: "sqlite" }), undefined);
+      await goBack(data);
       await demandHere(data, "rs-data", what);
     }
   } finally {
