@@ -5,9 +5,9 @@
 
 import { existsSync } from "node:fs";
 import { join } from "@std/path";
-import { LabError } from "../../base/errors.ts";
+import { LabError, messageOf } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
-import { formatBytes } from "../../base/units.ts";
+import { formatBytes, parseHostPort } from "../../base/units.ts";
 import * as v from "../../deps/valibot.ts";
 import { Seal } from "../../join/seal.ts";
 import { AUTHORITY_FILE, authorityIn, type LabOptions, SecuredLab } from "../../registry/lab.ts";
@@ -19,6 +19,7 @@ import { readJson } from "../../storage/atomic.ts";
 import { fileError } from "../../storage/root.ts";
 import { isLoopback } from "../../registry/address.ts";
 import { isIpv4 } from "../../protocol/discovery/addresses.ts";
+import { dialTcp } from "../../transport/tcp.ts";
 import type { CommandContext } from "../context.ts";
 
 type Ctx = Pick<CommandContext, "clock" | "random" | "log">;
@@ -28,6 +29,8 @@ export const PLACE_FILE = "store.json";
 /** What `--store` says for the database in the data folder. */
 const HERE = "sqlite";
 const FOLDER_ID_BYTES = 8;
+/** How long each server of NATS is waited for that was named, milliseconds. */
+const LOOK = 2_000;
 
 const placeSchema = v.object({
   store: v.optional(v.string()),
@@ -73,8 +76,25 @@ export async function openShared(
     `The registry lies in ${placeText(place)}${wanted.store === undefined ? ", as this folder says" : ""}`,
   );
   const { openNatsStore } = await import("../../registry/nats/nats_store.ts");
-  const opened = await openNatsStore({ place, clock, random, log, folderId: kept.folder });
+  const looked = tellAbsent(ctx, place);
+  const opened = await openNatsStore({ place, clock, random, log, folderId: kept.folder }).finally(() =>
+    looked
+  );
   return { store: opened, remember };
+}
+
+/** One server suffices to begin with; whoever mistyped another is to know before that one is gone. */
+async function tellAbsent({ clock, log }: Ctx, { servers }: NatsPlace): Promise<void> {
+  await Promise.all(servers.map(async (server) => {
+    try {
+      (await dialTcp(parseHostPort(server, 0), { clock, timeout: LOOK })).close();
+    } catch (thrown) {
+      const why = messageOf(thrown instanceof LabError ? thrown.cause ?? thrown : thrown);
+      log.warn(
+        `NATS at ${server} does not answer: ${why}; is it running, and is its address right in --store?`,
+      );
+    }
+  }));
 }
 
 /** What a folder remembers, if anything. */

@@ -116,3 +116,27 @@ Deno.test("a folder whose registry lies in NATS is neither backed up nor restore
     await Deno.remove(data, { recursive: true });
   }
 });
+
+Deno.test({
+  name: "a server of NATS that --store names and that isn't there is said, though the others do",
+  ignore: cluster.ignore,
+  fn: async () => {
+    const data = await Deno.makeTempDir();
+    const gone = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = gone.addr;
+    gone.close();
+    const said: string[] = [];
+    const log = { ...silentLogger, warn: (text: string) => void said.push(text) };
+    try {
+      const { store } = await openShared({ ...ctx, log }, data, {
+        store: `${cluster.url},127.0.0.1:${port}/partly`,
+      });
+      await store?.close();
+      const [told, ...more] = said.filter((text) => text.includes("127.0.0.1"));
+      assertMatch(told!, new RegExp(`^NATS at 127.0.0.1:${port} does not answer: .*refused.*--store`));
+      assertEquals(more, []);
+    } finally {
+      await Deno.remove(data, { recursive: true });
+    }
+  },
+});
