@@ -36,7 +36,7 @@ import { labCommands, openLabCommands } from "./rs_lab.ts";
 import { indexCommands } from "./rs_questions.ts";
 import { operationCommands } from "./rs_operation.ts";
 import { keepServers } from "./rs_servers.ts";
-import { authorityFrom, openShared, openSharedLab, ownHosts } from "./rs_store.ts";
+import { authorityFrom, openOpenLab, openShared, openSharedLab, ownHosts } from "./rs_store.ts";
 import { peerContext } from "./setting.ts";
 
 type Ctx = CommandContext<typeof RS_SERVE_FLAGS>;
@@ -192,7 +192,7 @@ async function labFor(ctx: Ctx, data: string, store: NatsStore | undefined): Pro
     return store ? await openSharedLab(ctx, data, store) : await SecuredLab.open({ data, clock, log });
   }
   if (!await SecuredLab.isIn(data)) {
-    await store?.claimLab({ mode: "open" });
+    if (store) await openOpenLab(store);
     return undefined;
   }
   throw new LabError(

@@ -173,6 +173,16 @@ export async function authorityFrom(
 }
 
 /**
+ * Makes a registry in NATS an open lab's, unless it is one.
+ *
+ * @throws {LabError} "not_permitted" when it is a secured lab's; "failed" when it isn't whole.
+ */
+export async function openOpenLab(store: NatsStore): Promise<void> {
+  if (!await store.lab()) await demandWhole(store);
+  await store.claimLab({ mode: "open" });
+}
+
+/**
  * The secured lab of a data folder whose registry is shared. Makes the lab if neither the folder nor the registry has one.
  *
  * @throws {LabError} "not_permitted" when the registry is another lab's, or this folder lacks its authority; "failed" when
@@ -192,9 +202,19 @@ export async function openSharedLab(
         "folder of one of the lab's other servers",
     );
   }
+  if (!there) await demandWhole(store);
   if (!there && isHere) await demandCopied(data);
   if (there && isHere) await demandNoOther(data, there.authority);
   return await SecuredLab.open({ ...ctx, data, shared: membersIn(ctx, store) });
+}
+
+/** Who serves says first whose registry it is, and who copies says it last. */
+async function demandWhole(store: NatsStore): Promise<void> {
+  if ((await store.loadPeers()).length === 0) return;
+  throw new LabError(
+    "failed",
+    "Cannot use the registry in NATS: copying to it was broken off; run rs copy again, on the server that it is copied from",
+  );
 }
 
 async function hasMembers(data: string): Promise<boolean> {

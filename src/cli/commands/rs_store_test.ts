@@ -6,9 +6,18 @@ import { systemClock } from "../../base/clock.ts";
 import { LabError } from "../../base/errors.ts";
 import { silentLogger } from "../../base/log.ts";
 import { systemRandom } from "../../base/random.ts";
+import { peer } from "../../registry/_store_contract.ts";
 import { SecuredLab } from "../../registry/lab.ts";
 import { clusterOfFile } from "../../registry/nats/_cluster.ts";
-import { demandHere, folderIdOf, openShared, openSharedLab, PLACE_FILE, rememberShared } from "./rs_store.ts";
+import {
+  demandHere,
+  folderIdOf,
+  openOpenLab,
+  openShared,
+  openSharedLab,
+  PLACE_FILE,
+  rememberShared,
+} from "./rs_store.ts";
 
 const ctx = { clock: systemClock, random: systemRandom, log: silentLogger };
 
@@ -135,6 +144,25 @@ Deno.test({
       const [told, ...more] = said.filter((text) => text.includes("127.0.0.1"));
       assertMatch(told!, new RegExp(`^NATS at 127.0.0.1:${port} does not answer: .*refused.*--store`));
       assertEquals(more, []);
+    } finally {
+      await Deno.remove(data, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
+  name: "a registry of which the copying was broken off is not served as if it were whole",
+  ignore: cluster.ignore,
+  fn: async () => {
+    const data = await Deno.makeTempDir();
+    const url = `${cluster.url}/half`;
+    try {
+      const { store } = await openShared(ctx, data, { store: url });
+      await store!.savePeers([peer(1)]);
+      await assertRejects(() => openOpenLab(store!), LabError, "broken off; run rs copy again");
+      await store!.close();
+      const refused = await assertRejects(() => serve(data, url), LabError);
+      assertMatch(refused.message, /broken off; run rs copy again/);
     } finally {
       await Deno.remove(data, { recursive: true });
     }
