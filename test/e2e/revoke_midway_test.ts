@@ -9,8 +9,8 @@ import { assertCode, eventsOf, labTest, PROGRAMS, WINDOWS } from "./lab.ts";
 
 const REVOKED = /membership of the lab was revoked/;
 /** Slow enough to be put out meanwhile: each PC gets all of it, and at most so much a second. */
-const RATE = "6MB/s";
-const IMAGE = bytesOf(36 * MB, 2);
+const RATE = "3MB/s";
+const IMAGE = bytesOf(18 * MB, 2);
 
 /** A secured lab with four PCs that have joined: two of the programs that are tested, and two of this machine's own. */
 async function fourPcs(lab: Lab): Promise<{ rs: Running; address: string; pcs: Record<string, Running> }> {
@@ -42,7 +42,7 @@ async function putOut(lab: Lab, pc: string, running: Running): Promise<number> {
 async function broadcastScenario(lab: Lab): Promise<void> {
   const { rs, address, pcs } = await fourPcs(lab);
   const sending = lab.start("rs", "rs", ["broadcast", "share/image.bin", "--json", "--rate", RATE]);
-  await sending.event("progress", () => begun(lab.pc("a")) > 2 * MB);
+  await sending.event("progress", () => begun(lab.pc("a")) > MB);
   assertLess(await putOut(lab, "a", pcs["a"]!), 10);
   assert(!sending.lines.some(({ event }) => event === "broadcast"), "it was over before a was put out");
   const ended = assertCode(await sending.ended, 1);
@@ -73,7 +73,7 @@ async function fetchScenario(lab: Lab): Promise<void> {
   await holder.said(/Shared: image.bin/);
   const [out, stays] = await Promise.all(["out", "stays"].map((pc) => lab.peer(pc, address, "--join", code)));
   const fetching = ["out", "stays"].map((pc) => lab.start("peer", pc, ["fetch", "image.bin", "--json"]));
-  for (const each of fetching) await each.event("progress", ({ bytes }) => Number(bytes) > 2 * MB);
+  for (const each of fetching) await each.event("progress", ({ bytes }) => Number(bytes) > MB);
 
   assertLess(await putOut(lab, "out", out!), 10);
   const [refused, done] = await Promise.all(fetching.map((each) => each.ended));
@@ -97,7 +97,7 @@ async function holderScenario(lab: Lab): Promise<void> {
   await lab.peer("pc", address, "--join", code);
   const both = lab.start("peer", "pc", ["fetch", "image.bin", "--json"]);
   const alone = lab.start("peer", "pc", ["fetch", "own.bin", "--json"]);
-  for (const each of [both, alone]) await each.event("progress", ({ bytes }) => Number(bytes) > 2 * MB);
+  for (const each of [both, alone]) await each.event("progress", ({ bytes }) => Number(bytes) > MB);
   assertLess(await putOut(lab, "first", first!), 10);
   assertCode(await both.ended, 0);
   assertFile(join(lab.pc("pc"), "share/image.bin"), IMAGE);
