@@ -229,7 +229,7 @@ class RunningRegistry implements RegistryServer {
       errors: this.#errors,
       broadcasts: [...broadcasts.holding(now().wall)].length,
       storeBytes: isFileStore(store) ? store.bytes : undefined,
-      shared: this.#sharing && { isReachable: this.isReady, others: this.#sharing.others },
+      shared: this.#sharing && { isReachable: !this.#sharing.isAway, others: this.#sharing.others },
     };
   }
 
