@@ -4,11 +4,11 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import type { Lab, Running } from "../../scripts/programs.ts";
-import { comesTo } from "../../src/base/_patience.ts";
-import { NatsCluster, natsServer } from "../../src/registry/nats/_cluster.ts";
-import { assertCode, eventsOf, labTest } from "./lab.ts";
-import { noSegments, type Pc, Segments } from "./segments.ts";
+import type { Lab, Running } from "../../../scripts/programs.ts";
+import { comesTo } from "../../../src/base/_patience.ts";
+import { NatsCluster, natsServer } from "../../../src/registry/nats/_cluster.ts";
+import { assertCode, eventsOf, labTest } from "../lab.ts";
+import { noSegments, type Pc, Segments } from "../segments.ts";
 
 const skip = await noSegments() ?? (natsServer() === undefined ? "nats-server is not installed" : undefined);
 

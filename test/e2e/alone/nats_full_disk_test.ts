@@ -5,16 +5,16 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { until, within } from "../../src/base/_patience.ts";
-import { systemClock } from "../../src/base/clock.ts";
-import { silentLogger } from "../../src/base/log.ts";
-import { systemRandom } from "../../src/base/random.ts";
-import { peer } from "../../src/registry/_store_contract.ts";
-import { NatsCluster, natsServer } from "../../src/registry/nats/_cluster.ts";
-import { type NatsStore, openNatsStore } from "../../src/registry/nats/nats_store.ts";
-import { parsePlace } from "../../src/registry/nats/place.ts";
-import { LEASE } from "../../src/registry/nats/servers.ts";
-import type { SharedNews } from "../../src/registry/store.ts";
+import { until, within } from "../../../src/base/_patience.ts";
+import { systemClock } from "../../../src/base/clock.ts";
+import { silentLogger } from "../../../src/base/log.ts";
+import { systemRandom } from "../../../src/base/random.ts";
+import { peer } from "../../../src/registry/_store_contract.ts";
+import { NatsCluster, natsServer } from "../../../src/registry/nats/_cluster.ts";
+import { type NatsStore, openNatsStore } from "../../../src/registry/nats/nats_store.ts";
+import { parsePlace } from "../../../src/registry/nats/place.ts";
+import { LEASE } from "../../../src/registry/nats/servers.ts";
+import type { SharedNews } from "../../../src/registry/store.ts";
 
 const MB = 1_000_000;
 const NODES = 3;

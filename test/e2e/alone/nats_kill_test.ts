@@ -1,15 +1,15 @@
 /** Servers of NATS that are killed, and what the registration servers' store makes of it. Long: NATS takes seconds to find a new leader. */
 
 import { assertEquals } from "@std/assert";
-import { until } from "../../src/base/_patience.ts";
-import { systemClock } from "../../src/base/clock.ts";
-import { codeOf } from "../../src/base/errors.ts";
-import { silentLogger } from "../../src/base/log.ts";
-import { systemRandom } from "../../src/base/random.ts";
-import { peer, peersOf } from "../../src/registry/_store_contract.ts";
-import { NatsCluster, natsServer } from "../../src/registry/nats/_cluster.ts";
-import { type NatsStore, openNatsStore } from "../../src/registry/nats/nats_store.ts";
-import { parsePlace } from "../../src/registry/nats/place.ts";
+import { until } from "../../../src/base/_patience.ts";
+import { systemClock } from "../../../src/base/clock.ts";
+import { codeOf } from "../../../src/base/errors.ts";
+import { silentLogger } from "../../../src/base/log.ts";
+import { systemRandom } from "../../../src/base/random.ts";
+import { peer, peersOf } from "../../../src/registry/_store_contract.ts";
+import { NatsCluster, natsServer } from "../../../src/registry/nats/_cluster.ts";
+import { type NatsStore, openNatsStore } from "../../../src/registry/nats/nats_store.ts";
+import { parsePlace } from "../../../src/registry/nats/place.ts";
 
 Deno.test({
   name: "NATS store: servers of NATS are killed: what was promised is kept, and a call that fails says so",

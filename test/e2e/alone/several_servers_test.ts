@@ -5,17 +5,17 @@
 
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { join } from "@std/path";
-import { comesTo, until } from "../../src/base/_patience.ts";
-import { systemClock } from "../../src/base/clock.ts";
-import { silentLogger } from "../../src/base/log.ts";
-import { systemRandom } from "../../src/base/random.ts";
-import { parseHostPort } from "../../src/base/units.ts";
-import { PeerServe } from "../../src/peer/serve/serve.ts";
-import { NatsCluster, natsServer } from "../../src/registry/nats/_cluster.ts";
-import { Watchdog } from "../../src/transport/watchdog.ts";
-import type { JsonLine, Lab, Running } from "../../scripts/programs.ts";
-import { bytesOf, put, sha256Of, textUntil } from "./files.ts";
-import { assertCode, eventsOf, labTest } from "./lab.ts";
+import { comesTo, until } from "../../../src/base/_patience.ts";
+import { systemClock } from "../../../src/base/clock.ts";
+import { silentLogger } from "../../../src/base/log.ts";
+import { systemRandom } from "../../../src/base/random.ts";
+import { parseHostPort } from "../../../src/base/units.ts";
+import { PeerServe } from "../../../src/peer/serve/serve.ts";
+import { NatsCluster, natsServer } from "../../../src/registry/nats/_cluster.ts";
+import { Watchdog } from "../../../src/transport/watchdog.ts";
+import type { JsonLine, Lab, Running } from "../../../scripts/programs.ts";
+import { bytesOf, put, sha256Of, textUntil } from "../files.ts";
+import { assertCode, eventsOf, labTest } from "../lab.ts";
 
 const skip = natsServer() === undefined ? "nats-server is not installed" : undefined;
 const PEERS = 50;
