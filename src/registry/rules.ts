@@ -18,7 +18,7 @@ import { TIMEOUTS } from "../base/limits.ts";
 export const REGISTRATION_WINDOW = 30 * 24 * 3600 * 1000;
 
 /** How far the clocks of servers that share a registry may be apart, milliseconds: nobody notices an hour on a PC. */
-const CLOCKS_APART = 3600 * 1000;
+export const CLOCKS_APART = 3600 * 1000;
 
 /** Registrations kept per peer: one every 45 minutes for 30 days; more says nothing new. */
 export const REGISTRATIONS_KEPT = 1_000;
@@ -83,6 +83,8 @@ export function comeBack(record: KeptRecord, claim: Claim, ttl: number, now: Mom
   const earlier = countable(record.registrations, now.wall);
   const registrations = earlier.slice(1 - REGISTRATIONS_KEPT);
   registrations.push(now.wall);
+  // The clock was set back a little.
+  if (earlier.length > 0 && earlier.at(-1)! > now.wall) registrations.sort((a, b) => a - b);
   return {
     ...{ name, cookie, host, address, port, registrations },
     ...{ active: true, expires: now.mono + ttl, comeBackBy: undefined, lastRegistered: now.wall },
