@@ -42,6 +42,7 @@ export class Copies implements Proof {
   #shunned = new Map<string, number>();
   /** When it was said of a server that its copy is wrong. */
   #saidAt = new Map<string, number>();
+  #closing = new AbortController();
   #looking: Promise<void> | undefined;
 
   constructor(private o: CopiesSetting) {}
@@ -76,6 +77,7 @@ export class Copies implements Proof {
 
   /** Compares the copies, unless that is being done. */
   look(): void {
+    if (this.#closing.signal.aborted) return;
     this.#looking ??= this.#look()
       .catch((thrown) => this.o.log.debug(`Cannot compare the copies of the registry: ${messageOf(thrown)}`))
       .finally(() => this.#looking = undefined);
@@ -86,13 +88,19 @@ export class Copies implements Proof {
     await this.#looking;
   }
 
+  /** Ends what is being looked at. */
+  close(): void {
+    this.#closing.abort();
+  }
+
   #shun(server: string): void {
     this.#shunned.set(server, this.o.clock.monotonic() + SHUNNED);
   }
 
   async #look(): Promise<void> {
     const { link, bucket, key, log } = this.o;
-    const numbers = await link.numbersOf(bucket, `${key}.look`);
+    const numbers = await link.numbersOf(bucket, `${key}.look`, this.#closing.signal);
+    if (this.#closing.signal.aborted) return;
     const wrong = wrongOnes(numbers);
     if (wrong === undefined) {
       if (new Set(numbers.values()).size > 1) log.error(`NATS: ${UNCLEAR}: ${told(numbers)}`);

@@ -20,6 +20,8 @@ interface Message {
 /** Three servers of NATS, of which one leads. The copies of some number what comes by this much otherwise. */
 class Nats {
   leader = "n1";
+  /** Nobody answers who is asked for numbers. */
+  isSilent = false;
   /** Where the next readings begin. */
   placed: string[] = [];
   readonly copies = new Map<string, Message[]>();
@@ -51,7 +53,8 @@ class Nats {
       const writer = `us-${++this.#marks}`;
       return { seq: this.write(key, writer), writer, isSure: true };
     },
-    numbersOf: (_bucket: string, key: string): Promise<Map<string, number>> => {
+    numbersOf: (_bucket: string, key: string, signal: AbortSignal): Promise<Map<string, number>> => {
+      if (this.isSilent) return new Promise((resolve) => signal.onabort = () => resolve(new Map()));
       this.write(key, "us-look");
       return Promise.resolve(new Map([...this.copies].map(([server, all]) => [server, all.at(-1)!.seq])));
     },
@@ -191,6 +194,17 @@ Deno.test("copies: what differs where the third isn't there is said, and nobody 
   assertEquals(reader.told, ["a 11", "b 12", "c 13"]);
   assertMatch(reader.errors.join(), /copies differ.*n1 at \d+, n2 at \d+/);
   assertEquals(nats.removedLeaders, []);
+});
+
+Deno.test("copies: a comparison that nobody answers doesn't outlive its end", async () => {
+  const nats = new Nats({ n1: 0, n2: 0, n3: 0 });
+  using reader = new Reader(nats, "n1");
+  nats.isSilent = true;
+  reader.copies.look();
+  await settled();
+  reader.copies.close();
+  await reader.copies.idle();
+  assertEquals(reader.errors, []);
 });
 
 Deno.test("copies: those are wrong whose number isn't that of most", () => {

@@ -379,12 +379,13 @@ export class NatsLink {
   }
 
   /** Writes a mark, and looks under which number each copy has it that can be had, by the names of their servers. */
-  async numbersOf(bucket: string, key: string): Promise<Map<string, number>> {
+  async numbersOf(bucket: string, key: string, signal: AbortSignal): Promise<Map<string, number>> {
     const { writer, isSure } = await this.mark(bucket, key);
     if (!isSure) throw unanswered("keep this", writer, "");
     const numbers = new Map<string, number>();
-    for (let looks = 0; looks < LOOKS && numbers.size < this.#replicas; looks++) {
+    for (let looks = 0; looks < LOOKS && numbers.size < this.#replicas && !signal.aborted; looks++) {
       const { promise, resolve } = Promise.withResolvers<void>();
+      signal.addEventListener("abort", () => resolve(), { once: true });
       const reading = this.follow({
         ...{ bucket, filter: key },
         heard: (entry) => {

@@ -254,9 +254,10 @@ export class NatsStore implements Store, SharedStore {
     // What was asked for is done first, unless nobody is there to do it.
     if (!this.isAway) await this.setting.order.idle();
     this.#reading?.close();
-    await this.#copies.idle();
+    this.#copies.close();
     await this.#servers.close();
     await this.setting.link.close();
+    await this.#copies.idle();
   }
 
   get #renewals(): string {
