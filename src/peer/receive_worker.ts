@@ -59,10 +59,10 @@ async function check({ content, from, step, to }: Extract<ReceiveOrder, { kind: 
   for (let piece = from, looked = 1; piece < end; piece += step, looked++) {
     if (part.holds(piece, buffer)) held.push(piece);
     if (looked % CHECKED_AT_ONCE === 0) await new Promise<void>((resolve) => afterThisTurn(resolve));
-    // Nobody wants it any more.
     if (parts.get(content) !== part) break;
   }
-  tell({ kind: "checked", content, held });
+  // Closed meanwhile, it may be gone, and another be open in its place.
+  tell({ kind: "checked", content, held: parts.get(content) === part ? held : [] });
 }
 
 function learn({ content, hashes, sha256 }: Extract<ReceiveOrder, { kind: "learn" }>): void {

@@ -36,3 +36,24 @@ Deno.test("while pieces are checked, or copied from a twin, a worker does what e
     pool.close();
   }
 });
+
+Deno.test("what was checked of a part file that was removed meanwhile is not said of the one that was opened after it", async () => {
+  using temp = new TempFolder();
+  const bytes = noise(50_000);
+  temp.file("twin", bytes);
+  const { piece: _, ...spec } = specOf({ a: bytes }, 1000, { twins: ["twin"] });
+  const pool = new WorkerPool({ folder: temp.path, identity: TOOL, count: 1 });
+  try {
+    const held: number[] = [];
+    pool.listen((news) => news.kind === "checked" && held.push(news.held.length));
+    pool.tell(0, { kind: "open", content: "c", spec, seed: false });
+    pool.tell(0, { kind: "check", content: "c", from: 0, step: 1, to: Infinity });
+    pool.tell(0, { kind: "close", content: "c", discard: true });
+    pool.tell(0, { kind: "open", content: "c", spec: { ...spec, twins: [] }, seed: false });
+    pool.tell(0, { kind: "check", content: "c", from: 0, step: 1, to: Infinity });
+    await until("both are checked", () => held.length === 2);
+    assertEquals(held, [0, 0]);
+  } finally {
+    pool.close();
+  }
+});
