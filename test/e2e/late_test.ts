@@ -221,12 +221,12 @@ labTest(
     await running.kill();
     const again = await lab.rs("rs", "--port", String(port));
     await lab.peer("late", address);
-    await again.running.said(/Offer +late: .* has arrived/);
+    await again.running.said(/Offer +late: .* have arrived/);
     assertEquals((await shared(lab.pc("late"))).length, 21);
     assertFile(join(lab.pc("late"), "share/set/large.bin"), bytes);
     put(lab.pc("rs"), "share/set/large.bin", bytesOf(5 * MB, 10));
     const b = await lab.peer("b", address);
-    await again.running.said(/Offer +b: .* has arrived/);
+    await again.running.said(/Offer +b: .* have arrived/);
     assertFile(join(lab.pc("b"), "share/set/large.bin"), bytes);
     assertEquals(b.stderr.includes("ERROR"), false, b.stderr);
   },
