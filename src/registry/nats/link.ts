@@ -6,7 +6,7 @@
  * connection goes to another of the servers when one doesn't answer.
  */
 
-import type { Clock } from "../../base/clock.ts";
+import { type Clock, sleepOrLess } from "../../base/clock.ts";
 import { LabError, messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
@@ -88,6 +88,7 @@ export class NatsLink {
   #reconnecting = false;
   #replicas = REPLICAS;
   #lastAnswer: number;
+  #closing = new AbortController();
 
   private constructor(
     private nats: Nats,
@@ -268,8 +269,9 @@ export class NatsLink {
         cause = thrown;
         this.#unanswered();
       }
-      if (this.nc.isClosed() || clock.monotonic() > over) throw unanswered(what, writer, cause);
-      await clock.sleep(pause);
+      const isOver = () => this.#closing.signal.aborted || this.nc.isClosed() || clock.monotonic() > over;
+      if (!isOver()) await sleepOrLess(clock, pause, this.#closing.signal);
+      if (isOver()) throw unanswered(what, writer, cause);
     }
   }
 
@@ -419,6 +421,7 @@ export class NatsLink {
 
   /** Ends the connection. */
   async close(): Promise<void> {
+    this.#closing.abort();
     await this.nc.close();
   }
 

@@ -325,6 +325,7 @@ export class NatsStore implements Store, SharedStore {
   async #heardUpTo(seq: number): Promise<void> {
     const reading = this.#reading;
     if (!reading || reading.seq >= seq) return;
+    if (this.#closed) throw unheard();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const waiting = { seq, resolve, reject };
     this.#waiting.push(waiting);
