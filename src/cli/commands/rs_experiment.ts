@@ -135,8 +135,8 @@ async function onPeers(ctx: Ctx, stage: Stage): Promise<Omit<Outcome, "began">> 
   }
   const run = `experiment-${ctx.random.id(3)}`;
   const cases: Measured[] = [];
-  for (const trial of trials) {
-    const files = { folder: `${run}/${trial.kind}`, count: extent.peers * extent.each };
+  for (const [i, trial] of trials.entries()) {
+    const files = { folder: `${run}/${trial.kind}`, count: extent.peers * extent.each, seed: i };
     cases.push(
       await runTrial(ctx, stage, peers, trial, makeTestFiles(stage.folder, { ...files, size: flags.size })),
     );

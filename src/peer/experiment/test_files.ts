@@ -1,7 +1,4 @@
-/**
- * The files of an experiment: noise, so that nothing on the way can make it smaller; and other noise in each folder, for
- * what a PC has from an earlier run isn't sent to it again.
- */
+/** The files of an experiment: noise, so that nothing on the way can make it smaller, and the same in each run. */
 
 import { dirname } from "@std/path";
 import { toHex } from "../../base/bytes.ts";
@@ -18,6 +15,8 @@ export interface TestFiles {
   count: number;
   /** Of each, bytes. */
   size: number;
+  /** Another seed, other bytes. */
+  seed: number;
 }
 
 /**
@@ -25,12 +24,11 @@ export interface TestFiles {
  *
  * @returns them, ready to be sent.
  */
-export function makeTestFiles(root: Root, { folder, count, size }: TestFiles): SendFile[] {
+export function makeTestFiles(root: Root, { folder, count, size, seed }: TestFiles): SendFile[] {
   const width = String(count).length;
-  const seed = new DataView(sha256(new TextEncoder().encode(folder)).buffer).getUint32(0);
   return Array.from({ length: count }, (_, i): SendFile => {
     const name = `${folder}/file-${String(i + 1).padStart(width, "0")}.bin`;
-    const bytes = noise(size, seed + i);
+    const bytes = noise(size, seed * 100_003 + i);
     const path = root.pathOf(name);
     Deno.mkdirSync(dirname(path), { recursive: true });
     Deno.writeFileSync(path, bytes);
