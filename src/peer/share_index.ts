@@ -82,14 +82,6 @@ export class ShareIndex {
     return rows?.find((row) => row.name === name) ?? rows?.[0];
   }
 
-  /** Name of a file with this content; where that isn't known yet, of one of its size. */
-  twinOf({ size, sha256 }: { size: number; sha256: string | undefined }): string | undefined {
-    const row = sha256 === undefined
-      ? this.#rows.find((each) => each.flag === 1 && each.size === size)
-      : this.find(sha256);
-    return row?.size === size ? row.name : undefined;
-  }
-
   /** The hash of a file as the index knows it, if it hasn't changed since. */
   known(name: string, size: number, modified: number): string | undefined {
     const file = this.#found.get(name);

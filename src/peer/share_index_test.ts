@@ -45,26 +45,6 @@ Deno.test("an empty share is scanned without a worker, and index.csv is written;
   await index.close();
 });
 
-Deno.test("a file is found by its content, and by its size where the content isn't known yet", async () => {
-  using s = stage();
-  s.temp.file("share/old.bin", "0123456789");
-  const index = s.index();
-  await index.open();
-  await index.scan();
-  const { sha256 } = index.present()[0]!;
-  const name = (size: number, hash: string | undefined) => index.twinOf({ size, sha256: hash });
-  assertEquals([name(10, sha256), name(10, undefined)], ["old.bin", "old.bin"]);
-  assertEquals([name(9, sha256), name(9, undefined), name(10, "0f".repeat(32))], [
-    undefined,
-    undefined,
-    undefined,
-  ]);
-  Deno.removeSync(s.temp.at("share/old.bin"));
-  await index.scan();
-  assertEquals([name(10, sha256), name(10, undefined)], [undefined, undefined]);
-  await index.close();
-});
-
 Deno.test("a file that was there at the last run and has gone is noticed in an empty share", async () => {
   using s = stage();
   s.temp.file("share/a.txt", "a");

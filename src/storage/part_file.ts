@@ -21,13 +21,11 @@ export class PartFile {
   readonly layout: Layout;
   #file: Deno.FsFile;
   #hashes: Bytes;
-  #twins: (string | undefined)[];
 
   private constructor(private root: Root, readonly spec: PartSpec, readonly path: string, file: Deno.FsFile) {
     this.layout = new Layout(spec.files, spec.pieceSize);
     this.#file = file;
     this.#hashes = spec.hashes;
-    this.#twins = [...spec.twins ?? []];
   }
 
   /** Hashes of pieces that come after those that are known. */
@@ -98,49 +96,18 @@ export class PartFile {
     }
   }
 
-  /** Bytes that are worth checking: what lies beyond was never written, and has no twin. */
+  /** Bytes that the part file spans now: what lies beyond was never written. */
   span(): number {
-    if (this.#twins.some((twin) => twin !== undefined)) return this.layout.totalBytes;
     return Math.min(this.#file.statSync().size, this.layout.totalBytes);
   }
 
-  /** Checks a piece that an earlier run may have left on disk, or copies it from a twin. */
+  /** Checks a piece that an earlier run may have left on disk. */
   holds(index: number, buffer: Bytes): boolean {
     const piece = this.layout.piece(index);
     if (32 * index >= this.#hashes.length) return false;
     const bytes = buffer.subarray(0, this.layout.pieceLength(piece));
-    const at = index * this.spec.pieceSize;
-    if (readAt(this.#file, bytes, at) === bytes.length && this.#isRight(piece, bytes)) return true;
-    if (!this.#readTwins(bytes, at)) return false;
-    if (this.accept(index, bytes)) return true;
-    // One file that is another after all is not read to its end in vain.
-    if (this.spec.files.length === 1) this.#twins = [];
-    return false;
-  }
-
-  /** Reads what twins have of the bytes from a place on; the rest stays as it is. @returns whether they have any. */
-  #readTwins(into: Bytes, from: number): boolean {
-    let hasAny = false;
-    let offset = 0;
-    for (const [i, { size }] of this.spec.files.entries()) {
-      const [begin, end] = [Math.max(from, offset), Math.min(from + into.length, offset + size)];
-      if (begin < end && this.#twins[i] !== undefined) {
-        hasAny = this.#readTwin(i, into.subarray(begin - from, end - from), begin - offset) || hasAny;
-      }
-      offset += size;
-    }
-    return hasAny;
-  }
-
-  #readTwin(i: number, into: Bytes, at: number): boolean {
-    try {
-      using file = Deno.openSync(this.root.pathToRead(this.#twins[i]!), { read: true });
-      return readAt(file, into, at) === into.length;
-    } catch {
-      // It has gone, or a link that leads out is there now.
-      this.#twins[i] = undefined;
-      return false;
-    }
+    return readAt(this.#file, bytes, index * this.spec.pieceSize) === bytes.length &&
+      this.#isRight(piece, bytes);
   }
 
   /**

@@ -211,58 +211,6 @@ Deno.test("a file that has gone or shrunk since it was seen costs its pieces, no
   for (const name of ["d/a", "b", "e"] as const) assertEquals(Deno.readFileSync(w.temp.at(name)), PACK[name]);
 });
 
-Deno.test("a file's pieces are copied from a twin, which stays; one that is another after all is left at its first piece", () => {
-  using w = world();
-  const spec = specOf({ a: A }, 100, { twins: ["old/b"] });
-  w.temp.file("old/b", A);
-  const part = PartFile.open(w.root, spec);
-  assertEquals([part.span(), heldBy(part)], [250, [0, 1, 2]]);
-  Deno.removeSync(w.temp.at("old", "b"));
-  part.finish("always");
-  assertEquals(Deno.readFileSync(w.temp.at("a")), A);
-
-  w.temp.file("old/b", concat([new Uint8Array(1), A.subarray(1)]));
-  const other = PartFile.open(w.root, { ...spec, key: "other", targets: ["c"] });
-  assertEquals([heldBy(other), other.span()], [[], 0]);
-  other.discard();
-});
-
-Deno.test("what twins have of a pack is copied beside what is in place and what has come; a gone or shorter twin costs its pieces", () => {
-  using w = world();
-  const spec = specOf(PACK, 100, {
-    present: [true, false, false, false],
-    twins: [undefined, undefined, "twin", "gone"],
-  });
-  w.temp.file("d/a", PACK["d/a"]);
-  w.temp.file("twin", PACK["d/c"]);
-  const part = PartFile.open(w.root, spec);
-  part.seed();
-  // Piece 3 has the last byte of all, of the file whose twin has gone.
-  assertEquals(heldBy(part), [0, 1, 2]);
-  part.discard();
-
-  w.temp.file("twin", PACK["d/c"].subarray(0, 50));
-  const again = PartFile.open(w.root, spec);
-  again.seed();
-  assertEquals(heldBy(again), [0]);
-  fill(again, spec);
-  again.finish("always");
-  for (const [name, bytes] of Object.entries(PACK)) assertEquals(Deno.readFileSync(w.temp.at(name)), bytes);
-});
-
-Deno.test({
-  name: "a twin that is a link to elsewhere is not read",
-  ignore: Deno.build.os === "windows",
-  fn() {
-    using outside = new TempFolder();
-    using w = world();
-    Deno.symlinkSync(outside.file("x", A), w.temp.at("twin"));
-    const part = PartFile.open(w.root, specOf({ a: A }, 100, { twins: ["twin"] }));
-    assertEquals([heldBy(part), part.span()], [[], 0]);
-    part.close();
-  },
-});
-
 Deno.test({
   name: `a full disk is said as such, and what was there stays for the next run${NO_VOLUME}`,
   ignore: NO_VOLUME !== "",

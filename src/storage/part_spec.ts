@@ -23,6 +23,4 @@ export interface PartSpec {
   modified: number[];
   /** True for a file that has its place already: its bytes are taken from there, and it's left alone at the end. */
   present: boolean[];
-  /** Names below the root of files that seem to have the same bytes, of which pieces are copied instead of fetched. */
-  twins?: (string | undefined)[];
 }

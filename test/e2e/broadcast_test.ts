@@ -46,27 +46,6 @@ function receiptOf(ended: Ended, pc: string): Receipt | undefined {
   return result(ended).receipts.find(({ peer }) => peer === pc);
 }
 
-labTest("what a PC has under another name is copied there: it comes to the others only", async (lab) => {
-  const bytes = bytesOf(12 * MB, 1);
-  const { address, running } = await lab.rs();
-  put(lab.pc("rs"), PATH, bytes);
-  put(lab.pc("a"), "share/old.bin", bytes);
-  for (const pc of ["a", "b"]) await lab.peer(pc, address);
-  await running.said(/Announce +a: .*1 in all/);
-  const ended = assertCode(await broadcasting(lab, address).ended, 0);
-  assertEquals(result(ended).done, 2);
-  for (const pc of ["a", "b"]) assertFile(join(lab.pc(pc), PATH), bytes);
-  assertEquals([await receivedBy(lab, "a"), await receivedBy(lab, "b")], [0, bytes.length]);
-  assertFile(join(lab.pc("a"), "share/old.bin"), bytes);
-
-  put(lab.pc("b"), "share/moved/image.iso", bytes);
-  await running.said(/Announce +b: .*2 in all/);
-  const fetching = await lab.run("peer", "a", ["fetch", "moved/image.iso", "--json"]);
-  assertEquals(eventsOf(assertCode(fetching, 0), "fetched").map((file) => file.bytes), [0]);
-  assertFile(join(lab.pc("a"), "share/moved/image.iso"), bytes);
-  for (const pc of ["a", "b"]) await assertTidy(lab.pc(pc));
-});
-
 labTest("a file to four peers: all have it, the line tells; a second time nothing travels", async (lab) => {
   const bytes = bytesOf(12 * MB, 1);
   const { rs } = await stage(lab, bytes);

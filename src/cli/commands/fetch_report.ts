@@ -13,12 +13,6 @@ type Telling = Pick<CommandContext, "output" | "progress" | "clock">;
 /** Files told one by one; of more, a summary says the rest. */
 const TOLD_ONE_BY_ONE = 20;
 
-/** Who delivered a file; nobody where an earlier run, or another file here, had all of it. */
-function deliverers({ sources, from }: FetchedFile): string {
-  if (sources === 0) return "what was here";
-  return sources === 1 ? printable(from[0] ?? "1 peer") : `${sources} peers`;
-}
-
 /** Tells how a fetch goes. */
 export class FetchReport implements FetchListener {
   #ctx: Telling;
@@ -60,7 +54,7 @@ export class FetchReport implements FetchListener {
     if (++this.#files > TOLD_ONE_BY_ONE) return;
     const shown = printable(peer === undefined ? name : `${peer}/${name}`);
     if (file.present) return output.line(`${shown} is here already: ${path}`);
-    const from = deliverers(file);
+    const from = sources === 1 ? printable(file.from[0] ?? "1 peer") : `${sources} peers`;
     // A rate says nothing of a file that waited longer than it took.
     const rate = seconds > 0.05 && bytes > 1e6 ? `, ${formatRate(bytes / seconds)}` : "";
     output.line(

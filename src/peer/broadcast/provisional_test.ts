@@ -47,9 +47,6 @@ class Receiver {
   #pool: WarmPool;
   #contents: ContentStore;
 
-  /** Files that the index knows, by size. */
-  readonly bySize = new Map<number, string>();
-
   constructor(private temp: TempFolder, readonly name: string, context = contextOf()) {
     this.relay = new Relay(context.clock);
     this.#pool = new WarmPool(temp.folder(name), () => TOOL);
@@ -58,7 +55,6 @@ class Receiver {
       context,
       name: () => name,
       folderFor: () => temp.at(name),
-      twinOf: ({ size }) => this.bySize.get(size),
       received: (file) => this.received.push(file),
       signal: this.#ending.signal,
       pool: () => this.#pool.borrow(),
@@ -283,17 +279,6 @@ Deno.test("what is here already by that name doesn't come again, and is lent to 
   assertEquals(w.sent.taken, 0);
   const lent = await w.receivers[0]!.relay.piece(ID, 5, NOBODY);
   assertEquals(lent?.length, BYTES.length - 5 * PIECE);
-});
-
-Deno.test("what is here under another name doesn't come again; a file of that size that is another costs nothing", async () => {
-  await using w = new World(2);
-  w.temp.file("pc0/old.bin", BYTES);
-  w.temp.file("pc1/old.bin", noise(BYTES.length, 8));
-  for (const { bySize } of w.receivers) bySize.set(BYTES.length, "old.bin");
-  await w.broadcast().over;
-  assertEquals([w.read(0), w.read(1)], [BYTES, BYTES]);
-  assertEquals(w.receivers.map(({ received }) => received.map(({ bytes }) => bytes)), [[0], [BYTES.length]]);
-  assertEquals((await w.receivers[0]!.relay.piece(ID, 0, NOBODY))?.length, PIECE);
 });
 
 Deno.test("another file of that name and size waits for the close, then gives way", async () => {

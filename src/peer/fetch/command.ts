@@ -7,7 +7,6 @@ import { Root } from "../../storage/root.ts";
 import type { IndexFile } from "../../storage/index_file.ts";
 import { findFiles, type NetworkAccess } from "../network.ts";
 import type { FetchListener } from "./engine_options.ts";
-import type { TwinOf } from "./fetch.ts";
 import { fetchOrWait } from "./fetch_or_wait.ts";
 import { askable, select } from "./select.ts";
 import { WorkerPool } from "./worker_pool.ts";
@@ -28,8 +27,6 @@ export interface FetchSetting extends NetworkAccess {
   known: (name: string, size: number, modified: number) => string | undefined;
   /** What else the person can do where there is no room. */
   choice?: string;
-  /** Finds a file below the folder by its bytes, if an index knows them. */
-  twinOf?: TwinOf | undefined;
 }
 
 /** Where a command says where files go. */
@@ -83,7 +80,6 @@ export async function fetchCommand(request: FetchRequest, setting: FetchSetting)
       },
       listener: setting.listener,
       choice: setting.choice,
-      twinOf: setting.twinOf,
       signal: setting.signal,
     });
     const first = failed[0]?.error ?? faults[0];

@@ -135,7 +135,6 @@ export class ContentRun {
       targets: files.map((file) => file.target),
       modified: files.map((file) => file.modified),
       present: files.map((file) => file.present),
-      ...(files.some(({ twin }) => twin !== undefined) ? { twins: files.map(({ twin }) => twin) } : {}),
     };
   }
 

@@ -22,8 +22,6 @@ export interface PlacedFile extends WantedFile {
   target: string;
   /** It is in its place already, by hash. */
   present: boolean;
-  /** A file below the destination that seems to have the same bytes. */
-  twin?: string | undefined;
 }
 
 /** Files that travel together, all held by the same holders. */

@@ -18,12 +18,6 @@ import { type LocalHash, placeFiles, placeInstead } from "./place.ts";
 import type { WantedFile } from "./select.ts";
 import type { WorkerPool } from "./worker_pool.ts";
 
-/** Bytes from which on a file is looked for under another name: a smaller one has come before a slow disk has found it. */
-export const TWIN_LEAST = 1024 * 1024;
-
-/** Names a file below a destination that seems to have certain bytes. What is taken from it is checked. */
-export type TwinOf = (file: { size: number; sha256: string | undefined }) => string | undefined;
-
 /** What a fetch needs. */
 export interface FetchJob {
   files: readonly WantedFile[];
@@ -34,8 +28,6 @@ export interface FetchJob {
   context: PeerContext;
   /** Knows the hash of a file that is there already. */
   localHash: LocalHash;
-  /** Finds a file below the destination by its hash, or by its size alone where the hash isn't known yet. */
-  twinOf?: TwinOf | undefined;
   listener: FetchListener;
   signal: AbortSignal;
   /** What the person who asked for it can do where there is no room. */
@@ -88,12 +80,9 @@ export async function fetchFiles(job: FetchJob): Promise<FetchOutcome> {
   };
   const { broadcast } = job;
   const refuse = (file: WantedFile, error: LabError) => recording.failed([file.name], error);
-  const placed = withTwins(
-    job,
-    broadcast
-      ? await placeInstead(await namedWhereThere(job, refuse), root, job.localHash, refuse)
-      : await placeFiles(job.files, root, job.localHash, refuse),
-  );
+  const placed = broadcast
+    ? await placeInstead(await namedWhereThere(job, refuse), root, job.localHash, refuse)
+    : await placeFiles(job.files, root, job.localHash, refuse);
   for (const file of placed) {
     if (!file.present) continue;
     lend(job, file);
@@ -122,17 +111,6 @@ export async function fetchFiles(job: FetchJob): Promise<FetchOutcome> {
   }
   await Promise.all(ready);
   return outcome;
-}
-
-/** Files whose bytes seem to be here under other names: what is right of them need not travel. */
-function withTwins({ twinOf, broadcast }: FetchJob, placed: readonly PlacedFile[]): readonly PlacedFile[] {
-  if (!twinOf) return placed;
-  const isNamed = broadcast?.feed === undefined;
-  return placed.map((file) => {
-    if (file.present || file.size < TWIN_LEAST) return file;
-    const twin = twinOf({ size: file.size, sha256: isNamed ? file.sha256 : undefined });
-    return twin === undefined ? file : { ...file, twin };
-  });
 }
 
 /** What is to come, as the engine will report it. */

@@ -23,7 +23,7 @@ import { type FetchedFile, Undelivered } from "../fetch/content_run.ts";
 import { toHolder } from "../rs_client.ts";
 import type { HashFeed } from "../broadcast/hash_feed.ts";
 import { LARGE } from "../fetch/contents.ts";
-import { type BroadcastJob, fetchFiles, type TwinOf } from "../fetch/fetch.ts";
+import { type BroadcastJob, fetchFiles } from "../fetch/fetch.ts";
 import type { FetchListener } from "../fetch/engine_options.ts";
 import type { LocalHash } from "../fetch/place.ts";
 import type { WantedFile } from "../fetch/select.ts";
@@ -43,8 +43,6 @@ export interface OfferReceiver {
   senderOf?: (exchange: Exchange, offer: MessageOf<"Offer">) => string | undefined;
   /** The hash of a file that is there, if the index knows it. */
   known?: (name: string, size: number, modified: number) => string | undefined;
-  /** A file that seems to have the same bytes, by the index. */
-  twinOf?: TwinOf;
   received: (file: FetchedFile, from: string) => void;
   /** Hears how far each content is, and when all is over. */
   receiving?: (from: string) => { progress: FetchListener["progress"]; end: () => void };
@@ -408,7 +406,6 @@ async function receive(
       identity,
       context,
       localHash,
-      twinOf: receiver.twinOf,
       signal,
       listener: {
         progress(progress) {

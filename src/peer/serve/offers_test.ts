@@ -15,7 +15,6 @@ import { dialTcp } from "../../transport/tcp.ts";
 import { contextOf, Holder, type Misbehaviour, noise, TOOL } from "../_testing.ts";
 import { Relay } from "../broadcast/relay.ts";
 import type { FetchedFile } from "../fetch/content_run.ts";
-import type { TwinOf } from "../fetch/fetch.ts";
 import { WarmPool } from "../fetch/warm_pool.ts";
 import { toHex } from "../../base/bytes.ts";
 import { sha256 } from "../../storage/hashing.ts";
@@ -41,7 +40,7 @@ class World implements AsyncDisposable {
   readonly #server;
   #indexed = false;
 
-  constructor(options: { takesBroadcasts?: boolean; lists?: ListLimits; twinOf?: TwinOf } = {}) {
+  constructor(options: { takesBroadcasts?: boolean; lists?: ListLimits } = {}) {
     this.#pool.warm();
     const handler = offerHandler({
       context: this.context,
@@ -50,7 +49,6 @@ class World implements AsyncDisposable {
       received: (file) => this.received.push(file),
       withdrawn: () => this.withdrawn.push(true),
       ...(options.lists ? { lists: options.lists } : {}),
-      ...(options.twinOf ? { twinOf: options.twinOf } : {}),
       known: () => this.#indexed ? sha256Hex(this.read()) : undefined,
       signal: this.#ending.signal,
       pool: (count) => {
@@ -160,22 +158,6 @@ function gate(from = 0) {
   };
   return { misbehave, open: () => opened.resolve(), asked: asked.promise };
 }
-
-Deno.test("what is here under another name is copied, not fetched, in a broadcast and when it's sent; the receipt is the same", async () => {
-  for (const more of [{}, { purpose: "send" as const, stripes: undefined }]) {
-    await using w = new World({ twinOf: ({ sha256 }) => sha256 === sha256Hex(BIG) ? "old.bin" : undefined });
-    w.temp.file("share/old.bin", BIG);
-    const source = w.source();
-    const { connection, receipt } = await w.offer(source, more);
-    assertEquals((await receipt).files.map(({ name, sha256 }) => [name, sha256]), [[
-      "image.bin",
-      sha256Hex(BIG),
-    ]]);
-    assertEquals([source.asked, w.received.map(({ bytes, present }) => [bytes, present])], [0, [[0, false]]]);
-    assertEquals([w.read(), w.temp.read("share/old.bin").length > 0], [BIG, true]);
-    connection.close();
-  }
-});
 
 Deno.test("one broadcast offered twice at once: one run, and both get the receipt", async () => {
   await using w = new World();

@@ -328,7 +328,6 @@ export class PeerServe {
       name: () => this.#name,
       folderFor: () => this.#root.path,
       known: (name, size, modified) => this.#index.known(name, size, modified),
-      twinOf: (file) => this.#index.twinOf(file),
       received: (file, from) => this.#receivedFile(file, from),
       receiving: (from) => this.#receiving(from),
       withdrawn: () => this.#tidying?.withdrawn(),
@@ -481,7 +480,6 @@ export class PeerServe {
       data,
       listener,
       known: (name, size, modified) => this.#index.known(name, size, modified),
-      twinOf: folder === this.#root.path ? (file) => this.#index.twinOf(file) : undefined,
       choice: OTHER_FOLDER,
       signal: AbortSignal.any([signal, this.#ending.signal]),
     }).catch((cause) => {
