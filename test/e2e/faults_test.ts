@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { assertFile, bytesOf, put, sha256, shared } from "./files.ts";
 import { claim, type Claimed, dataHeader, FakeHolder, type Lies, manifestOf } from "./fake_holder.ts";
-import { assertCode, labTest, sentence } from "./lab.ts";
+import { assertCode, labTest, sentence, whileStopped } from "./lab.ts";
 
 const SIZE = 2_000_000;
 
@@ -88,10 +88,11 @@ labTest(
             assertEquals(await shared(lab.pc(pc)), []);
           }
           // The liar's turn comes first.
-          honest.signal("SIGSTOP");
-          const fetching = fetch(`both-${i}`);
-          await Promise.race([liar.asked(noPieces ? "GetRFC" : "PieceRequest"), fetching.ended]);
-          honest.signal("SIGCONT");
+          const fetching = await whileStopped(honest, async () => {
+            const started = fetch(`both-${i}`);
+            await Promise.race([liar.asked(noPieces ? "GetRFC" : "PieceRequest"), started.ended]);
+            return started;
+          });
           assertCode(await fetching.ended, 0);
           assertFile(join(lab.pc(pc), `share/both-${i}`), bytes[i]!);
           assertEquals(await shared(lab.pc(pc)), [`both-${i}`]);

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert"
 import { join } from "@std/path";
 import type { JsonLine, Lab } from "../../scripts/programs.ts";
 import { assertFile, bytesOf, MB, put, sha256, textUntil } from "./files.ts";
-import { assertCode, jsonLines, labTest, sentence } from "./lab.ts";
+import { assertCode, jsonLines, labTest, sentence, whileStopped } from "./lab.ts";
 
 async function peersAt(lab: Lab): Promise<JsonLine[]> {
   return jsonLines(assertCode(await lab.run("rs", "rs", ["peers", "--json"]), 0).stdout);
@@ -128,9 +128,7 @@ labTest("a TTL that runs out", async (lab) => {
   const bob = await lab.peer("bob", address);
   assertEquals((await bob.event("registered")).ttl, 1);
   // Stopped, it can't keep itself alive; its connection stays.
-  bob.signal("SIGSTOP");
-  await rs.said(/Inactive +bob: its TTL ran out/);
-  bob.signal("SIGCONT");
+  await whileStopped(bob, () => rs.said(/Inactive +bob: its TTL ran out/));
   await bob.events("registered", 2);
 });
 

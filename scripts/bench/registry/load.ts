@@ -231,7 +231,7 @@ if (import.meta.main) {
   for await (const part of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
     text += part;
     for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
-      // Not awaited: a page may be asked for beside a storm.
+      // Not awaited: when the bench is ended in the middle of a storm, so is this.
       obey(text.slice(0, end));
       text = text.slice(end + 1);
     }
