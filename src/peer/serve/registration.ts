@@ -29,6 +29,9 @@ export interface Registration {
 /** With several servers: how long one may take to answer a KeepAlive, milliseconds. The next one is to be tried within 5 s. */
 const KEEP_ALIVE_ANSWER = 2_500;
 
+/** How many faults are remembered as told: more than a lab's servers have, and no hoard for a server that invents them. */
+const COMPLAINTS = 100;
+
 /** What registration needs to know of the peer. */
 export interface RegistrationOptions {
   rs: RsAddress;
@@ -62,6 +65,8 @@ export class RegistrationKeeper {
   #registration: Registration | undefined;
   #announcing: Promise<void> = Promise.resolve();
   #fault: string | undefined;
+  /** What the log has said since we were last registered: faults may take turns, as those of several servers do. */
+  #complaints = new Set<string>();
   #running: Promise<void> | undefined;
   #leaving = false;
   /** The server that is to be dialled, and the others. */
@@ -127,7 +132,7 @@ export class RegistrationKeeper {
   }
 
   async #run(): Promise<void> {
-    const { clock, log } = this.#o.context;
+    const { clock } = this.#o.context;
     const { signal } = this.#stop;
     while (!signal.aborted && !this.#leaving) {
       const began = clock.monotonic();
@@ -137,11 +142,7 @@ export class RegistrationKeeper {
       } catch (cause) {
         if (signal.aborted || this.#leaving) return;
         if (this.#isFinal(cause)) return this.#o.refused(cause as LabError);
-        const fault = messageOf(cause);
-        if (fault !== this.#fault) {
-          log.warn(`${fault}${fault.endsWith("?") ? "" : "."} Trying again until it works`);
-        }
-        this.#fault = fault;
+        this.#complain(messageOf(cause));
         isFull = codeOf(cause) === "busy";
         // Two PCs with one cookie, as after a disk was cloned: the one that is told so becomes a newcomer.
         if (codeOf(cause) === "not_permitted") this.#o.cookieTaken();
@@ -152,6 +153,14 @@ export class RegistrationKeeper {
       const pause = this.#backoff.ended({ servers, isFull, lasted: clock.monotonic() - began });
       if (pause > 0) await sleepOrLess(clock, pause, signal);
     }
+  }
+
+  #complain(fault: string): void {
+    this.#fault = fault;
+    if (this.#complaints.has(fault)) return;
+    if (this.#complaints.size >= COMPLAINTS) this.#complaints.clear();
+    this.#complaints.add(fault);
+    this.#o.context.log.warn(`${fault}${fault.endsWith("?") ? "" : "."} Trying again until it works`);
   }
 
   /** At the first attempt a server of the wrong mode or lab is a mistake of whoever started this; later an attack, maybe. */
@@ -188,6 +197,7 @@ export class RegistrationKeeper {
       this.#registration = { peer: answer.peer, cookie: answer.cookie, ttl: answer.ttl, rs: this.#rs };
       this.#connection = connection;
       this.#fault = undefined;
+      this.#complaints.clear();
       this.#announceSince(told);
       await this.#o.registered(this.#registration);
       await this.#keepAlive(connection, answer.cookie, answer.keepAlive * 1000, signal);

@@ -260,7 +260,7 @@ Deno.test("while the server is away the pauses grow to their limit, and it's com
     assertLessOrEqual(pause, middle * 1.5);
   });
   const warned = w.context.log.lines.filter((line) => line.startsWith("warn"));
-  // In fake time a dial may also time out before it is refused: another fault, told once, too.
+  // In fake time a dial may also time out before it is refused: another fault, told once, too, however often they take turns.
   assertEquals(warned.length, new Set(warned).size);
   assertLessOrEqual(warned.length, 3);
   assert(w.keeper.fault?.includes("Cannot reach the registration server"));
@@ -274,6 +274,26 @@ Deno.test("while the server is away the pauses grow to their limit, and it's com
   }
   await passUntil(w, () => w.registered.length === 1, 1000);
   assertEquals(w.keeper.fault, undefined);
+});
+
+Deno.test("faults that take turns are each complained of once, and again after a registration", async () => {
+  await using w = new World();
+  let tries = 0;
+  const refuse = (message: Message) => {
+    if (message.kind === "Register") throw new LabError("unreachable", `Fault ${tries++ % 2}`);
+  };
+  const told = () =>
+    w.context.log.lines.filter((line) => /^warn.*Fault/.test(line)).map((line) => /\d/.exec(line)?.[0]);
+  w.answer = refuse;
+  w.keeper.start();
+  await passUntil(w, () => tries >= 6, 1000);
+  w.answer = (message, exchange) => w.usual(message, exchange);
+  await passUntil(w, () => w.registered.length === 1, 1000);
+  assertEquals(told(), ["0", "1"]);
+  w.answer = refuse;
+  await w.dropAll();
+  await passUntil(w, () => tries >= 10, 1000);
+  assertEquals(told().toSorted(), ["0", "0", "1", "1"]);
 });
 
 Deno.test("a server that no longer knows the peer when it keeps alive is registered with again", async () => {
