@@ -40,6 +40,9 @@ export type ReceiveOrder =
   /** `paced`: the holder sends no more than a window ahead of what has come. */
   | { kind: "ask"; orders: PieceOrderWire[]; paced: boolean }
   | { kind: "hang-up"; source: number }
+  /** Takes what comes of a content by multicast; `at` is an address of this PC. */
+  | { kind: "tune"; content: string; at: string; group: string; session: string; key?: string | undefined }
+  | { kind: "untune"; content: string }
   | { kind: "finish"; content: string; checkWhole: CheckWhole }
   | { kind: "close"; content: string; discard: boolean }
   | { kind: "hash"; name: string };
@@ -62,6 +65,17 @@ export type ReceiveNews =
   | { kind: "refused"; source: number; content: string; piece: number; code: ErrorCode; message: string }
   /** A holder has news for those who ask it. */
   | { kind: "told"; source: number; news: HolderNews }
+  /** What came by multicast: `pieces` verified and written since the last word; those before `passed` are not waited for. */
+  | {
+    kind: "multicast";
+    content: string;
+    passed: number;
+    got: number;
+    lost: number;
+    pieces: number[];
+    /** Why nothing is heard any more. */
+    why?: string;
+  }
   /** Its part file is gone. */
   | { kind: "discarded"; content: string }
   /** The files are in their places, but those that `faults` tells of, by their place in the content. */

@@ -16,6 +16,7 @@ import { LabSecurity } from "../join/lab_security.ts";
 import { dial as dialSource } from "../transport/connect.ts";
 import type { Identity } from "../transport/handshake.ts";
 import { PieceChannel } from "../transport/piece_channel.ts";
+import { Tuned } from "./receive_multicast.ts";
 import type { ReceiveNews, ReceiveOrder } from "./receive_protocol.ts";
 
 let root: Root;
@@ -26,6 +27,8 @@ let stall: number = TIMEOUTS.pieceStall;
 let security: Promise<LabSecurity> | undefined;
 const parts = new Map<string, PartFile>();
 const channels = new Map<number, PieceChannel | undefined>();
+/** Contents that come by multicast. */
+const tuned = new Map<string, Tuned>();
 /** Who is at the other end, in a secured lab. */
 const members = new Map<PieceChannel, string>();
 
@@ -156,7 +159,23 @@ function ask({ orders, paced }: Extract<ReceiveOrder, { kind: "ask" }>): void {
   }
 }
 
+function tune(order: Extract<ReceiveOrder, { kind: "tune" }>): void {
+  const { content } = order;
+  untune(content);
+  const failing = (cause: unknown) => failed(content, cause);
+  const part = partOf(content);
+  const listening = new Tuned({ order, part, clock: systemClock, pause: standStill, tell, failed: failing });
+  tuned.set(content, listening);
+  void listening.open();
+}
+
+function untune(content: string): void {
+  tuned.get(content)?.close();
+  tuned.delete(content);
+}
+
 function finish({ content, checkWhole }: Extract<ReceiveOrder, { kind: "finish" }>): void {
+  untune(content);
   const part = partOf(content);
   parts.delete(content);
   try {
@@ -169,6 +188,7 @@ function finish({ content, checkWhole }: Extract<ReceiveOrder, { kind: "finish" 
 }
 
 function close({ content, discard }: Extract<ReceiveOrder, { kind: "close" }>): void {
+  untune(content);
   const part = parts.get(content);
   parts.delete(content);
   if (!discard) return part?.close();
@@ -211,6 +231,10 @@ function obey(order: ReceiveOrder): void {
     }
     case "ask":
       return ask(order);
+    case "tune":
+      return tune(order);
+    case "untune":
+      return untune(order.content);
     case "hang-up":
       return hangUp(order.source);
     case "finish":

@@ -23,7 +23,7 @@ import {
   sha256,
   text,
 } from "./fields.ts";
-import { broadcast, broadcastPeer, file, offerId, peerRecord, receipt, row } from "./records.ts";
+import { broadcast, broadcastPeer, file, multicast, offerId, peerRecord, receipt, row } from "./records.ts";
 
 /** 32 random bytes, hexadecimal. */
 const nonce = sha256;
@@ -290,6 +290,8 @@ export const CONTROL = {
        * content too. PieceHashes follow, and OfferClose.
        */
       provisional: v.optional(v.boolean()),
+      /** Broadcast of one file that is being hashed yet: its pieces also come by multicast, see multicast.ts. */
+      multicast: v.optional(multicast),
     }),
   },
   OfferProgress: {
@@ -302,6 +304,8 @@ export const CONTROL = {
       limit: v.optional(count),
       /** Of a broadcast that is delivered late: those of the offer's holders that said they don't have it. */
       without: v.optional(list(peerName, 64)),
+      /** Blocks that came by multicast, and those that are missing between them; absent where nobody listens. */
+      multicast: v.optional(v.object({ got: count, lost: count })),
     }),
   },
   Receipt: {

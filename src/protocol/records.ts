@@ -1,6 +1,7 @@
 /** What messages carry in lists: files, peers, receipts, broadcasts; as they travel, and as types. */
 
 import * as v from "../deps/valibot.ts";
+import { MULTICAST_GROUP } from "./multicast.ts";
 import { address, count, holder, memberId, name, peerName, port, sha256, span, text } from "./fields.ts";
 
 /** A file in an index, as it travels. Names are only known to be short here: `catalog` judges them. */
@@ -15,6 +16,16 @@ export const row = v.object({
 
 /** [name, size in bytes, SHA-256]: a file of a content. */
 export const file = v.tuple([name, count, sha256]);
+
+/** How the pieces of a broadcast come by multicast. */
+export const multicast = v.object({
+  /** The group that they go to. */
+  group: v.pipe(v.string(), v.regex(MULTICAST_GROUP)),
+  /** The key of its blocks, 16 bytes in hexadecimal; only in a secured lab. */
+  key: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/))),
+  /** The piece that is being sent; 0 where it hasn't begun. */
+  piece: count,
+});
 
 export const peerRecord = v.object({
   name: peerName,

@@ -33,6 +33,11 @@ export class PartFile {
     this.#hashes = concat([this.#hashes, hashes]);
   }
 
+  /** Tells whether a piece's hash is known by now. */
+  knows(index: number): boolean {
+    return 32 * index < this.#hashes.length;
+  }
+
   /** The file's SHA-256, where it wasn't known before. */
   claim(sha256: string): void {
     this.spec.files[0]!.sha256 = sha256;
@@ -104,7 +109,7 @@ export class PartFile {
   /** Checks a piece that an earlier run may have left on disk. */
   holds(index: number, buffer: Bytes): boolean {
     const piece = this.layout.piece(index);
-    if (32 * index >= this.#hashes.length) return false;
+    if (!this.knows(index)) return false;
     const bytes = buffer.subarray(0, this.layout.pieceLength(piece));
     return readAt(this.#file, bytes, index * this.spec.pieceSize) === bytes.length &&
       this.#isRight(piece, bytes);

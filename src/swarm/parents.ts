@@ -101,11 +101,11 @@ export class Parents<Holder extends Candidate> {
     return distinct(asked);
   }
 
-  /** The pieces that this one may be asked for. */
-  piecesOf(peer: string): number[] {
+  /** The pieces that this one may be asked for, of those from `from` on and before `to`. */
+  piecesOf(peer: string, from = 0, to = this.pieceCount): number[] {
     const asked = this.#stripes.map((stripe) => stripe.asked.some((holder) => holder.peer === peer));
     const pieces: number[] = [];
-    for (let piece = 0; piece < this.pieceCount; piece++) {
+    for (let piece = from; piece < to; piece++) {
       if (asked[piece % asked.length]) pieces.push(piece);
     }
     return pieces;

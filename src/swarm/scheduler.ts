@@ -97,13 +97,15 @@ export class Scheduler {
     if (state && this.#sources.has(source)) state.offer(source, pieces);
   }
 
-  /** A source is gone: what was asked of it is missing again. */
-  removeSource(id: SourceId): void {
+  /** A source is gone: what was asked of it is missing again. @returns how many pieces that are. */
+  removeSource(id: SourceId): number {
     const source = this.#sources.get(id);
-    if (!source) return;
+    if (!source) return 0;
+    const owed = source.requests;
     for (const { content, piece } of source.asked()) this.#contents.get(content)?.release(piece, id);
     for (const content of this.#contents.values()) content.withdraw(id);
     this.#sources.delete(id);
+    return owed;
   }
 
   /**
@@ -167,9 +169,9 @@ export class Scheduler {
     return this.#contents.get(content)?.isHeldEvery(step, first, end) ?? true;
   }
 
-  /** A piece turned out to be on disk already. */
-  found(content: ContentId, piece: number): void {
-    this.#contents.get(content)?.hold(piece);
+  /** A piece turned out to be on disk already. @returns false when it was held. */
+  found(content: ContentId, piece: number): boolean {
+    return this.#contents.get(content)?.hold(piece) ?? false;
   }
 
   /** Pieces that are held now. */

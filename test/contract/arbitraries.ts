@@ -52,11 +52,8 @@ function valuesOf(schema: Schema): fc.Arbitrary<unknown> {
 }
 
 function texts(schema: Schema): fc.Arbitrary<string> {
-  if (schema.pipe?.some((action) => action.type === "regex")) {
-    return fc.array(fc.constantFrom(..."0123456789abcdef"), { minLength: 64, maxLength: 64 }).map((c) =>
-      c.join("")
-    );
-  }
+  const pattern = schema.pipe?.find((action) => action.type === "regex")?.requirement;
+  if (pattern instanceof RegExp) return fc.stringMatching(pattern);
   const max = limit(schema, "max_length") ?? 1000;
   return TEXT.map((text) => text.slice(0, max));
 }

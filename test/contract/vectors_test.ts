@@ -53,6 +53,8 @@ const MORE = [
   "Offer-provisional",
   "OfferProgress-limit",
   "OfferProgress-without",
+  "Offer-multicast",
+  "OfferProgress-multicast",
   "Register-classic",
   "Registered-servers",
 ];

@@ -87,6 +87,12 @@ export class Segments {
     await ip("-n", `${this.#prefix}-hub`, "link", "set", `${name}-0`, isIn ? "up" : "down");
   }
 
+  /** Has the switch pass multicast on to a PC's first card, or not. */
+  async multicast(name: string, isPassed: boolean): Promise<void> {
+    const flood = ["type", "bridge_slave", "mcast_flood", isPassed ? "on" : "off"];
+    await ip("-n", `${this.#prefix}-hub`, "link", "set", `${name}-0`, ...flood);
+  }
+
   /** Lets no more than so much out of a card. */
   async limit(pc: Pc, card: string, rate: string): Promise<void> {
     const shape = [

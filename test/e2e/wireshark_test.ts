@@ -10,6 +10,7 @@ import { seededRandom } from "../../src/base/random.ts";
 import { encodeMessage } from "../../src/protocol/codec.ts";
 import { encodeFrame } from "../../src/protocol/frame.ts";
 import { CONTROL, DATA } from "../../src/protocol/messages.ts";
+import { MULTICAST, portOfBlock, writeBlockHeader } from "../../src/protocol/multicast.ts";
 import { Lab, type Running } from "../../scripts/programs.ts";
 import { captureFile, type Sent } from "../../scripts/wireshark/pcap.ts";
 import { canRecord, Recording } from "../../scripts/wireshark/record.ts";
@@ -347,5 +348,55 @@ testIn(
     // As Wireshark's window does it: in one pass, each packet as it comes.
     const once = await packetFields(recording.path, folder, ["p2pdi.kind"], [...decrypt, "-Y", "p2pdi"], 1);
     assertEquals(once, rows);
+  },
+);
+
+/** A capture of datagrams, raw IP, one after the other. */
+function datagramFile(sent: readonly { port: number; bytes: Uint8Array }[]): Uint8Array {
+  const header = new DataView(new ArrayBuffer(24));
+  [0xa1b2c3d4, 0x00020004, 0, 0, 65_535, 101].forEach((value, i) => header.setUint32(4 * i, value));
+  const packets = sent.flatMap(({ port, bytes }, i) => {
+    const head = new DataView(new ArrayBuffer(16 + 28));
+    const length = 28 + bytes.length;
+    [1_700_000_000 + i, 0, length, length].forEach((value, k) => head.setUint32(4 * k, value));
+    head.setUint32(16, 0x45000000 + length);
+    head.setUint32(24, 0x01110000);
+    head.setUint32(28, 0x0a010002);
+    head.setUint32(32, 0xefff1104);
+    head.setUint32(36, 40_000 * 65_536 + port);
+    head.setUint32(40, (8 + bytes.length) * 65_536);
+    return [new Uint8Array(head.buffer), bytes];
+  });
+  return concat([new Uint8Array(header.buffer), ...packets]);
+}
+
+testIn(
+  "blocks by multicast are shown as what they are, and what isn't one is left to others",
+  noTshark,
+  async (folder) => {
+    const block = (header: Parameters<typeof writeBlockHeader>[2], length: number) => {
+      const bytes = new Uint8Array(MULTICAST.headerBytes + length);
+      writeBlockHeader(bytes, fromHex(session), header);
+      return { port: portOfBlock(header.number), bytes };
+    };
+    const session = "a441b15fe9a3cf56";
+    const path = join(folder, "blocks.pcap");
+    await Deno.writeFile(
+      path,
+      datagramFile([
+        block({ piece: 7, offset: 32_768, number: 57 }, 1_000),
+        { port: portOfBlock(3), bytes: new Uint8Array(30) },
+        block({ piece: undefined, offset: 0, number: 58 }, 0),
+      ]),
+    );
+    const names = ["session", "piece", "offset", "number", "data", "end"].map((name) =>
+      `p2pdi_block.${name}`
+    );
+    const seen = await packetFields(path, folder, names, ["-Y", "p2pdi_block"]);
+    assertEquals(seen.map((row) => row.map(String)), [
+      [session, "7", "32768", "57", "1000", ""],
+      [session, "", "", "58", "", "1"],
+    ]);
+    await assertClean(path, folder);
   },
 );

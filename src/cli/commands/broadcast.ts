@@ -63,7 +63,7 @@ export async function broadcast(ctx: Ctx, { find, ...self }: Broadcaster): Promi
   try {
     run = await sendToAll(files, {
       ...{ ...who, title, limiter, background, signal },
-      ...{ to, timeout: flags.timeout, expires: flags.expires },
+      ...{ to, timeout: flags.timeout, expires: flags.expires, byMulticast: !flags.noMulticast },
       changed: (targets) => watch.changed(targets),
       begun: (begun) => run = begun,
     });

@@ -6,6 +6,8 @@ import type { BroadcastSetting } from "../../peer/broadcast/broadcast.ts";
 import { toolIdentity } from "../../peer/context.ts";
 import { offerServer } from "../../peer/send.ts";
 import { contentsOf, type SendFile } from "../../peer/send_files.ts";
+import type { Interface } from "../../protocol/discovery/addresses.ts";
+import { systemDatagrams } from "../../transport/discovery/datagrams.ts";
 import { RateLimiter } from "../../transport/rate.ts";
 import { KeptBroadcast, type Memory } from "./remember.ts";
 
@@ -14,9 +16,15 @@ const MOST_CONNECTIONS = 1_200;
 
 /** What a broadcast needs beside its files. */
 export type SendToAll =
-  & Omit<BroadcastSetting, "identity" | "port" | "home" | "background">
+  & Omit<BroadcastSetting, "identity" | "port" | "home" | "background" | "multicast">
   & Memory
-  & { limiter?: RateLimiter; background?: Background | undefined; begun?: (run: KeptBroadcast) => void };
+  & {
+    limiter?: RateLimiter;
+    background?: Background | undefined;
+    /** By multicast, too, where that is worth while: yes unless told. */
+    byMulticast?: boolean;
+    begun?: (run: KeptBroadcast) => void;
+  };
 
 /**
  * Sends files to everybody, or to some.
@@ -44,6 +52,7 @@ export async function sendToAll(files: readonly SendFile[], setting: SendToAll):
       identity: toolIdentity(context, name),
       port: server.address.port,
       home: ownAddresses(),
+      ...(setting.byMulticast === false ? {} : { multicast: { interfaces: ownInterfaces(), limiter } }),
     }, { title, expires, ...(adopt ? { adopt } : {}) });
     setting.begun?.(run);
     const begun = run;
@@ -56,6 +65,15 @@ export async function sendToAll(files: readonly SendFile[], setting: SendToAll):
     server.close();
     contents.close();
     await hashing?.close();
+  }
+}
+
+/** Interfaces that reach other PCs; none where the system doesn't say. */
+function ownInterfaces(): Interface[] {
+  try {
+    return systemDatagrams.interfaces();
+  } catch {
+    return [];
   }
 }
 

@@ -12,9 +12,12 @@ import type { MessageOf, WireFile } from "../../protocol/messages.ts";
 import type { Connection } from "../../transport/connection.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 import { connect } from "../../transport/connect.ts";
+import type { Interface } from "../../protocol/discovery/addresses.ts";
+import type { Throttle } from "../../transport/rate.ts";
 import type { SendFile } from "../send_files.ts";
 import { inPages } from "../../base/pages.ts";
 import type { HashFeed } from "./hash_feed.ts";
+import { Multicaster } from "./multicaster.ts";
 import { Receivers, type ReceiversSetting } from "./receivers.ts";
 import { whenStill } from "./still.ts";
 
@@ -42,6 +45,8 @@ export interface BroadcastSetting extends ReceiversSetting {
   timeout: number;
   /** Makes way for other traffic. */
   background?: boolean;
+  /** To be sent by multicast too, where that is worth while: out of one of these interfaces, as fast as this allows. */
+  multicast?: { interfaces: readonly Interface[]; limiter: Throttle } | undefined;
   /** Where the files can be fetched. */
   port: number;
   /** Hears each change. */
@@ -77,6 +82,7 @@ export class Broadcast {
   #receivers: Receivers;
   #began: number;
   #stop = new AbortController();
+  #multicaster: Multicaster | undefined;
   /** Ends the look whether anything moves. */
   #unwatch: (() => void) | undefined;
 
@@ -129,11 +135,15 @@ export class Broadcast {
     );
     const signal = AbortSignal.any([this.#o.signal, stop.signal]);
     const feed = this.#feed;
+    this.#multicaster = this.#planMulticast(order);
+    const multicasting = this.#multicaster?.run(signal);
     let lastWord = () => {};
     feed?.closed().catch((fault) => lastWord = context.clock.after(LAST_WORD, () => stop.abort(fault)));
     try {
       await Promise.all(this.targets.filter(({ off }) => !off).map((each) => this.#serve(each, signal)));
     } finally {
+      this.#multicaster?.end();
+      await multicasting;
       deadline();
       lastWord();
       this.#unwatch?.();
@@ -162,11 +172,20 @@ export class Broadcast {
     return this.#files[0]?.hashing?.feed;
   }
 
+  #planMulticast(order: readonly string[]): Multicaster | undefined {
+    const { context, multicast, background } = this.#o;
+    const file = this.#files[0]?.hashing;
+    if (!multicast || !file || background) return undefined;
+    const receivers = order.map((name) => this.#receivers.at(name)!);
+    return Multicaster.plan({ ...multicast, context, file, receivers });
+  }
+
   /** Sees one PC through to its end. */
   async #serve(target: Target, signal: AbortSignal): Promise<void> {
     const { context } = this.#o;
-    const level = Math.min(...this.#receivers.depthsOf(target.name));
-    await sleepOrLess(context.clock, level * LEVEL_AFTER, signal);
+    // By multicast all get the first piece at once.
+    const level = this.#multicaster ? 0 : Math.min(...this.#receivers.depthsOf(target.name));
+    if (level > 0) await sleepOrLess(context.clock, level * LEVEL_AFTER, signal);
     /** What kept it waiting last. */
     let fault: string | undefined;
     while (target.state !== "done" && target.state !== "failed") {
@@ -182,6 +201,7 @@ export class Broadcast {
         target.state = signal.aborted || !PASSING.has(codeOf(cause)) ? "failed" : "waiting";
         if (target.state === "failed") target.code = codeOf(signal.aborted ? signal.reason : cause);
       }
+      this.#multicaster?.gone(target.name);
       this.#tell();
       if (target.state !== "waiting") return;
       await sleepOrLess(context.clock, AGAIN, signal);
@@ -222,6 +242,7 @@ export class Broadcast {
       if (incoming.kind === "OfferProgress") {
         target.bytes = incoming.bytes;
         if (incoming.limit !== undefined) target.limit = incoming.limit;
+        this.#multicaster?.heard(target.name, incoming.multicast);
       }
       if (incoming.kind === "Receipt" && !incoming.more) break;
       this.#tell();
@@ -257,6 +278,7 @@ export class Broadcast {
       depths: this.#receivers.depthsOf(target.name),
       ...(this.#o.background ? { background: true } : {}),
       ...(this.#feed ? { provisional: true } : {}),
+      ...this.#multicaster?.offerTo(target.name, this.#receivers.at(target.name)!.address),
       ...(cookie === undefined ? {} : { cookie }),
       ...(i < pages.length - 1 ? { more: true } : {}),
     };

@@ -80,6 +80,12 @@ export class ContentRun {
   readonly feed: HashFeed | undefined;
   /** In that case: pieces that may be asked for, as many from the first on. */
   reach = 0;
+  /** An earlier run has left a part file. */
+  resumes = false;
+  /** Pieces from this one on come by multicast, or may: they are not asked for yet. */
+  ceiling = Infinity;
+  /** When those who ask us were last told that we wait for multicast ourselves, milliseconds. */
+  toldAt = -Infinity;
   /** How often holders had forgotten the manifest and were asked for it again. */
   readonly reasked = new Map<string, number>();
   networkBytes = 0;
@@ -113,10 +119,19 @@ export class ContentRun {
     return this.stripes ? 1 : Math.min(HOLDERS_AT_ONCE, Math.max(1, Math.ceil(this.layout.pieceCount / 4)));
   }
 
-  /** The pieces that a holder may be asked for now. */
-  piecesOf(peer: string): "all" | number[] {
-    const pieces = this.stripes?.piecesOf(peer) ?? "all";
-    return this.feed && pieces !== "all" ? pieces.filter((piece) => piece < this.reach) : pieces;
+  /** It comes by multicast, or may. */
+  get isHeard(): boolean {
+    return this.ceiling !== Infinity;
+  }
+
+  /** Pieces that may be asked for now: this many, from the first on. */
+  get askable(): number {
+    return Math.min(this.feed ? this.reach : this.layout.pieceCount, this.ceiling);
+  }
+
+  /** The pieces that a holder may be asked for now, from `from` on. */
+  piecesOf(peer: string, from = 0): "all" | number[] {
+    return this.stripes?.piecesOf(peer, from, this.askable) ?? "all";
   }
 
   /** All pieces may be asked for, and the files are known by their SHA-256. */
@@ -171,6 +186,7 @@ export class ContentRun {
   gained(piece: number, bytes: number): void {
     this.#fromNetwork.add(piece);
     this.#verifiedBytes += bytes;
+    this.stripes?.gained(piece, this.clock.monotonic());
   }
 
   /**

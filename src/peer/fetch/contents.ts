@@ -11,6 +11,7 @@ import { type ContentFile, pieceSizeFor } from "../../catalog/layout.ts";
 import type { Holder } from "../../catalog/merge.ts";
 import { packs } from "../../catalog/pack.ts";
 import type { HashFeed } from "../broadcast/hash_feed.ts";
+import type { MulticastPlan } from "./multicast_desk.ts";
 import type { WantedFile } from "./select.ts";
 
 /** A single file above this size, bytes, is broadcast while it is being hashed: below, that takes some hundredths of a second. */
@@ -38,6 +39,8 @@ export interface ContentPlan {
   depths?: number[];
   /** It is being hashed yet: what is known of it. The file's SHA-256 is a provisional name until it is closed. */
   feed?: HashFeed;
+  /** Its pieces also come by multicast. */
+  multicast?: MulticastPlan;
 }
 
 /**

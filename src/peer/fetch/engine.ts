@@ -87,7 +87,6 @@ export class FetchEngine {
     this.#o.signal.addEventListener("abort", onAbort, { once: true });
     if (this.#o.signal.aborted) onAbort();
     this.#o.pool.listen((news) => this.#hear(news));
-    // Stuck sources are seen only by the passing of time.
     this.#stop = this.#o.clock.every(100, () => this.#reinforce());
     try {
       this.#admit();
@@ -153,7 +152,7 @@ export class FetchEngine {
     this.#runs.set(run.id, run);
     this.#scheduler.addContent(run.id, lengths, held);
     if (held.length > 0) this.#report(run);
-    if (isPlanned(run)) this.#parents.ask(run);
+    if (isPlanned(run)) this.#parents.begin(run);
     else for (const peer of run.confirmed) this.#offer(run, peer);
     this.#settle(run);
     this.#pump();
@@ -165,9 +164,9 @@ export class FetchEngine {
     return grow(run, feed, {
       ...{ pool: this.#o.pool, parts: this.#parts, relay: this.#o.relay, scheduler: this.#scheduler },
       isOn: () => this.#runs.get(run.id) === run,
-      grown: (found) => {
+      grown: (found, from) => {
         if (found) this.#report(run);
-        this.#parents.grown(run);
+        this.#parents.grown(run, from);
         this.#settle(run);
         this.#pump();
       },
@@ -242,7 +241,7 @@ export class FetchEngine {
     for (const source of this.#sources.openTo(peer)) this.#scheduler.offer(source, run.id, "all");
   }
 
-  /** Stripes that stand still get another source. */
+  /** Stuck sources are seen only by the passing of time: stripes that stand still get another one. */
   #reinforce(): void {
     for (const run of this.#runs.values()) if (isPlanned(run)) this.#parents.look(run);
     this.#pump();
@@ -258,8 +257,8 @@ export class FetchEngine {
       list.push(order);
       byWorker.set(worker, list);
     }
-    const paced = this.#o.relay !== undefined;
-    for (const [worker, list] of byWorker) this.#o.pool.tell(worker, { kind: "ask", orders: list, paced });
+    const how = { kind: "ask", paced: this.#o.relay !== undefined } as const;
+    for (const [worker, list] of byWorker) this.#o.pool.tell(worker, { ...how, orders: list });
   }
 
   #hear(news: ReceiveNews): void {
@@ -280,12 +279,11 @@ export class FetchEngine {
       case "checked":
       case "discarded":
       case "finished":
-        this.#parts.answered(news);
-        return;
+        return void this.#parts.answered(news);
       case "told":
         return this.#told(news);
-      case "hashed":
-        return;
+      case "multicast":
+        return this.#came(this.#parents.heard(news));
     }
   }
 
@@ -300,8 +298,8 @@ export class FetchEngine {
   }
 
   #lost({ source, code, message }: Extract<ReceiveNews, { kind: "lost" }>): void {
-    this.#scheduler.removeSource(source);
-    const gone = this.#sources.lost(source, code, message);
+    const owed = this.#scheduler.removeSource(source);
+    const gone = this.#sources.lost(source, { code, message, owed });
     if (gone) {
       this.#o.log.info(`${printable(gone.peer)} is gone: ${message}`);
       for (const run of this.#runs.values()) this.#ban(run, gone.peer, new LabError(code, message));
@@ -322,19 +320,21 @@ export class FetchEngine {
     if (run) {
       run.networkBytes += bytes;
       const peer = this.#sources.get(source)?.holder.peer;
-      if (peer) {
-        run.deliveredBy.add(peer);
-        this.#sources.delivered(peer);
-      }
+      if (peer) this.#sources.delivered(peer);
+      if (peer) run.deliveredBy.add(peer);
       if (isNew) {
         run.gained(piece, bytes);
-        run.stripes?.gained(piece, this.#o.clock.monotonic());
         this.#o.relay?.hold(content, [piece]);
         if (isPlanned(run)) this.#parents.look(run);
-        this.#report(run);
       }
-      this.#settle(run);
     }
+    this.#came(run);
+  }
+
+  /** More of a content may be here. */
+  #came(run: ContentRun | undefined): void {
+    if (run) this.#report(run);
+    if (run) this.#settle(run);
     this.#pump();
   }
 
@@ -403,7 +403,7 @@ export class FetchEngine {
       this.#ending.puts(this.#complete(run).catch((cause) => this.#abort(cause)));
       return;
     }
-    const alive = [...run.confirmed].some((peer) => this.#sources.isAlive(peer));
+    const alive = run.isHeard || [...run.confirmed].some((peer) => this.#sources.isAlive(peer));
     if (alive || run.asking > 0) return;
     for (const peer of run.confirmed) {
       const reason = this.#sources.goneReason(peer);

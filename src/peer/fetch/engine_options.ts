@@ -10,6 +10,7 @@ import type { Watchdog } from "../../transport/watchdog.ts";
 import type { Relay } from "../broadcast/relay.ts";
 import type { FetchedFile } from "./content_run.ts";
 import type { ContentPlan } from "./contents.ts";
+import type { MulticastTally } from "./multicast_desk.ts";
 import type { WorkerPool } from "./worker_pool.ts";
 
 /** Who hears how a fetch goes. */
@@ -20,6 +21,8 @@ export interface FetchListener {
   progress(progress: { name: string; bytes: number; total: number; rate: number; sources: number }): void;
   fetched(file: FetchedFile): void;
   failed(names: string[], error: LabError): void;
+  /** How it goes with multicast; undefined when nobody listens any more. */
+  multicast?(tally: MulticastTally | undefined): void;
   /** It comes already, by a broadcast or another fetch on this PC: that is waited for. */
   waiting?(name: string): void;
 }

@@ -14,6 +14,7 @@ import type { FetchedFile } from "./content_run.ts";
 import { contentFiles, type ContentPlan, type PlacedFile, planContents } from "./contents.ts";
 import { FetchEngine } from "./engine.ts";
 import type { FetchListener } from "./engine_options.ts";
+import type { MulticastPlan } from "./multicast_desk.ts";
 import { type LocalHash, placeFiles, placeInstead } from "./place.ts";
 import type { WantedFile } from "./select.ts";
 import type { WorkerPool } from "./worker_pool.ts";
@@ -51,6 +52,8 @@ export interface BroadcastJob {
   beforeFinish: (plan: ContentPlan) => () => void;
   /** The only file is being hashed yet: what is known of it. */
   feed?: HashFeed;
+  /** It also comes by multicast. */
+  multicast?: MulticastPlan;
 }
 
 /** How a fetch ended. */
@@ -69,6 +72,7 @@ export async function fetchFiles(job: FetchJob): Promise<FetchOutcome> {
   const outcome: FetchOutcome = { fetched: [], failed: [] };
   const recording: FetchListener = {
     progress: (progress) => listener.progress(progress),
+    multicast: (tally) => listener.multicast?.(tally),
     fetched(file) {
       outcome.fetched.push(file);
       listener.fetched(file);
@@ -166,7 +170,7 @@ function lend({ root, broadcast }: FetchJob, { target }: PlacedFile): void {
  */
 export function planBroadcastContents(
   placed: readonly PlacedFile[],
-  { stripes, depths, feed }: Pick<BroadcastJob, "stripes" | "depths" | "feed">,
+  { stripes, depths, feed, multicast }: Pick<BroadcastJob, "stripes" | "depths" | "feed" | "multicast">,
 ): { plans: ContentPlan[]; whole: ContentPlan[] } {
   const present = new Set(placed.filter((file) => file.present).map((file) => file.name));
   const plans: ContentPlan[] = [];
@@ -174,7 +178,14 @@ export function planBroadcastContents(
   for (const plan of planContents(placed.map((file) => ({ ...file, present: false })), () => true)) {
     const files = plan.files.map((file) => ({ ...file, present: present.has(file.name) }));
     if (files.every((file) => file.present)) whole.push({ ...plan, files });
-    else plans.push({ ...plan, files, stripes, ...(depths ? { depths } : {}), ...(feed ? { feed } : {}) });
+    else {
+      plans.push({
+        ...{ ...plan, files, stripes },
+        ...(depths ? { depths } : {}),
+        ...(feed ? { feed } : {}),
+        ...(multicast ? { multicast } : {}),
+      });
+    }
   }
   return { plans, whole };
 }

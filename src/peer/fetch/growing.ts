@@ -20,8 +20,8 @@ export interface GrowingSetting {
   scheduler: Scheduler;
   /** The content is still being fetched. */
   isOn: () => boolean;
-  /** More pieces may be asked for; some may have been found on disk. */
-  grown: (found: boolean) => void;
+  /** More pieces may be asked for, from this one on; some may have been found on disk. */
+  grown: (found: boolean, from: number) => void;
   /** It won't be closed. */
   failed: (error: LabError) => Promise<void> | void;
 }
@@ -40,14 +40,15 @@ export async function grow(run: ContentRun, feed: HashFeed, setting: GrowingSett
     const [from, to] = [run.reach, feed.known];
     if (to > from) {
       pool.tellAll({ kind: "learn", content: run.id, hashes: feed.hashes(from, to) });
-      // An earlier run may have left them.
-      const held = await parts.check(run.id, from, to);
+      // An earlier run may have left them; without one, what is there now is what this one has verified.
+      const held = run.resumes ? await parts.check(run.id, from, to) : [];
       if (!isOn()) return;
-      for (const piece of held) scheduler.found(run.id, piece);
       relay?.hold(run.id, held);
-      run.resumed(held);
+      // Some may have come by multicast while this looked.
+      run.resumed(held.filter((piece) => scheduler.found(run.id, piece)));
+      const { askable } = run;
       run.reach = to;
-      setting.grown(held.length > 0);
+      setting.grown(held.length > 0, askable);
     } else if (feed.closing) return closed(run, feed, setting);
     else await feed.more(run.reach);
   }
@@ -59,5 +60,5 @@ function closed(run: ContentRun, feed: HashFeed, { pool, relay, grown }: Growing
   file!.sha256 = sha256;
   pool.tellAll({ kind: "learn", content: run.id, hashes: new Uint8Array(0), sha256 });
   relay?.named(run.id, { content, files: [{ ...feed.file, sha256 }], encoded: feed.manifest! });
-  grown(false);
+  grown(false, run.askable);
 }

@@ -9,14 +9,20 @@ import type { Holder } from "../../catalog/merge.ts";
 import { printable } from "../../catalog/names.ts";
 import type { Parents } from "../../swarm/parents.ts";
 import type { Scheduler } from "../../swarm/scheduler.ts";
+import type { ReceiveNews } from "../receive_protocol.ts";
 import type { HolderNews } from "../../transport/piece_channel.ts";
 import type { Relay } from "../broadcast/relay.ts";
 import type { ContentRun } from "./content_run.ts";
+import type { FetchListener } from "./engine_options.ts";
+import { MulticastDesk } from "./multicast_desk.ts";
 import type { Sources } from "./sources.ts";
 import type { WorkerPool } from "./worker_pool.ts";
 
 /** Where everything stands still for so long, another source is asked beside, milliseconds. */
 const PATIENCE = 1_500;
+
+/** Those who ask us are told only so often that we wait ourselves, milliseconds. */
+const TELL_AGAIN = 100;
 
 /** A content whose stripes are planned. */
 export type PlannedRun = ContentRun & { stripes: Parents<Holder> };
@@ -34,13 +40,46 @@ export interface ParentDeskOptions {
   clock: Clock;
   log: Logger;
   relay: Relay | undefined;
+  listener: FetchListener;
   /** Contents under way. */
   runs: () => Iterable<ContentRun>;
 }
 
 /** The talk with those above us. */
 export class ParentDesk {
-  constructor(private o: ParentDeskOptions) {}
+  #multicast: MulticastDesk;
+
+  constructor(private o: ParentDeskOptions) {
+    const { listener } = o;
+    this.#multicast = new MulticastDesk({ ...o, heard: (tally) => listener.multicast?.(tally) });
+  }
+
+  /** A content is about to be fetched. What comes by multicast may need nobody above us. */
+  begin(run: PlannedRun): void {
+    this.#multicast.begin(run);
+    if (!run.isHeard) this.ask(run);
+  }
+
+  /**
+   * What has come by multicast; what was lost may be asked for.
+   *
+   * @returns the content.
+   */
+  heard(news: Extract<ReceiveNews, { kind: "multicast" }>): ContentRun | undefined {
+    const { runs, scheduler, relay } = this.o;
+    const run = [...runs()].find(({ id }) => id === news.content);
+    if (!run) return undefined;
+    const fresh = news.pieces.filter((piece) => scheduler.found(run.id, piece));
+    for (const piece of fresh) {
+      const bytes = run.layout.pieceLength(run.layout.piece(piece));
+      run.networkBytes += bytes;
+      run.gained(piece, bytes);
+    }
+    relay?.hold(run.id, fresh);
+    const { askable } = run;
+    if (this.#multicast.told(run, news)) this.grown(run, askable);
+    return run;
+  }
 
   /** Connects to those who are to be asked now, and leaves those who aren't any more. */
   ask(run: PlannedRun): void {
@@ -80,22 +119,42 @@ export class ParentDesk {
     }
   }
 
-  /** More pieces of a file that is being hashed yet may be asked for. */
-  grown(run: ContentRun): void {
+  /** More pieces of a file that is being hashed yet, or that comes by multicast, may be asked for: those from `from` on. */
+  grown(run: ContentRun, from: number): void {
     const { scheduler, sources } = this.o;
+    if (from >= run.askable) return;
+    if (run.parents.size === 0 && isPlanned(run)) {
+      if (!scheduler.isHeldEvery(run.id, 1, 0, run.askable)) this.ask(run);
+      return;
+    }
     for (const peer of run.confirmed) {
-      for (const source of sources.openTo(peer)) scheduler.offer(source, run.id, run.piecesOf(peer));
+      for (const source of sources.openTo(peer)) scheduler.offer(source, run.id, run.piecesOf(peer, from));
     }
   }
 
   /** Looks for stripes that lag behind or stand still. Ask with each piece that comes, and ten times a second. */
   look(run: PlannedRun): void {
     const { scheduler, clock, relay } = this.o;
-    if (this.#isResting(run)) return run.stripes.rest(clock.monotonic());
+    const { askable } = run;
+    if (this.#multicast.look(run)) this.grown(run, askable);
+    if (this.#isResting(run)) return this.#rest(run);
     const isOpen = (stripe: number) => !scheduler.isHeldEvery(run.id, run.stripes.count, stripe);
     const { changed, behind } = run.stripes.reinforce(clock.monotonic(), PATIENCE, isOpen);
     if (behind.length > 0) relay?.askers.behind(run.id, behind);
     if (changed.length > 0) this.ask(run);
+  }
+
+  /**
+   * Nothing is asked for at the moment. Those who ask us wait for what comes to us by multicast: that is no fault of ours,
+   * whatever others bring them meanwhile.
+   */
+  #rest(run: PlannedRun): void {
+    const now = this.o.clock.monotonic();
+    run.stripes.rest(now);
+    if (!run.isHeard || now - run.toldAt < TELL_AGAIN) return;
+    run.toldAt = now;
+    const behind = Array.from({ length: run.stripes.count }, (_, stripe) => ({ stripe, hops: 0 }));
+    this.o.relay?.askers.behind(run.id, behind);
   }
 
   /** One above us has news. */
@@ -113,12 +172,12 @@ export class ParentDesk {
     this.o.relay?.askers.sendAway(run.id);
   }
 
-  /** All that is hashed of a stripe is here, and more is to come: nobody can be blamed for it. */
+  /** All that may be asked for of a stripe is here, and more is to come: nobody can be blamed for it. */
   #isResting(run: PlannedRun): boolean {
-    const { reach, stripes: { count } } = run;
-    if (!run.feed || reach === run.layout.pieceCount) return false;
+    const { askable, stripes: { count } } = run;
+    if (askable === run.layout.pieceCount) return false;
     const stripes = Array.from({ length: count }, (_, stripe) => stripe);
-    return stripes.some((stripe) => this.o.scheduler.isHeldEvery(run.id, count, stripe, reach));
+    return stripes.some((stripe) => this.o.scheduler.isHeldEvery(run.id, count, stripe, askable));
   }
 
   #withdraw(run: PlannedRun, peer: string, wanted: ReadonlyMap<string, number>): void {

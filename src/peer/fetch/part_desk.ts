@@ -30,7 +30,8 @@ export class PartDesk {
     const rest = this.#expect("opened", run.id, pool.size - 1);
     for (let i = 1; i < pool.size; i++) pool.tell(i, { ...order, seed: false });
     await rest;
-    return first?.kind === "opened" && first.span > 0 ? await this.check(run.id) : [];
+    run.resumes = first?.kind === "opened" && first.span > 0;
+    return run.resumes ? await this.check(run.id) : [];
   }
 
   /**

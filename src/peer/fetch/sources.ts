@@ -14,7 +14,12 @@ interface Source {
   holder: Holder;
   worker: number;
   open: boolean;
+  /** When it was, monotonic milliseconds. */
+  openedAt?: number;
 }
+
+/** A connection that was open for so long and ends while nothing is owed on it was idle, milliseconds. */
+const IDLE = 10_000;
 
 /** Data connections. */
 export class Sources {
@@ -56,7 +61,10 @@ export class Sources {
   /** Its connection is open; undefined where it was hung up on meanwhile. */
   opened(source: number): Source | undefined {
     const known = this.#sources.get(source);
-    if (known) known.open = true;
+    if (known) {
+      known.open = true;
+      known.openedAt = this.clock.monotonic();
+    }
     return known;
   }
 
@@ -79,16 +87,20 @@ export class Sources {
   /**
    * A connection broke or could not be made.
    *
-   * @param retried is called when the holder is dialled again.
+   * @param how.owed pieces that it was asked for and has not delivered.
    * @returns the holder when it now counts as gone.
    */
-  lost(source: number, code: ErrorCode, message: string): Holder | undefined {
+  lost(source: number, how: { code: ErrorCode; message: string; owed: number }): Holder | undefined {
+    const { code, message, owed } = how;
     const known = this.#sources.get(source);
     if (!known) return undefined;
     this.#sources.delete(source);
     const { holder } = known;
     if (this.#timers.has(holder.peer)) return undefined;
     if (this.openTo(holder.peer).length > 0) return undefined;
+    // Whoever is asked for nothing hangs up after a while, which is no failure.
+    const isIdle = owed === 0 && this.clock.monotonic() - (known.openedAt ?? Infinity) >= IDLE;
+    if (isIdle) this.#failures.delete(holder.peer);
     const failures = this.#failures.get(holder.peer) ?? 0;
     this.#failures.set(holder.peer, failures + 1);
     const pause = code === "protocol" || code === "unsupported" ? undefined : RETRIES[failures];

@@ -13,9 +13,11 @@ import type { Message, MessageOf, WireFile } from "../../protocol/messages.ts";
 import { releaseParts, shareParts } from "../../storage/cast_part.ts";
 import { Root } from "../../storage/root.ts";
 import type { Exchange } from "../../transport/exchange.ts";
+import { isUsableIpv4 } from "../../protocol/discovery/addresses.ts";
 import { RS_NAME } from "../../protocol/secured.ts";
 import type { Identity } from "../../transport/handshake.ts";
 import type { Background } from "../broadcast/background.ts";
+import { sessionOf } from "../broadcast/multicaster.ts";
 import { specOf } from "../broadcast/relay.ts";
 import type { Member } from "../../transport/security.ts";
 import { type PeerContext, toolIdentity } from "../context.ts";
@@ -26,6 +28,7 @@ import { LARGE } from "../fetch/contents.ts";
 import { type BroadcastJob, fetchFiles } from "../fetch/fetch.ts";
 import type { FetchListener } from "../fetch/engine_options.ts";
 import type { LocalHash } from "../fetch/place.ts";
+import type { MulticastPlan, MulticastTally } from "../fetch/multicast_desk.ts";
 import type { WantedFile } from "../fetch/select.ts";
 import { feedOf, HashListener } from "./hash_listener.ts";
 import { type ListLimits, type OfferList, OfferLists } from "./offer_lists.ts";
@@ -54,7 +57,7 @@ export interface OfferReceiver {
   /** Makes way for other traffic where a broadcast asks for that. */
   background?: Background;
   /** What a broadcast needs; without it broadcasts are refused. */
-  broadcast?: Omit<BroadcastJob, "stripes" | "feed">;
+  broadcast?: Omit<BroadcastJob, "stripes" | "feed" | "multicast">;
   /** Hears that a broadcast was withdrawn, once nothing of it is being received any more. */
   withdrawn?: () => void;
   /** How many files may be offered at once; for tests. */
@@ -82,6 +85,8 @@ interface Incoming {
   background: boolean;
   /** It is one file that is being hashed yet. */
   feed?: HashFeed;
+  /** And comes by multicast, too. */
+  multicast?: MulticastPlan;
 }
 
 /** How far the receiving of an offer is; heard by all who offered it. */
@@ -270,7 +275,7 @@ async function gather(
 ): Promise<Incoming> {
   const from = nameOf(exchange.connection.member) ?? receiver.senderOf?.(exchange, offer) ??
     (offer.peer === "rs" || !peerNameFault(offer.peer) ? offer.peer : cleanPeerName(offer.peer));
-  const { remote, member } = exchange.connection;
+  const { remote, member, local } = exchange.connection;
   const feed = offer.provisional ? feedOf(offer) : undefined;
   // Anybody may send: what only a broadcast has must not make one of it, nor have us dial whomever it names.
   const plan: Partial<MessageOf<"Offer">> = offer.purpose === "broadcast" ? offer : {};
@@ -300,6 +305,9 @@ async function gather(
     background,
     total,
     ...(feed ? { feed } : {}),
+    ...(feed && plan.multicast && isUsableIpv4(local.host)
+      ? { multicast: { ...plan.multicast, at: local.host, session: sessionOf(feed.id) } }
+      : {}),
   };
 }
 
@@ -324,8 +332,11 @@ function begin(
   const listeners = new Set<Exchange>();
   const { sendLimit = Infinity } = receiver;
   const limit = Number.isFinite(sendLimit) ? { limit: Math.round(sendLimit) } : {};
-  const { tell, end } = rarely(receiver.context.clock, (bytes) => {
-    const message = { kind: "OfferProgress" as const, bytes: Math.min(bytes, total), total, ...limit };
+  const { tell, end } = rarely<News>(receiver.context.clock, ({ bytes, multicast }) => {
+    const message: MessageOf<"OfferProgress"> = {
+      ...{ kind: "OfferProgress", bytes: Math.min(bytes, total), total, ...limit },
+      ...(multicast ? { multicast } : {}),
+    };
     for (const exchange of listeners) exchange.send(message).catch(() => {});
   });
   const stop = new AbortController();
@@ -346,13 +357,17 @@ function begin(
   return { ...{ id, files: specOf(incoming.files), places, isLate }, ...{ hashes, listeners, stop, done } };
 }
 
-/** Passes on the newest number, at most every `TELL_EVERY` milliseconds. */
-function rarely(
-  clock: Clock,
-  pass: (bytes: number) => void,
-): { tell: (bytes: number) => void; end: () => void } {
-  let latest = 0;
-  let passed = -1;
+/** What whoever offered hears of. */
+interface News {
+  bytes: number;
+  /** How it goes with multicast; undefined where nobody listens. */
+  multicast?: MulticastTally | undefined;
+}
+
+/** Passes on the newest, at most every `TELL_EVERY` milliseconds. */
+function rarely<T>(clock: Clock, pass: (newest: T) => void): { tell: (news: T) => void; end: () => void } {
+  let latest: T;
+  let passed: T | undefined;
   let cancel: (() => void) | undefined;
   const next = () => {
     cancel = undefined;
@@ -362,8 +377,8 @@ function rarely(
     cancel = clock.after(TELL_EVERY, next);
   };
   return {
-    tell(bytes) {
-      latest = bytes;
+    tell(news) {
+      latest = news;
       if (!cancel) next();
     },
     end: () => cancel?.(),
@@ -372,8 +387,8 @@ function rarely(
 
 async function receive(
   receiver: OfferReceiver,
-  { id, from, files, stripes, depths, isLate, background, feed }: Incoming & { id: string },
-  tell: (bytes: number) => void,
+  { id, from, files, stripes, depths, isLate, background, feed, multicast }: Incoming & { id: string },
+  tell: (news: News) => void,
   signal: AbortSignal,
 ): Promise<FetchedFile[]> {
   const { context, broadcast } = receiver;
@@ -397,7 +412,7 @@ async function receive(
     ? receiver.background?.begin(() => stripes.flat().map(({ address, port }) => ({ host: address, port })))
     : undefined;
   try {
-    let bytes = 0;
+    let now: News = { bytes: 0 };
     const done = new Map<string, number>();
     const { fetched, failed } = await fetchFiles({
       files,
@@ -409,16 +424,23 @@ async function receive(
       signal,
       listener: {
         progress(progress) {
-          bytes += progress.bytes - (done.get(progress.name) ?? 0);
+          now = { ...now, bytes: now.bytes + progress.bytes - (done.get(progress.name) ?? 0) };
           done.set(progress.name, progress.bytes);
-          tell(bytes);
+          tell(now);
           receiving?.progress(progress);
         },
+        multicast: (tally) => tell(now = { ...now, multicast: tally }),
         fetched: (file) => receiver.received(file, from),
         failed: () => {},
       },
       ...(isBroadcast
-        ? { broadcast: { ...broadcast, broadcastId: id, stripes, depths, ...(feed ? { feed } : {}) } }
+        ? {
+          broadcast: {
+            ...{ ...broadcast, broadcastId: id, stripes, depths },
+            ...(feed ? { feed } : {}),
+            ...(multicast ? { multicast } : {}),
+          },
+        }
         : {}),
     });
     clean = true;

@@ -28,6 +28,11 @@ export function isUsable(address: string): boolean {
   return first !== 0 && first !== 127 && first < 224;
 }
 
+/** Tells whether a text is an IPv4 address that can be that of another PC. */
+export function isUsableIpv4(text: string): boolean {
+  return isIpv4(text) && isUsable(text);
+}
+
 /** Tells whether an address was made up by a PC that got none from anybody, RFC 3927. */
 function isMadeUp(address: string): boolean {
   return address.startsWith("169.254.");
@@ -58,7 +63,7 @@ export function inOrder(
   source: string,
   interfaces: readonly Interface[],
 ): string[] {
-  const all = [...new Set([source, ...addresses])].filter((each) => isIpv4(each) && isUsable(each));
+  const all = [...new Set([source, ...addresses])].filter(isUsableIpv4);
   const rank = (address: string) => {
     const near = interfaces.some((each) => isNear(address, each));
     return (near ? 0 : 4) + (isMadeUp(address) ? 2 : 0) + (address === source ? 0 : 1);
@@ -68,7 +73,7 @@ export function inOrder(
 
 /** The interfaces that reach other PCs. */
 export function reaching(interfaces: readonly Interface[]): Interface[] {
-  return interfaces.filter(({ address }) => isIpv4(address) && isUsable(address));
+  return interfaces.filter(({ address }) => isUsableIpv4(address));
 }
 
 /** Own addresses for an answer: those in the asker's subnet first. */

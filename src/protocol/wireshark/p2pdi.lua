@@ -452,3 +452,41 @@ end)
 
 function p2pdi.prefs_changed() register(p2pdi.prefs.ports) end
 register(p2pdi.prefs.ports)
+
+---------------------------------------------------------------------------------------------------------------------
+-- Blocks of broadcasts, by multicast (UDP). Filters: p2pdi_block, p2pdi_block.piece == 7.
+
+local block = Proto("p2pdi_block", "P2P-DI/2 multicast")
+
+local b = {
+  session = ProtoField.bytes("p2pdi_block.session", "Broadcast"),
+  piece = ProtoField.uint32("p2pdi_block.piece", "Piece", base.DEC),
+  offset = ProtoField.uint32("p2pdi_block.offset", "Offset in the piece", base.DEC),
+  number = ProtoField.uint32("p2pdi_block.number", "Number of the block", base.DEC),
+  tag = ProtoField.bytes("p2pdi_block.tag", "Tag of the header"),
+  data = ProtoField.uint32("p2pdi_block.data", "Bytes of data", base.DEC),
+  is_end = ProtoField.bool("p2pdi_block.end", "Nothing more comes"),
+}
+block.fields = { b.session, b.piece, b.offset, b.number, b.tag, b.data, b.is_end }
+
+function block.dissector(tvb, pinfo, root)
+  if tvb:len() < 32 or tvb(0, 4):string() ~= "LSMC" then return 0 end
+  local tree = root:add(block, tvb())
+  local is_end = tvb(12, 4):uint() == 0xffffffff
+  pinfo.cols.protocol = "P2P-DI/2"
+  pinfo.cols.info = is_end and "Blocks: nothing more comes"
+    or string.format("Block %u: piece %u from %u on, %u bytes", tvb(20, 4):uint(), tvb(12, 4):uint(), tvb(16, 4):uint(), tvb:len() - 32)
+  tree:add(b.session, tvb(4, 8))
+  if is_end then
+    tree:add(b.is_end, tvb(12, 4), true)
+  else
+    tree:add(b.piece, tvb(12, 4))
+    tree:add(b.offset, tvb(16, 4))
+    tree:add(b.data, tvb(32), tvb:len() - 32)
+  end
+  tree:add(b.number, tvb(20, 4))
+  tree:add(b.tag, tvb(24, 8))
+  return tvb:len()
+end
+
+DissectorTable.get("udp.port"):add(BLOCK_PORTS, block)

@@ -7,6 +7,7 @@ import { ERROR_CODES } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type * as v from "../../deps/valibot.ts";
 import { CONTROL, DATA, RESERVED } from "../messages.ts";
+import { MULTICAST, portOfBlock } from "../multicast.ts";
 
 /** The line of the dissector's source in whose place the tables stand. */
 const MARK = "-- @TABLES@";
@@ -78,6 +79,7 @@ function tables(): string {
     `local ERRORS = { ${Object.keys(ERROR_CODES).map((code) => `${code} = true`).join(", ")} }`,
     `local UNKNOWN_CAP = ${LIMITS.unknownMessage}`,
     `local DEFAULT_PORTS = ${text(DEFAULT_PORTS)}`,
+    `local BLOCK_PORTS = ${text(`${portOfBlock(0)}-${portOfBlock(MULTICAST.ports - 1)}`)}`,
   ].join("\n");
 }
 
