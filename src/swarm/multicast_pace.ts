@@ -14,8 +14,13 @@ export interface Heard {
 
 /** Bytes per second at first: a 100 Mbit/s link's own queue slows us down from there, a faster one is soon filled. */
 const FIRST = 25e6;
-/** Where it would have to be slower than this multicast leads nowhere: all would wait for what a few can take. */
+/**
+ * Where it would have to be slower than this, and than half of what we have sent, multicast leads nowhere: all would wait for
+ * what a few can take. Where our own link is as slow, all wait in any case.
+ */
 const LEAST = 3e6;
+/** Blocks of a receiver from which on it is said what part of them is lost: of ten one is no tenth. */
+const ENOUGH = 60;
 /** More than any link of today's labs. */
 const MOST = 1.25e9;
 /** Between two looks, milliseconds: receivers tell at most every 200. */
@@ -46,6 +51,8 @@ export class MulticastPace {
   #tolerated = TOLERATED;
   /** The rate before the last change for the slower, and what was lost then. */
   #slowed: { from: number; lost: number } | undefined;
+  /** The most that was sent from one look to the next, bytes per second. */
+  #best = 0;
   #isHopeless = false;
 
   /** @param now monotonic milliseconds. */
@@ -93,6 +100,7 @@ export class MulticastPace {
     const sent = this.#bytes * 1000 / (now - this.#lookedAt);
     this.#bytes = 0;
     this.#lookedAt = now;
+    this.#best = Math.max(this.#best, sent);
     if (now < this.#heldUntil) return;
     const lost = this.#lost();
     if (lost === undefined) return;
@@ -106,7 +114,7 @@ export class MulticastPace {
     const from = this.#rate;
     this.#slowed = { from, lost };
     this.#rate = Math.min(from, sent) * (1 - lost) * 0.95;
-    this.#isHopeless = this.#rate < LEAST;
+    this.#isHopeless = this.#rate < Math.min(LEAST, this.#best / 2);
     this.#heldUntil = now + SETTLE;
   }
 
@@ -124,8 +132,9 @@ export class MulticastPace {
     for (const each of this.#heard.values()) {
       const got = each.now.got - each.before.got;
       const lost = Math.max(0, each.now.lost - each.before.lost);
+      if (got + lost < ENOUGH) continue;
       each.before = each.now;
-      if (got + lost > 0) parts.push(lost / (got + lost));
+      parts.push(lost / (got + lost));
     }
     parts.sort((a, b) => a - b);
     return parts[Math.floor((parts.length - 1) * (1 - IGNORED))];

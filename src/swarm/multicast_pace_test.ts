@@ -78,6 +78,12 @@ Deno.test("multicast's pace: a loss that slowing down doesn't cure is no reason 
   assertGreater(rate, 40e6);
 });
 
+Deno.test("multicast's pace: on a slow link of our own a block lost now and then is no reason to be slower, nor to end", () => {
+  const { pace, rate } = run(Array(8).fill(1e9), { seconds: 20, uplink: 2e6, noise: 0.01 });
+  assertEquals(pace.isHopeless, false);
+  assertGreater(rate, 1.8e6);
+});
+
 Deno.test("multicast's pace: links of 10 Mbit/s are no place for it", () => {
   const { pace, seconds } = run(Array(4).fill(1.25e6), { seconds: 20, uplink: 125e6 });
   assertEquals(pace.isHopeless, true);

@@ -24,9 +24,9 @@ import type { HashedFile } from "./hashed_file.ts";
 const FEWEST = 3;
 /** A smaller file is there before all have joined a group, bytes. */
 const SMALLEST = 8 * 1024 * 1024;
-/** Those who don't listen so soon after enough others do are not waited for, milliseconds. */
+/** Once enough listen, and nobody has begun to for so long, those who don't are not waited for, milliseconds. */
 const STRAGGLERS = 200;
-/** With too few listeners after so long there won't be more, milliseconds. */
+/** Nor are they after so long in all; and with too few listeners by then there won't be more, milliseconds. */
 const READY_WITHIN = 1_500;
 /** A piece goes out so long after its hash was known, milliseconds: receivers are told hashes every 100. */
 const HASHES_FIRST = 250;
@@ -69,8 +69,9 @@ export class Multicaster {
   /** Those who can hear it and have a part of the file to come, and whether they listen. */
   #receivers = new Map<string, boolean>();
   #ready = Promise.withResolvers<void>();
-  /** Enough listen: those who don't are waited for a moment. */
-  #stopWaiting: (() => void) | undefined;
+  /** Ends the wait for those who don't listen yet, and how many did when it began. */
+  #stopWaiting = () => {};
+  #waitedWith = 0;
   #state: "waiting" | "running" | "over" = "waiting";
   #stop = new AbortController();
   /** Hashes that were known at a time, and are being told. */
@@ -178,9 +179,13 @@ export class Multicaster {
   }
 
   #lookWhoListens(): void {
-    if (this.#state !== "waiting" || this.#listeners < FEWEST) return;
-    if (this.#listeners === this.#receivers.size) return this.#ready.resolve();
-    this.#stopWaiting ??= this.#clock.after(STRAGGLERS, () => this.#ready.resolve());
+    const listeners = this.#listeners;
+    if (this.#state !== "waiting" || listeners < FEWEST) return;
+    if (listeners === this.#receivers.size) return this.#ready.resolve();
+    if (listeners <= this.#waitedWith) return;
+    this.#waitedWith = listeners;
+    this.#stopWaiting();
+    this.#stopWaiting = this.#clock.after(STRAGGLERS, () => this.#ready.resolve());
   }
 
   async #whenReady(signal: AbortSignal): Promise<void> {
@@ -189,15 +194,14 @@ export class Multicaster {
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
     const cancel = this.#clock.after(READY_WITHIN, () => {
-      if (!this.#stopWaiting) {
-        reject(new LabError("timeout", `${this.#listeners} PCs listen, which is too few`));
-      }
+      if (this.#listeners >= FEWEST) return this.#ready.resolve();
+      reject(new LabError("timeout", `${this.#listeners} PCs listen, which is too few`));
     });
     try {
       await promise;
     } finally {
       cancel();
-      this.#stopWaiting?.();
+      this.#stopWaiting();
       signal.removeEventListener("abort", onAbort);
     }
   }

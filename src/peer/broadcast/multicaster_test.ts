@@ -1,6 +1,6 @@
 /** The sending side of multicast: when it begins, what goes out, when it ends. */
 
-import { assert, assertEquals, assertGreater } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { concat, fromHex, toHex } from "../../base/bytes.ts";
 import { FakeClock, systemClock } from "../../base/clock.ts";
 import { LabError } from "../../base/errors.ts";
@@ -153,6 +153,24 @@ Deno.test("multicaster: a PC that doesn't listen is waited for a moment only", a
   await running;
   assertGreater(first - began, 190);
   assertEquals(stage.heard().bytes.length, SIZE);
+});
+
+Deno.test("multicaster: while PCs begin to listen one after the other it waits for them, and no longer than 1.5 s", async () => {
+  for (const [count, least, most] of [[6, 150 * 5, 1_000], [20, 1_490, 1_700]] as const) {
+    await using stage = new Stage();
+    const all = pcs(...Array.from({ length: count + 1 }, (_, i) => `10.1.0.${10 + i}`));
+    const multicaster = stage.plan(all)!;
+    const began = stage.clock.monotonic();
+    let first = 0;
+    stage.onSend = () => first ||= stage.clock.monotonic();
+    const running = multicaster.run(stage.stop.signal);
+    all.slice(0, count).forEach(({ name }, i) =>
+      stage.clock.after(150 * i, () => multicaster.heard(name, { got: 0, lost: 0 }))
+    );
+    await running;
+    assertGreater(first - began, least);
+    assertLess(first - began, most);
+  }
 });
 
 Deno.test("multicaster: with too few listeners nothing goes out but its end", async () => {

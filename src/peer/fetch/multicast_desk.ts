@@ -13,7 +13,7 @@ import type { WorkerPool } from "./worker_pool.ts";
 /** The broadcaster waits for all who are to listen before it begins; that takes no longer, milliseconds. */
 const BEGINS_WITHIN = 2_000;
 /** Once it has begun, a silence is no longer, milliseconds. */
-const SILENT_FOR = 700;
+const SILENT_FOR = 1_200;
 /** And without a piece that is whole and right: one of 4 MiB takes 1.4 s at the least rate, and may lose a block. */
 const FRUITLESS_FOR = 6_000;
 /**
