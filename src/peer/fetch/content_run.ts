@@ -238,7 +238,12 @@ export class ContentRun {
   /** Why this content can't be had. */
   failure(): LabError {
     const names = printable(this.title);
-    const reasons = [...this.banned.entries()].map(([peer, error]) => `${printable(peer)}: ${error.message}`);
+    // In a broadcast whoever had given it up, or had no time, may have lost the same source: it is worth a later try, and no reason.
+    const isFault = (code: ErrorCode) => !this.stripes || code !== "not_found" && code !== "busy";
+    const reasons = [...this.banned].toSorted(([, a], [, b]) =>
+      Number(isFault(b.code)) - Number(isFault(a.code))
+    )
+      .map(([peer, error]) => `${printable(peer)}: ${error.message}`);
     const seen = [...new Set(reasons)].slice(0, 3).join("; ");
     if (this.sawBadPiece) {
       return new LabError(
@@ -247,9 +252,7 @@ export class ContentRun {
       );
     }
     const codes = [...this.banned.values()].map((error) => error.code);
-    // In a broadcast whoever had given it up, or had no time, may have lost the same source: it is worth a later try.
-    const isPlanned = this.stripes !== undefined;
-    const faults = codes.filter((code) => !isPlanned || code !== "not_found" && code !== "busy");
+    const faults = codes.filter(isFault);
     const isAway = codes.length === 0 || faults.length > 0 && faults.every((each) => AWAY.has(each));
     const code = isAway ? "unreachable" : codes.at(-1)!;
     const hint = code === "unreachable" ? "; see who is there with peer peers" : "";
