@@ -120,7 +120,11 @@ async function withBadPeer(stage: Stage, victim: number, mode: "corrupt" | "stop
   // From inside the LAN no registry can be reached: what it imports has to be there before.
   await run(Deno.execPath(), "cache", ...pinned, script);
   const program = ["env", `LABSWARM_BAD=${mode}`, Deno.execPath(), "run", "-A", ...pinned, script];
-  const attempt = await prepareOurs(stage, { programs: new Map([[victim, program]]) });
+  // By multicast nobody asks it for anything, and it could spoil nothing.
+  const attempt = await prepareOurs(stage, {
+    programs: new Map([[victim, program]]),
+    flags: ["--no-multicast"],
+  });
   const notes = () => {
     const bad = stage.log(victim).split(BAD_PIECE).length - 1;
     if (bad === 0) throw new SwarmFailed("It was asked for nothing that it could spoil");
