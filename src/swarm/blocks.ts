@@ -17,6 +17,12 @@ export interface BlocksSetting {
   disorder: number;
 }
 
+/** Blocks that came and were of use, and those that should have been since the first. */
+export interface BlockTally {
+  got: number;
+  lost: number;
+}
+
 /** A block that has come. */
 export interface BlockAt {
   piece: number;
@@ -53,8 +59,8 @@ export class Blocks {
     return Math.max(0, this.#newest - this.#margin + 1);
   }
 
-  /** Blocks that came and were of use, and those that should have been since the first. */
-  get tally(): { got: number; lost: number } {
+  /** How it has gone so far. */
+  get tally(): BlockTally {
     const due = this.#first < 0 ? 0 : this.#last - this.#first + 1;
     return { got: this.#got, lost: Math.max(0, due - this.#got) };
   }

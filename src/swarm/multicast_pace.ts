@@ -6,11 +6,7 @@
  * (compare RFC 5740, which follows the slowest). As many as a quarter may lose more than is looked at.
  */
 
-/** What a receiver says, since it began. */
-export interface Heard {
-  got: number;
-  lost: number;
-}
+import type { BlockTally } from "./blocks.ts";
 
 /** Bytes per second at first: a 100 Mbit/s link's own queue slows us down from there, a faster one is soon filled. */
 const FIRST = 25e6;
@@ -46,7 +42,7 @@ export class MulticastPace {
   #heldUntil = -Infinity;
   /** When what was sent has left at this rate, milliseconds. */
   #dueAt: number;
-  #heard = new Map<string, { now: Heard; before: Heard }>();
+  #heard = new Map<string, { now: BlockTally; before: BlockTally }>();
   /** Losses up to here are no reason to go slower: that was tried, and cured nothing. */
   #tolerated = TOLERATED;
   /** The rate before the last change for the slower, and what was lost then. */
@@ -71,7 +67,7 @@ export class MulticastPace {
   }
 
   /** A receiver tells how it goes; undefined when it doesn't listen any more. */
-  heard(receiver: string, now: Heard | undefined): void {
+  heard(receiver: string, now: BlockTally | undefined): void {
     if (!now) return void this.#heard.delete(receiver);
     const before = this.#heard.get(receiver)?.before ?? { got: 0, lost: 0 };
     this.#heard.set(receiver, { now, before });

@@ -159,6 +159,21 @@ export class Parents<Holder extends Candidate> {
   }
 
   /**
+   * What is to come of all stripes comes by another way: those who ask us for them are to know that we wait ourselves.
+   *
+   * @returns the stripes of which they weren't told lately.
+   */
+  waiting(now: number): Reinforced["behind"] {
+    const due: Reinforced["behind"] = [];
+    this.#stripes.forEach((stripe, i) => {
+      if (now - stripe.toldAt < TELL_AGAIN) return;
+      stripe.toldAt = now;
+      due.push({ stripe: i, hops: 0 });
+    });
+    return due;
+  }
+
+  /**
    * Looks for stripes that lag behind or stand still. Ask with each piece that comes, and ten times a second.
    *
    * @returns the stripes in which others may be asked now, and some not any more; and what those who ask us are to be told.

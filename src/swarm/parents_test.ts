@@ -174,3 +174,9 @@ Deno.test("as long as a candidate is left, every piece has somebody who is asked
     assertEquals(parents.holders(), []);
   }
 });
+
+Deno.test("while all comes by another way those who ask us are told of every stripe, and not more often than that helps", () => {
+  const parents = new Parents([[{ peer: "a" }], [{ peer: "b" }]], 10, 0);
+  const both = [{ stripe: 0, hops: 0 }, { stripe: 1, hops: 0 }];
+  assertEquals([parents.waiting(1_000), parents.waiting(1_099), parents.waiting(1_100)], [both, [], both]);
+});

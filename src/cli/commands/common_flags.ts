@@ -46,7 +46,7 @@ export const BROADCAST_FLAGS = {
   rate: { type: "rate", value: "RATE", shownDefault: "no limit", help: "send at most so fast" },
   timeout: { type: "duration", value: "TIME", default: "10m", help: "who isn't done by then has failed" },
   background: { type: "boolean", help: "make way for other traffic on the network" },
-  "no-multicast": { type: "boolean", help: "send to each PC by itself, over connections only" },
+  "no-multicast": { type: "boolean", help: "over connections only, where multicast is unwelcome" },
   report: { type: "string", value: "FILE.html", help: "write a page that tells how it went" },
   "retry-failed": {
     type: "string",

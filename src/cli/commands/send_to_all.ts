@@ -6,7 +6,6 @@ import type { BroadcastSetting } from "../../peer/broadcast/broadcast.ts";
 import { toolIdentity } from "../../peer/context.ts";
 import { offerServer } from "../../peer/send.ts";
 import { contentsOf, type SendFile } from "../../peer/send_files.ts";
-import type { Interface } from "../../protocol/discovery/addresses.ts";
 import { systemDatagrams } from "../../transport/discovery/datagrams.ts";
 import { RateLimiter } from "../../transport/rate.ts";
 import { KeptBroadcast, type Memory } from "./remember.ts";
@@ -51,8 +50,10 @@ export async function sendToAll(files: readonly SendFile[], setting: SendToAll):
       background: background !== undefined,
       identity: toolIdentity(context, name),
       port: server.address.port,
-      home: ownAddresses(),
-      ...(setting.byMulticast === false ? {} : { multicast: { interfaces: ownInterfaces(), limiter } }),
+      home: asSaid(() => Deno.networkInterfaces()).map(({ address }) => address),
+      ...(setting.byMulticast === false
+        ? {}
+        : { multicast: { interfaces: asSaid(systemDatagrams.interfaces), limiter } }),
     }, { title, expires, ...(adopt ? { adopt } : {}) });
     setting.begun?.(run);
     const begun = run;
@@ -68,19 +69,10 @@ export async function sendToAll(files: readonly SendFile[], setting: SendToAll):
   }
 }
 
-/** Interfaces that reach other PCs; none where the system doesn't say. */
-function ownInterfaces(): Interface[] {
+/** What the system says of this PC's network; nothing where it doesn't. */
+function asSaid<T>(list: () => T[]): T[] {
   try {
-    return systemDatagrams.interfaces();
-  } catch {
-    return [];
-  }
-}
-
-/** Addresses of this PC; none where the system doesn't say. */
-function ownAddresses(): string[] {
-  try {
-    return Deno.networkInterfaces().map(({ address }) => address);
+    return list();
   } catch {
     return [];
   }

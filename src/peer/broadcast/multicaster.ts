@@ -12,11 +12,11 @@ import { LabError, messageOf } from "../../base/errors.ts";
 import type { MessageOf } from "../../protocol/messages.ts";
 import { type Interface, isNear } from "../../protocol/discovery/addresses.ts";
 import { MULTICAST, writeBlockHeader } from "../../protocol/multicast.ts";
+import type { BlockTally } from "../../swarm/blocks.ts";
 import { MulticastPace } from "../../swarm/multicast_pace.ts";
 import { type BlockSeal, blockSeal, BlockSender, SENDERS } from "../../transport/multicast.ts";
 import type { Throttle } from "../../transport/rate.ts";
 import type { PeerContext } from "../context.ts";
-import type { MulticastTally } from "../fetch/multicast_desk.ts";
 import type { PieceReader } from "../serve/content_store.ts";
 import type { HashedFile } from "./hashed_file.ts";
 
@@ -126,7 +126,7 @@ export class Multicaster {
   }
 
   /** A receiver tells how it goes. */
-  heard(name: string, tally: MulticastTally | undefined): void {
+  heard(name: string, tally: BlockTally | undefined): void {
     this.#lookAtHashes();
     if (!this.#receivers.has(name)) return;
     this.#receivers.set(name, tally !== undefined);

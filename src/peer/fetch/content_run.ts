@@ -84,8 +84,6 @@ export class ContentRun {
   resumes = false;
   /** Pieces from this one on come by multicast, or may: they are not asked for yet. */
   ceiling = Infinity;
-  /** When those who ask us were last told that we wait for multicast ourselves, milliseconds. */
-  toldAt = -Infinity;
   /** How often holders had forgotten the manifest and were asked for it again. */
   readonly reasked = new Map<string, number>();
   networkBytes = 0;

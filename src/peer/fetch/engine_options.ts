@@ -4,13 +4,13 @@ import type { Clock } from "../../base/clock.ts";
 import type { LabError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Root } from "../../storage/root.ts";
+import type { BlockTally } from "../../swarm/blocks.ts";
 import type { Identity } from "../../transport/handshake.ts";
 import type { Security } from "../../transport/security.ts";
 import type { Watchdog } from "../../transport/watchdog.ts";
 import type { Relay } from "../broadcast/relay.ts";
 import type { FetchedFile } from "./content_run.ts";
 import type { ContentPlan } from "./contents.ts";
-import type { MulticastTally } from "./multicast_desk.ts";
 import type { WorkerPool } from "./worker_pool.ts";
 
 /** Who hears how a fetch goes. */
@@ -22,7 +22,7 @@ export interface FetchListener {
   fetched(file: FetchedFile): void;
   failed(names: string[], error: LabError): void;
   /** How it goes with multicast; undefined when nobody listens any more. */
-  multicast?(tally: MulticastTally | undefined): void;
+  multicast?(tally: BlockTally | undefined): void;
   /** It comes already, by a broadcast or another fetch on this PC: that is waited for. */
   waiting?(name: string): void;
 }

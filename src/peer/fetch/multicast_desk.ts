@@ -6,6 +6,7 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import { printable } from "../../catalog/names.ts";
+import type { BlockTally } from "../../swarm/blocks.ts";
 import type { ReceiveNews } from "../receive_protocol.ts";
 import type { ContentRun } from "./content_run.ts";
 import type { WorkerPool } from "./worker_pool.ts";
@@ -35,19 +36,13 @@ export interface MulticastPlan {
   piece: number;
 }
 
-/** Blocks that came, and those that are missing between them. */
-export interface MulticastTally {
-  got: number;
-  lost: number;
-}
-
 /** What it works with. */
 export interface MulticastDeskOptions {
   pool: WorkerPool;
   clock: Clock;
   log: Logger;
   /** How it goes is told to whoever sends; undefined when nobody listens any more. */
-  heard?: ((tally: MulticastTally | undefined) => void) | undefined;
+  heard?: ((tally: BlockTally | undefined) => void) | undefined;
 }
 
 interface Listening {

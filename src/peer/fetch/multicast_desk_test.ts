@@ -3,9 +3,10 @@
 import { assertEquals } from "@std/assert";
 import { FakeClock } from "../../base/clock.ts";
 import { Lines } from "../../storage/_testing.ts";
+import type { BlockTally } from "../../swarm/blocks.ts";
 import type { ReceiveOrder } from "../receive_protocol.ts";
 import { ContentRun } from "./content_run.ts";
-import { MulticastDesk, type MulticastPlan, type MulticastTally } from "./multicast_desk.ts";
+import { MulticastDesk, type MulticastPlan } from "./multicast_desk.ts";
 import type { WorkerPool } from "./worker_pool.ts";
 
 const PIECES = 40;
@@ -23,7 +24,8 @@ interface More {
   why?: string;
 }
 
-function stage(plan: Partial<MulticastPlan> | undefined = {}) {
+/** @param plan how it comes by multicast; null where it doesn't. */
+function stage(plan: Partial<MulticastPlan> | null = {}) {
   const size = PIECES * 262144;
   const file = { name: "a.iso", size, sha256: "ab".repeat(32), target: "a.iso", present: false };
   const source = { peer: "(source)", address: "10.1.0.2", port: 1 };
@@ -41,7 +43,7 @@ function stage(plan: Partial<MulticastPlan> | undefined = {}) {
   }, clock);
   run.manifest = { id: "cd".repeat(32), hashes: new Uint8Array(32 * PIECES) };
   const orders: ReceiveOrder[] = [];
-  const told: (MulticastTally | undefined)[] = [];
+  const told: (BlockTally | undefined)[] = [];
   const pool = { tell: (_: number, order: ReceiveOrder) => void orders.push(order) } as unknown as WorkerPool;
   const desk = new MulticastDesk({ pool, clock, log: new Lines(), heard: (tally) => void told.push(tally) });
   let whole = 0;
@@ -142,8 +144,7 @@ Deno.test("multicast: who has pieces of an earlier run waits for none, unless it
   running.run.resumes = true;
   running.desk.begin(running.run);
   assertEquals([running.orders.length, running.run.askable], [1, 25]);
-  const without = stage(undefined);
-  without.run.plan.multicast = undefined as never;
+  const without = stage(null);
   without.desk.begin(without.run);
   assertEquals([without.orders, without.run.askable], [[], PIECES]);
 });

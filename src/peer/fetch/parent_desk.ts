@@ -21,9 +21,6 @@ import type { WorkerPool } from "./worker_pool.ts";
 /** Where everything stands still for so long, another source is asked beside, milliseconds. */
 const PATIENCE = 1_500;
 
-/** Those who ask us are told only so often that we wait ourselves, milliseconds. */
-const TELL_AGAIN = 100;
-
 /** A content whose stripes are planned. */
 export type PlannedRun = ContentRun & { stripes: Parents<Holder> };
 
@@ -151,10 +148,8 @@ export class ParentDesk {
   #rest(run: PlannedRun): void {
     const now = this.o.clock.monotonic();
     run.stripes.rest(now);
-    if (!run.isHeard || now - run.toldAt < TELL_AGAIN) return;
-    run.toldAt = now;
-    const behind = Array.from({ length: run.stripes.count }, (_, stripe) => ({ stripe, hops: 0 }));
-    this.o.relay?.askers.behind(run.id, behind);
+    const behind = run.isHeard ? run.stripes.waiting(now) : [];
+    if (behind.length > 0) this.o.relay?.askers.behind(run.id, behind);
   }
 
   /** One above us has news. */

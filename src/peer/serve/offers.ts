@@ -12,6 +12,7 @@ import { cleanPeerName, nameFault, nameKey, peerNameFault, printable } from "../
 import type { Message, MessageOf, WireFile } from "../../protocol/messages.ts";
 import { releaseParts, shareParts } from "../../storage/cast_part.ts";
 import { Root } from "../../storage/root.ts";
+import type { BlockTally } from "../../swarm/blocks.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 import { isUsableIpv4 } from "../../protocol/discovery/addresses.ts";
 import { RS_NAME } from "../../protocol/secured.ts";
@@ -28,7 +29,7 @@ import { LARGE } from "../fetch/contents.ts";
 import { type BroadcastJob, fetchFiles } from "../fetch/fetch.ts";
 import type { FetchListener } from "../fetch/engine_options.ts";
 import type { LocalHash } from "../fetch/place.ts";
-import type { MulticastPlan, MulticastTally } from "../fetch/multicast_desk.ts";
+import type { MulticastPlan } from "../fetch/multicast_desk.ts";
 import type { WantedFile } from "../fetch/select.ts";
 import { feedOf, HashListener } from "./hash_listener.ts";
 import { type ListLimits, type OfferList, OfferLists } from "./offer_lists.ts";
@@ -361,7 +362,7 @@ function begin(
 interface News {
   bytes: number;
   /** How it goes with multicast; undefined where nobody listens. */
-  multicast?: MulticastTally | undefined;
+  multicast?: BlockTally | undefined;
 }
 
 /** Passes on the newest, at most every `TELL_EVERY` milliseconds. */
