@@ -94,12 +94,13 @@ export class Tuned {
     }
   }
 
-  /** Listens no longer. */
+  /** Listens no longer; what is on the disk by now is told, or it would come again. */
   close(): void {
     this.#isClosed = true;
     this.#cancelEnd?.();
     this.#cancelTurn?.();
     this.#listener?.close();
+    if (this.#came.length > 0) this.#tell();
   }
 
   #heard(datagram: Uint8Array): void {

@@ -184,6 +184,17 @@ Deno.test("multicast heard: closed while it joins, it leaves again, and says not
   assertEquals([stage.closed, stage.news], [1, []]);
 });
 
+Deno.test("multicast heard: what was written and not told yet is told when nobody wants to hear more", async () => {
+  using stage = new Stage();
+  await stage.tuned.open();
+  stage.piece(0);
+  stage.piece(1);
+  stage.tuned.close();
+  assertEquals(stage.pieces, [0, 1]);
+  stage.tuned.close();
+  assertEquals(stage.pieces, [0, 1], "once");
+});
+
 Deno.test("multicast heard: a full disk is a fault of ours, once", async () => {
   using stage = new Stage();
   await stage.tuned.open();
