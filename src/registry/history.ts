@@ -13,6 +13,7 @@ import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
+import { Turns } from "../base/turns.ts";
 import { searcher } from "../catalog/search.ts";
 import { join } from "../deps/std_path.ts";
 import type { ContentKey } from "./contents.ts";
@@ -33,6 +34,10 @@ const AWAY_MS = 60_000;
 const KEPT_MS = 366 * 24 * 3600_000;
 /** Rows looked at, or removed, before others get their turn: some 10 ms, removed some 50. */
 const STEP = 5_000;
+/** Changes written before others get theirs: some 20 ms. */
+const WRITE_STEP = 1_000;
+/** What comparing with what is held takes of the time: the server has just started, and all its peers register again. */
+const ALIGN_PART = 0.25;
 /** How often it is looked what may be forgotten, and the pause before more of it is, milliseconds. */
 const CLEAN_EVERY = 600_000;
 const CLEAN_MORE = 100;
@@ -134,7 +139,7 @@ export class History {
         ...{ cookie, peer, name, sha256, size, isHeld },
         at: this.clock.now(),
       });}
-    if (this.#waiting.size >= WAITING_MAX) this.#write(STEP);
+    if (this.#waiting.size >= WAITING_MAX) this.#write(WRITE_STEP);
     else this.#stopFlush ??= this.clock.after(FLUSH_MS, () => this.#flushSome());
   }
 
@@ -147,17 +152,17 @@ export class History {
 
   /** Writes some of what waits, the rest in a moment: 100,000 changes at once would hold everybody up for a second. */
   #flushSome(): void {
-    this.#write(STEP);
+    this.#write(WRITE_STEP);
     this.#stopFlush = this.#waiting.size > 0
       ? this.clock.after(BETWEEN_MS, () => this.#flushSome())
       : undefined;
   }
 
   /** Writes all that waits now, and lets others have their turn in between. */
-  async #written(): Promise<void> {
-    for (let left = this.#waiting.size; left > 0 && this.#db.isOpen; left -= STEP) {
-      this.#write(STEP);
-      if (left > STEP) await this.clock.sleep(0);
+  async #written(turns = new Turns(this.clock, 1)): Promise<void> {
+    for (let left = this.#waiting.size; left > 0 && this.#db.isOpen; left -= WRITE_STEP) {
+      this.#write(WRITE_STEP);
+      if (left > WRITE_STEP) await turns.pause();
     }
   }
 
@@ -205,21 +210,22 @@ export class History {
 
   /**
    * Compares with what is held now, peer by peer: what changed while nobody told, since the server was off or was killed,
-   * counts as changed now. Others get their turn in between.
+   * counts as changed now. Others get most of the time.
    *
    * @param peerOf the name of a peer; undefined for who is known no more.
    */
   async align(held: HeldNow, peerOf: (cookie: string) => string | undefined): Promise<void> {
     try {
+      const turns = new Turns(this.clock, ALIGN_PART);
       let looked = 0;
       for (const cookie of new Set([...this.#known(), ...held.holders()])) {
         if (looked > STEP) {
-          await this.clock.sleep(0);
+          await turns.pause();
           looked = 0;
         }
         if (!this.#db.isOpen) return;
-        await this.#written();
-        const open = await this.#openOf(cookie);
+        await this.#written(turns);
+        const open = await this.#openOf(cookie, turns);
         if (!this.#db.isOpen) return;
         looked += this.#alignPeer({ cookie, peer: peerOf(cookie) ?? "" }, open, held.heldBy(cookie));
       }
@@ -232,7 +238,7 @@ export class History {
    * What a peer holds by what is written here. Others get their turn in between: what they tell meanwhile is written too, and
    * to tell it once more changes nothing.
    */
-  async #openOf(cookie: string): Promise<Set<string>> {
+  async #openOf(cookie: string, turns: Turns): Promise<Set<string>> {
     const open = new Set<string>();
     for (let [name, id] = ["", 0]; this.#db.isOpen;) {
       const rows = this.#statements.openOf.all(cookie, name, id, STEP);
@@ -240,7 +246,7 @@ export class History {
       const last = rows.at(-1);
       if (rows.length < STEP || !last) break;
       [name, id] = [String(last.name), Number(last.id)];
-      await this.clock.sleep(0);
+      await turns.pause();
     }
     return open;
   }
