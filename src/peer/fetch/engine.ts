@@ -5,7 +5,8 @@
  * All decisions are made here, on one thread, by one event after another; the workers only do as they are told.
  */
 
-import { codeOf, LabError, messageOf, RemoteError } from "../../base/errors.ts";
+import { LabError } from "../../base/errors.ts";
+import type { Holder } from "../../catalog/merge.ts";
 import { printable } from "../../catalog/names.ts";
 import { BROADCAST_LIMITS, Scheduler } from "../../swarm/scheduler.ts";
 import type { ReceiveNews } from "../receive_protocol.ts";
@@ -16,7 +17,8 @@ import { grow, startGrowing } from "./growing.ts";
 import type { HashFeed } from "../broadcast/hash_feed.ts";
 import { Ending, whyEnded } from "./ending.ts";
 import type { EngineOptions } from "./engine_options.ts";
-import { Holders, type NamedManifest } from "./holders.ts";
+import { Holders } from "./holders.ts";
+import { ManifestDesk } from "./manifest_desk.ts";
 import { isPlanned, ParentDesk } from "./parent_desk.ts";
 import { PartDesk } from "./part_desk.ts";
 import { PartLocks } from "./part_locks.ts";
@@ -40,6 +42,7 @@ export class FetchEngine {
   #o: EngineOptions;
   #scheduler: Scheduler;
   #holders: Holders;
+  #manifests: ManifestDesk;
   #sources: Sources;
   #parts: PartDesk;
   #parents: ParentDesk;
@@ -57,6 +60,11 @@ export class FetchEngine {
     this.#o = options;
     this.#scheduler = new Scheduler(options.relay ? BROADCAST_LIMITS : {});
     this.#holders = new Holders(options);
+    this.#manifests = new ManifestDesk({
+      ...{ holders: this.#holders, log: options.log },
+      joined: (run, holder) => this.#join(run, holder),
+      changed: (run) => this.#settle(run),
+    });
     this.#sources = new Sources(options.pool, options.clock);
     this.#parts = new PartDesk(options.pool);
     this.#locks = new PartLocks(options);
@@ -134,7 +142,7 @@ export class FetchEngine {
 
   /** Finds a manifest and gets the content going by it. */
   async #follow(run: ContentRun): Promise<void> {
-    run.manifest = await this.#firstManifest(run);
+    run.manifest = run.feed ? startGrowing(run, run.feed) : await this.#manifests.first(run);
     if (!run.manifest) return this.#giveUp(run);
     // In a broadcast the plan says who is asked for pieces, whoever gave the manifest.
     if (run.stripes) run.standby = [];
@@ -180,60 +188,14 @@ export class FetchEngine {
     });
   }
 
-  /** Asks several holders; the first manifest is followed, the others join or are disputed. */
-  #firstManifest(run: ContentRun): Promise<NamedManifest | undefined> {
-    if (run.feed) return Promise.resolve(startGrowing(run, run.feed));
-    return new Promise((resolve) => {
-      const ask = () => {
-        while (run.standby.length > 0 && run.asking < run.holdersAtOnce) this.#askManifest(run, heard);
-        if (run.asking === 0) resolve(undefined);
-      };
-      const heard = (manifest: NamedManifest | undefined) => manifest ? resolve(manifest) : ask();
-      ask();
-    });
-  }
-
-  #askManifest(run: ContentRun, heard: (manifest: NamedManifest | undefined) => void): void {
-    const holder = run.standby.shift()!;
-    const { round } = run;
-    run.asking++;
-    this.#holders.manifest(holder, run.plan).then((manifest) => {
-      if (run.round !== round) return;
-      run.asking--;
-      if (run.falseManifests.has(manifest.id)) {
-        run.banned.set(holder.peer, new LabError("integrity", "its copy is not what it claims"));
-        return heard(undefined);
-      }
-      if (run.manifest && run.manifest.id !== manifest.id) {
-        run.disputed = true;
-        run.dissenters.set(holder.peer, holder);
-        run.banned.set(
-          holder.peer,
-          new LabError("integrity", "its pieces differ from those of another holder"),
-        );
-        return this.#settle(run);
-      }
-      run.manifest ??= manifest;
-      if (!run.stripes) run.confirmed.add(holder.peer);
-      heard(manifest);
-      if (run.stripes) return;
-      const perHolder = Math.max(1, Math.ceil(this.#o.pool.size / Math.max(1, run.plan.holders.length)));
-      this.#sources.ensure(holder, perHolder);
-      if (this.#runs.has(run.id)) this.#offer(run, holder.peer);
-      this.#pump();
-      // The holder may have been given up meanwhile, and be the last one.
-      this.#settle(run);
-    }, (cause) => {
-      if (run.round !== round || this.#holders.isOver) return;
-      run.asking--;
-      this.#o.log.info(
-        `${printable(holder.peer)} cannot deliver ${printable(run.title)}: ${messageOf(cause)}`,
-      );
-      run.banned.set(holder.peer, new LabError(codeOf(cause), messageOf(cause)));
-      run.declined ||= cause instanceof RemoteError && cause.code !== "busy";
-      heard(undefined);
-      this.#settle(run);
-    });
+  /** A holder has the manifest that is followed. */
+  #join(run: ContentRun, holder: Holder): void {
+    const perHolder = Math.max(1, Math.ceil(this.#o.pool.size / Math.max(1, run.plan.holders.length)));
+    this.#sources.ensure(holder, perHolder);
+    if (this.#runs.has(run.id)) this.#offer(run, holder.peer);
+    this.#pump();
+    // The holder may have been given up meanwhile, and be the last one.
+    this.#settle(run);
   }
 
   #offer(run: ContentRun, peer: string): void {
@@ -370,7 +332,7 @@ export class FetchEngine {
       run.reasked.set(holder.peer, reasked + 1);
       this.#withdraw(run, holder.peer);
       run.standby.unshift(holder);
-      this.#askManifest(run, () => this.#settle(run));
+      this.#manifests.ask(run);
     } else {
       run.declined ||= code !== "busy";
       this.#ban(run, holder.peer, new LabError(code, message));
@@ -410,7 +372,7 @@ export class FetchEngine {
       if (reason) run.banned.set(peer, reason);
     }
     if (run.standby.length > 0) {
-      this.#askManifest(run, () => this.#settle(run));
+      this.#manifests.ask(run);
       return;
     }
     this.#forget(run);
