@@ -26,16 +26,10 @@ export const REGISTRATIONS_UPGRADE = `${REGISTRATIONS_SCHEMA}
   ALTER TABLE peers DROP COLUMN registrations;
 `;
 
-/** Which of a peer's registrations are in the file: from `first` to `last`, the `nth` of that millisecond. */
-interface Kept {
-  first: number;
-  last: number;
-  nth: number;
-}
-
 /** Keeps registrations. Works within the transactions of its caller. */
 export class SqliteRegistrations {
-  #kept = new Map<number, Kept>();
+  /** What is in the file, by peer: the lists of its records, which nobody changes. */
+  #kept = new Map<number, readonly number[]>();
   #statements;
 
   constructor(db: DatabaseSync) {
@@ -51,34 +45,30 @@ export class SqliteRegistrations {
   load(): Map<number, number[]> {
     const all = new Map<number, number[]>();
     for (const row of this.#statements.all.iterate()) {
-      const { peer, at, nth } = row as { peer: number; at: number; nth: number };
+      const { peer, at } = row as { peer: number; at: number };
       const list = all.get(peer);
       if (list) list.push(at);
       else all.set(peer, [at]);
-      this.#kept.set(peer, { first: all.get(peer)![0]!, last: at, nth });
     }
+    for (const [peer, list] of all) this.#kept.set(peer, list);
     return all;
   }
 
   /** @param times ascending. */
   save(peer: number, times: readonly number[]): void {
     const { put, cut } = this.#statements;
-    const [first] = times;
-    let kept = this.#kept.get(peer);
-    if (first === undefined || !kept || kept.last > times.at(-1)!) {
-      this.forget(peer);
-      kept = undefined;
+    const [first = Infinity] = times;
+    const kept = this.#kept.get(peer);
+    if (kept === times) return;
+    const over = kept?.findIndex((at) => at >= first) ?? -1;
+    const left = over < 0 ? [] : kept!.slice(over);
+    const goesOn = left.length > 0 && left.every((at, i) => at === times[i]);
+    if (!goesOn) this.forget(peer);
+    else if (over > 0) cut.run(peer, first);
+    for (let at = goesOn ? left.length : 0; at < times.length; at++) {
+      put.run(peer, times[at]!, nthAt(times, at));
     }
-    if (first === undefined) return;
-    for (let at = times.length - 1; at >= 0; at--) {
-      const time = times[at]!;
-      const nth = nthAt(times, at);
-      if (kept && (time < kept.last || (time === kept.last && nth <= kept.nth))) break;
-      put.run(peer, time, nth);
-    }
-    if (kept && kept.first < first) cut.run(peer, first);
-    const last = times.at(-1)!;
-    this.#kept.set(peer, { first, last, nth: nthAt(times, times.length - 1) });
+    this.#kept.set(peer, times);
   }
 
   forget(peer: number): void {
