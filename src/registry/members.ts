@@ -20,6 +20,9 @@ import { lowerBound, SortedNames } from "./sorted_names.ts";
 /** Records kept: about 25 MB. */
 export const RECORDS_MAX: number = LIMITS.members;
 
+/** Newcomers that couldn't be kept of whom is told what has become of them: as many as watchers heard of since they asked last. */
+const UNDONE_MAX = 1_000;
+
 /** What a registration came to. */
 export interface Registration {
   record: PeerRecord;
@@ -61,6 +64,8 @@ export class Members implements MembersView {
   #activeCookies = new Set<string>();
   /** Cookies of those who were put out. */
   #expelled = new Set<string>();
+  /** Newcomers that couldn't be kept, for those who ask what has changed: they may have been told of them. */
+  #undone = new Map<string, PeerRecord>();
   /** Cookies of those who are active, by where they listen; in the order in which they registered. */
   #places = new Map<string, Set<string>>();
   #log = new ChangeLog();
@@ -107,7 +112,7 @@ export class Members implements MembersView {
 
   *changes(version: number): Generator<{ record: PeerRecord; version: number }> {
     for (const change of this.#log.since(version)) {
-      const record = this.#records.get(change.key);
+      const record = this.#records.get(change.key) ?? this.#undone.get(change.key);
       if (record) yield { record, version: change.version };
     }
   }
@@ -241,6 +246,26 @@ export class Members implements MembersView {
   }
 
   /**
+   * A newcomer couldn't be kept: it was never here, and its name is free, for most likely it comes again.
+   *
+   * @param wanted the name that it had asked for.
+   */
+  undo(cookie: string, wanted: string): void {
+    const record = this.#records.get(cookie);
+    if (!record || this.#expelled.has(cookie)) return;
+    this.forget(cookie);
+    const key = nameKey(wanted);
+    const number = Number(record.name.slice(record.name.lastIndexOf("-") + 1));
+    if (nameKey(record.name) !== key && number < this.#numbers.get(key)!) this.#numbers.set(key, number);
+    this.#undone.set(cookie, rules.leave(record));
+    this.#log.note(cookie);
+    const [oldest] = this.#undone.keys();
+    if (this.#undone.size <= UNDONE_MAX || oldest === undefined) return;
+    this.#undone.delete(oldest);
+    this.#log.forget(oldest);
+  }
+
+  /**
    * It was put out for good: nobody finds or expects it any more, and its name is free.
    *
    * @returns its record, inactive; undefined when there is none, or it was put out before.
@@ -282,6 +307,7 @@ export class Members implements MembersView {
 
   #put(record: PeerRecord): PeerRecord {
     this.#log.note(record.cookie);
+    this.#undone.delete(record.cookie);
     const key = nameKey(record.name);
     const before = this.#records.get(record.cookie);
     if (before) this.#leavePlace(before);

@@ -187,6 +187,32 @@ Deno.test("a store that fails: the peer is told, and nobody stays active whom no
   assert(lab.log.lines.some((line) => line.startsWith("error Register") && line.includes("disk on fire")));
 });
 
+Deno.test("a newcomer that couldn't be kept, on a full disk, say, has its name once it can be, however often it tried", async () => {
+  const store = new MemoryStore();
+  await using lab = await Lab.start({ data: { store } });
+  await lab.join("pc1");
+  const link = await lab.dial();
+  const { version } = await link.request({ kind: "PQuery" }, "Peers");
+  const save = store.savePeers;
+  store.savePeers = () => Promise.reject(new LabError("disk_full", "no room"));
+  for (let tries = 0; tries < 3; tries++) {
+    for (const name of ["pc1", "pc2"]) {
+      assertEquals(codeOf(await assertRejects(() => register(link, name))), "disk_full");
+    }
+  }
+  assertEquals(await peers(link, { all: true }), ["pc1"]);
+  const told = (await link.request({ kind: "PQuery", since: version! }, "Peers")).peers;
+  assertEquals(
+    new Set(told.map(({ name, active }) => `${name} ${active}`)),
+    new Set(["pc1-2 false", "pc2 false"]),
+  );
+  store.savePeers = save;
+  assertEquals((await register(link, "pc2")).peer, "pc2");
+  assertEquals((await register(await lab.dial(), "pc1")).peer, "pc1-2");
+  assertEquals((await register(await lab.dial(), "pc1")).peer, "pc1-3");
+  assertEquals([...await store.loadPeers()].length, 4);
+});
+
 Deno.test("a registry that can't be written isn't ready, and says why, until it can be", async () => {
   let tries = 0;
   const store = Object.assign(new MemoryStore(), {

@@ -79,11 +79,12 @@ async function settle(
     const registration = members.register(claim, shown, fresh, registry.now());
     displaced.push(...registration.displaced);
     try {
-      await keep(registry, { ...registration, displaced });
+      await keep(registry, { ...registration, displaced }, claim.name);
       return { ...registration, displaced };
     } catch (thrown) {
-      if (!(thrown instanceof NameTaken) || tries === TRIES) throw thrown;
+      if (!(thrown instanceof NameTaken)) throw thrown;
       members.forget(registration.record.cookie);
+      if (tries === TRIES) throw thrown;
     }
   }
 }
@@ -97,7 +98,8 @@ export function freshCookie({ members, random }: Registry): string {
 
 async function keep(
   { members, holdings, store }: Registry,
-  { record, forgotten, displaced }: Registration,
+  { record, cameBack, forgotten, displaced }: Registration,
+  wanted: string,
 ): Promise<void> {
   try {
     if (forgotten !== undefined) {
@@ -110,7 +112,8 @@ async function keep(
     ]);
   } catch (thrown) {
     // It will never learn its cookie: it must not count as active.
-    members.leave(record.cookie);
+    if (cameBack) members.leave(record.cookie);
+    else if (!(thrown instanceof NameTaken)) members.undo(record.cookie, wanted);
     throw thrown;
   }
 }
