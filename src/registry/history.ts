@@ -8,17 +8,23 @@
  * heard of it; of what changed while it was off it hears at its start.
  */
 
-import { DatabaseSync } from "node:sqlite";
 import type { Clock } from "../base/clock.ts";
-import { messageOf } from "../base/errors.ts";
+import { LabError, messageOf } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
 import { Turns } from "../base/turns.ts";
 import { searcher } from "../catalog/search.ts";
 import { join } from "../deps/std_path.ts";
 import type { ContentKey } from "./contents.ts";
-import { Crowding } from "./crowding.ts";
-import { type Columns, contentOf, keyOf, prepare, SCHEMA, type Span, spanOf } from "./history_sql.ts";
+import {
+  type Columns,
+  contentOf,
+  type HistoryFile,
+  keyOf,
+  openFile,
+  type Span,
+  spanOf,
+} from "./history_sql.ts";
 import { isDamage, setAside } from "./sqlite_file.ts";
 
 /** The file's name in the data folder. */
@@ -72,9 +78,11 @@ interface Change extends ContentKey, Holder {
 
 /** Who held what. */
 export class History {
-  #db: DatabaseSync;
-  #statements;
-  #crowding: Crowding;
+  #file: HistoryFile;
+  /** Damage was met since the start: once a new file helps, but where the disk is at fault no number of them does. */
+  #anew: Promise<void> | undefined;
+  /** What it was compared with. */
+  #aligned: Parameters<History["align"]> | undefined;
   #waiting = new Map<string, Change>();
   #stopFlush: (() => void) | undefined;
   #stopCleaning: () => void;
@@ -82,18 +90,14 @@ export class History {
   /** Rows of what ended. */
   #ended: number;
 
-  private constructor(path: string, private clock: Clock, private log: Logger, private mostEnded: number) {
-    this.#db = new DatabaseSync(path);
-    try {
-      this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
-      this.#db.exec(SCHEMA);
-      this.#statements = prepare(this.#db);
-      this.#crowding = new Crowding(this.#db);
-      this.#ended = this.#countEnded();
-    } catch (thrown) {
-      this.#db.close();
-      throw thrown;
-    }
+  private constructor(
+    private path: string,
+    private clock: Clock,
+    private log: Logger,
+    private mostEnded: number,
+  ) {
+    this.#file = openFile(path);
+    this.#ended = this.#file.ended;
     this.#clean();
     this.#stopCleaning = clock.every(CLEAN_EVERY, () => this.#clean());
   }
@@ -116,11 +120,7 @@ export class History {
       return new History(path, clock, log, mostEnded);
     } catch (thrown) {
       if (!isDamage(thrown)) throw thrown;
-      log.warn(
-        `${HISTORY_FILE} is damaged (${messageOf(thrown)}): it was set aside as ${
-          setAside(path, clock.now())
-        }`,
-      );
+      log.warn(asideText(thrown, path, clock.now()));
       return new History(path, clock, log, mostEnded);
     }
   }
@@ -160,14 +160,14 @@ export class History {
 
   /** Writes all that waits now, and lets others have their turn in between. */
   async #written(turns = new Turns(this.clock, 1)): Promise<void> {
-    for (let left = this.#waiting.size; left > 0 && this.#db.isOpen; left -= WRITE_STEP) {
+    for (let left = this.#waiting.size; left > 0 && this.#file.db.isOpen; left -= WRITE_STEP) {
       this.#write(WRITE_STEP);
       if (left > WRITE_STEP) await turns.pause();
     }
   }
 
   #write(most: number): void {
-    if (this.#waiting.size === 0 || !this.#db.isOpen) return;
+    if (this.#waiting.size === 0 || !this.#file.db.isOpen) return;
     const changes: Change[] = [];
     for (const [key, change] of this.#waiting) {
       if (changes.length >= most) break;
@@ -176,28 +176,34 @@ export class History {
     }
     const ended = this.#ended;
     try {
-      this.#db.exec("BEGIN");
+      this.#file.db.exec("BEGIN");
       // What is no longer held first: a name has one content at a time.
       for (const change of changes) if (!change.isHeld) this.#end(change);
       for (const change of changes) if (change.isHeld) this.#begin(change);
-      this.#db.exec("COMMIT");
+      this.#file.db.exec("COMMIT");
       // Somebody makes entries by the million: the next look may be far too late.
       if (this.#ended > 1.1 * this.mostEnded) this.#clean();
     } catch (thrown) {
-      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      if (this.#file.db.isTransaction) this.#file.db.exec("ROLLBACK");
       this.#ended = ended;
+      if (this.#beginAnew(thrown)) return;
       this.log.error(
         `Cannot write ${HISTORY_FILE}: ${messageOf(thrown)}; what changed in this second is not in it`,
       );
     }
   }
 
-  /** Who held what, in the order in which it began. Others get their turn in between. */
+  /**
+   * Who held what, in the order in which it began. Others get their turn in between.
+   *
+   * @throws {LabError} "failed" when the file turns out to be damaged; the next time a new one is asked.
+   */
   async *ask({ query, at }: HistoryQuery): AsyncGenerator<Span> {
+    await this.#anew;
     await this.#written();
     const finds = searcher(query);
     for (let after = 0;;) {
-      const rows = this.#statements.page.all(after, STEP) as unknown as Columns[];
+      const rows = this.#page(after);
       for (const row of rows) {
         const isThen = at === undefined || (row.began <= at && (row.ended === null || row.ended > at));
         if (isThen && finds({ name: row.name, title: "" })) yield spanOf(row);
@@ -208,6 +214,19 @@ export class History {
     }
   }
 
+  #page(after: number): readonly Columns[] {
+    try {
+      const rows = this.#file.statements.page.all(after, STEP) as unknown as Columns[];
+      if (rows.some(({ name }) => typeof name !== "string")) {
+        throw new Error("malformed: a row without a name");
+      }
+      return rows;
+    } catch (thrown) {
+      this.#beginAnew(thrown);
+      throw new LabError("failed", `Cannot read ${HISTORY_FILE}: ${messageOf(thrown)}`, { cause: thrown });
+    }
+  }
+
   /**
    * Compares with what is held now, peer by peer: what changed while nobody told, since the server was off or was killed,
    * counts as changed now. Others get most of the time.
@@ -215,6 +234,7 @@ export class History {
    * @param peerOf the name of a peer; undefined for who is known no more.
    */
   async align(held: HeldNow, peerOf: (cookie: string) => string | undefined): Promise<void> {
+    this.#aligned = [held, peerOf];
     try {
       const turns = new Turns(this.clock, ALIGN_PART);
       let looked = 0;
@@ -223,13 +243,14 @@ export class History {
           await turns.pause();
           looked = 0;
         }
-        if (!this.#db.isOpen) return;
+        if (!this.#file.db.isOpen) return;
         await this.#written(turns);
         const open = await this.#openOf(cookie, turns);
-        if (!this.#db.isOpen) return;
+        if (!this.#file.db.isOpen) return;
         looked += this.#alignPeer({ cookie, peer: peerOf(cookie) ?? "" }, open, held.heldBy(cookie));
       }
     } catch (thrown) {
+      if (this.#beginAnew(thrown)) return;
       this.log.warn(`${HISTORY_FILE} may lack what changed while no rs serve ran: ${messageOf(thrown)}`);
     }
   }
@@ -240,8 +261,8 @@ export class History {
    */
   async #openOf(cookie: string, turns: Turns): Promise<Set<string>> {
     const open = new Set<string>();
-    for (let [name, id] = ["", 0]; this.#db.isOpen;) {
-      const rows = this.#statements.openOf.all(cookie, name, id, STEP);
+    for (let [name, id] = ["", 0]; this.#file.db.isOpen;) {
+      const rows = this.#file.statements.openOf.all(cookie, name, id, STEP);
       for (const { key } of rows) open.add(String(key));
       const last = rows.at(-1);
       if (rows.length < STEP || !last) break;
@@ -266,7 +287,7 @@ export class History {
   /** Cookies of all that held something at last, each looked up in the index: there may be millions of rows. */
   *#known(): Generator<string> {
     for (let cookie = "";;) {
-      const next = this.#statements.next.get(cookie)?.cookie;
+      const next = this.#file.statements.next.get(cookie)?.cookie;
       if (typeof next !== "string") return;
       yield cookie = next;
     }
@@ -276,20 +297,39 @@ export class History {
     this.flush();
     this.#stopCleaning();
     this.#stopMore();
-    if (this.#db.isOpen) this.#db.close();
+    if (this.#file.db.isOpen) this.#file.db.close();
+  }
+
+  /** The file is damaged where nobody had looked before: it is set aside. @returns false where that isn't so, or doesn't help. */
+  #beginAnew(thrown: unknown): boolean {
+    if (!isDamage(thrown) || this.#anew || !this.#file.db.isOpen) return false;
+    this.#anew = Promise.resolve();
+    this.#file.db.close();
+    try {
+      this.log.warn(asideText(thrown, this.path, this.clock.now()));
+      this.#file = openFile(this.path);
+    } catch (cause) {
+      this.log.error(
+        `Cannot begin ${HISTORY_FILE} anew: ${messageOf(cause)}; it is not kept on until the next start`,
+      );
+      return true;
+    }
+    this.#ended = this.#file.ended;
+    if (this.#aligned) this.#anew = this.align(...this.#aligned);
+    return true;
   }
 
   #end(change: Change): void {
-    this.#ended += Number(this.#statements.end.run(change.at, ...keyOf(change)).changes);
+    this.#ended += Number(this.#file.statements.end.run(change.at, ...keyOf(change)).changes);
   }
 
   #begin(change: Change): void {
     const { peer, at } = change;
     const key = keyOf(change);
-    if (this.#statements.known.get(...key)) return;
-    const reopened = Number(this.#statements.reopen.run(...key, at - AWAY_MS).changes);
+    if (this.#file.statements.known.get(...key)) return;
+    const reopened = Number(this.#file.statements.reopen.run(...key, at - AWAY_MS).changes);
     this.#ended -= reopened;
-    if (reopened === 0) this.#statements.begin.run(...key, peer, at);
+    if (reopened === 0) this.#file.statements.begin.run(...key, peer, at);
   }
 
   /** Forgets what ended too long ago, or before all that there is room for; in steps, with others in between. */
@@ -301,23 +341,27 @@ export class History {
       this.#ended -= gone;
       if (gone > 0 || tooMany > 0) this.#stopMore = this.clock.after(CLEAN_MORE, () => this.#clean());
     } catch (thrown) {
+      if (this.#beginAnew(thrown)) return;
       this.log.warn(`Cannot clean ${HISTORY_FILE}: ${messageOf(thrown)}`);
     }
   }
 
   /** Whoever has most makes room; where nobody has much more than others, what ended first. */
   #spare(most: number): number {
-    const cookie = this.#crowding.most();
+    const cookie = this.#file.crowding.most();
     return cookie === undefined
       ? this.#forget(Number.MAX_SAFE_INTEGER, most)
-      : this.#crowding.forget(cookie, most);
+      : this.#file.crowding.forget(cookie, most);
   }
 
   #forget(before: number, most: number): number {
-    return Number(this.#statements.clean.run(before, most).changes);
+    return Number(this.#file.statements.clean.run(before, most).changes);
   }
+}
 
-  #countEnded(): number {
-    return Number(this.#statements.countEnded.get()?.rows ?? 0);
-  }
+/** Sets a damaged file aside, and says so. */
+function asideText(thrown: unknown, path: string, now: number): string {
+  return `${HISTORY_FILE} is damaged (${messageOf(thrown)}): it was set aside as ${
+    setAside(path, now)
+  }, and a new one begun`;
 }

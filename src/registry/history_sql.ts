@@ -3,9 +3,10 @@
  * by one of them: a PC may have a million of the one and a few of the other.
  */
 
-import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { fromHex, toHex } from "../base/bytes.ts";
 import type { ContentKey } from "./contents.ts";
+import { Crowding } from "./crowding.ts";
 
 /** Makes the file what it is now; of an earlier version there may be an index of both together. */
 export const SCHEMA = `
@@ -88,4 +89,28 @@ export function prepare(db: DatabaseSync): Record<keyof typeof STATEMENTS, State
 /** The values of `SAME`. */
 export function keyOf({ cookie, name, sha256, size }: ContentKey & { cookie: string }): SQLInputValue[] {
   return [cookie, name, fromHex(sha256), size];
+}
+
+/** The file, open. */
+export interface HistoryFile {
+  db: DatabaseSync;
+  statements: Record<keyof typeof STATEMENTS, StatementSync>;
+  crowding: Crowding;
+  /** Rows of what had ended when it was opened. */
+  ended: number;
+}
+
+/** Opens the file, and makes it if it's missing. @throws what SQLite throws. */
+export function openFile(path: string): HistoryFile {
+  const db = new DatabaseSync(path);
+  try {
+    db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+    db.exec(SCHEMA);
+    const statements = prepare(db);
+    const ended = Number(statements.countEnded.get()?.rows ?? 0);
+    return { db, statements, crowding: new Crowding(db), ended };
+  } catch (thrown) {
+    db.close();
+    throw thrown;
+  }
 }

@@ -1,6 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { FakeClock } from "../base/clock.ts";
+import { LabError } from "../base/errors.ts";
 import { silentLogger } from "../base/log.ts";
 import { peer, row } from "./_store_contract.ts";
 import { announce, Lab } from "./_testing.ts";
@@ -112,6 +114,45 @@ Deno.test("a damaged history is set aside and a new one begun", async () => {
     await Deno.remove(dataDir, { recursive: true });
   }
 });
+
+Deno.test("damage that shows only later is set aside, too, once; what is held then is in the new file", () =>
+  withHistory(async (before, clock, dataDir) => {
+    before.note(pc1, key("old"), true);
+    before.close();
+    const spoil = () => {
+      const path = join(dataDir, HISTORY_FILE);
+      const db = new DatabaseSync(path);
+      const { at, size } = db.prepare(
+        "SELECT (rootpage - 1) * page_size AS at, page_size AS size FROM sqlite_master, pragma_page_size " +
+          "WHERE name = 'spans'",
+      ).get() as { at: number; size: number };
+      db.close();
+      using file = Deno.openSync(path, { write: true });
+      file.seekSync(at, Deno.SeekMode.Start);
+      file.writeSync(new Uint8Array(size));
+    };
+    const said: string[] = [];
+    const hear = (line: string) => said.push(line);
+    const open = () => History.open({ dataDir, clock, log: { ...silentLogger, warn: hear, error: hear } });
+    const held = { holders: () => ["c1"], heldBy: () => [key("old"), key("new")] };
+
+    spoil();
+    const history = open();
+    await history.align(held, () => "pc1");
+    history.note(pc1, key("new"), true);
+    clock.advance(2_000);
+    assertEquals((await told(history)).map((line) => line.split(" ")[1]).sort(), ["new", "old"]);
+    assertEquals(said.length, 1, said.join());
+    assertStringIncludes(said[0]!, "set aside as history.sqlite.damaged-");
+    history.close();
+
+    // Whoever asks meets it first.
+    spoil();
+    const another = open();
+    await assertRejects(() => told(another), LabError, "Cannot read history.sqlite");
+    assertEquals(await told(another), []);
+    another.close();
+  }));
 
 Deno.test("the server tells it what peers announce, and when they leave", () =>
   withHistory(async (history) => {
