@@ -14,9 +14,10 @@ import {
   makeBackupFolder,
   noteBackup,
 } from "./backup.ts";
+import { History, HISTORY_FILE } from "./history.ts";
 import { AUTHORITY_FILE, SecuredLab } from "./lab.ts";
 import { demandNoHalfRestore, restore } from "./restore.ts";
-import { copyFile, STORE_FILE } from "./sqlite_file.ts";
+import { copyFile, demandGoodFile, knowsMembers, STORE_FILE } from "./sqlite_file.ts";
 import { openSqliteStore } from "./sqlite_store.ts";
 
 const clock = systemClock;
@@ -158,4 +159,19 @@ Deno.test("the last backup is remembered; a damaged note is none", () =>
     assertEquals(lastBackup(folder), last);
     await Deno.writeTextFile(join(folder, "last-backup.json"), '{"made":5}');
     assertEquals(lastBackup(folder), undefined);
+  }));
+
+Deno.test("where a full disk has no room for SQLite's shared memory all is opened, looked into and copied as ever", () =>
+  inFolder(async (folder) => {
+    const store = await openSqliteStore({ dataDir: folder, clock, log });
+    await store.savePeers([{ ...record("pc1"), cookie: "m".repeat(26) }]);
+    await store.close();
+    History.open({ dataDir: folder, clock, log }).close();
+    // Whoever wants it can't have it.
+    for (const name of [STORE_FILE, HISTORY_FILE]) Deno.symlinkSync("nowhere", join(folder, `${name}-shm`));
+    assert(knowsMembers(folder));
+    await copyFile(folder, join(folder, "copy"));
+    demandGoodFile(join(folder, STORE_FILE));
+    assertEquals(await namesIn(folder), ["pc1"]);
+    History.open({ dataDir: folder, clock, log }).close();
   }));

@@ -3,10 +3,11 @@
  * by one of them: a PC may have a million of the one and a few of the other.
  */
 
-import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { fromHex, toHex } from "../base/bytes.ts";
 import type { ContentKey } from "./contents.ts";
 import { Crowding } from "./crowding.ts";
+import { openAlone } from "./sqlite_file.ts";
 
 /** Makes the file what it is now; of an earlier version there may be an index of both together. */
 export const SCHEMA = `
@@ -102,7 +103,7 @@ export interface HistoryFile {
 
 /** Opens the file, and makes it if it's missing. @throws what SQLite throws. */
 export function openFile(path: string): HistoryFile {
-  const db = new DatabaseSync(path);
+  const db = openAlone(path);
   try {
     db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
     db.exec(SCHEMA);

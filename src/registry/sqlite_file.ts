@@ -14,6 +14,18 @@ export const STORE_FILE = "rs.sqlite";
 export const SCHEMA_VERSION = 3;
 
 /**
+ * Opens a database for this process alone. Otherwise SQLite keeps a file of shared memory beside it, for which a full disk
+ * has no room: a server that was killed there could neither start again nor be backed up.
+ *
+ * @throws what SQLite throws, at the first look into it.
+ */
+export function openAlone(path: string): DatabaseSync {
+  const db = new DatabaseSync(path);
+  db.exec("PRAGMA locking_mode = EXCLUSIVE");
+  return db;
+}
+
+/**
  * Copies the database of a data folder that no process uses.
  *
  * @throws {LabError} "failed" when it is damaged, or in use.
@@ -21,7 +33,7 @@ export const SCHEMA_VERSION = 3;
 export async function copyFile(dataDir: string, to: string): Promise<void> {
   const path = join(dataDir, STORE_FILE);
   demandGoodFile(path);
-  const db = new DatabaseSync(path);
+  const db = openAlone(path);
   try {
     await backup(db, to);
   } catch (thrown) {
@@ -39,7 +51,7 @@ export async function copyFile(dataDir: string, to: string): Promise<void> {
 export function demandGoodFile(path: string): void {
   if (!exists(path)) throw new LabError("failed", `Cannot use ${path}: there is no database yet`);
   try {
-    const db = new DatabaseSync(path);
+    const db = openAlone(path);
     try {
       demandVersion(db);
       demandSound(db);
@@ -89,7 +101,7 @@ export function knowsMembers(dataDir: string): boolean {
   const path = join(dataDir, STORE_FILE);
   if (!exists(path)) return false;
   try {
-    const db = new DatabaseSync(path);
+    const db = openAlone(path);
     try {
       return db.prepare("SELECT 1 FROM peers WHERE length(cookie) = ? LIMIT 1").get(MEMBER_ID_LENGTH) !==
         undefined;

@@ -7,7 +7,7 @@
  * of a newer version, or one that is merely locked, is left alone and the start fails.
  */
 
-import { backup, DatabaseSync, type StatementSync } from "node:sqlite";
+import { backup, type DatabaseSync, type StatementSync } from "node:sqlite";
 import { afterThisTurn, type Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
@@ -20,6 +20,7 @@ import {
   demandSound,
   demandVersion,
   isDamage,
+  openAlone,
   SCHEMA_VERSION,
   setAside,
   STORE_FILE,
@@ -133,7 +134,7 @@ class SqliteStore implements FileStore {
   }, afterThisTurn);
 
   constructor(path: string) {
-    this.#db = new DatabaseSync(path);
+    this.#db = openAlone(path);
     try {
       prepareFile(this.#db);
       this.#statements = prepareStatements(this.#db);
@@ -275,7 +276,7 @@ function isSamePlace(a: Place, b: Place): boolean {
 }
 
 function prepareFile(db: DatabaseSync): void {
-  db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
   const version = demandVersion(db);
   if (version === 0) db.exec(`BEGIN; ${SCHEMA} COMMIT`);
   if (version === 1) db.exec(`BEGIN; ${REGISTRATIONS_UPGRADE} PRAGMA user_version = 2; COMMIT`);
