@@ -10,7 +10,7 @@
 import { LabError } from "../base/errors.ts";
 import { formatCount } from "../base/units.ts";
 import { nameKey } from "../catalog/names.ts";
-import { type BroadcastHead, isOf, type Receipt } from "./broadcast_store.ts";
+import { type BroadcastHead, isOf, type Receipt, undoes } from "./broadcast_store.ts";
 import type { MembersView } from "./members.ts";
 import { REGISTRATION_WINDOW } from "./rules.ts";
 
@@ -99,13 +99,14 @@ export class Broadcasts {
     return this.#bytes.get(id)?.get(nameKey(pc.name)) ?? 0;
   }
 
-  /** Keeps receipts; those of broadcasts that aren't known are passed over. */
+  /** Keeps receipts; those of broadcasts that aren't known are passed over, and those that would undo what is done. */
   note(receipts: Iterable<Receipt>): void {
     for (const receipt of receipts) {
       if (!this.#heads.has(receipt.id)) continue;
       const of = this.#receipts.get(receipt.id) ?? new Map<string, Receipt>();
       this.#receipts.set(receipt.id, of);
-      of.set(nameKey(receipt.peer), receipt);
+      const key = nameKey(receipt.peer);
+      if (!undoes(receipt, of.get(key))) of.set(key, receipt);
     }
   }
 

@@ -77,3 +77,38 @@ Deno.test("what a peer says of itself can't make an answer too large, nor a line
   const { reply } = await answer(registry, { kind: "PQuery" }, LAN);
   assertEquals(encodeMessage(reply, 1).length < LIMITS.listMessage, true);
 });
+
+/** A page of a broadcast. */
+const pageOf = (at: number, name: string, more?: true): Message => ({
+  ...{ kind: "Broadcast", id: "b1", name: "folder", peer: "rs", lasts: 3600, at },
+  ...{ files: [[name, 5, "a".repeat(64)]], ...(more ? { more } : {}) },
+});
+
+Deno.test("what is withdrawn while its next page is being kept stays so, after a restart too", async () => {
+  const registry = emptyRegistry();
+  const ask = (message: Message) => answer(registry, message, LAN);
+  await ask(pageOf(0, "a", true));
+  const page = ask(pageOf(1, "b"));
+  await ask({ kind: "Withdraw", id: "b1" });
+  assertEquals((await page).reply, { kind: "Noted", whole: true, withdrawn: true });
+  const { heads } = await registry.store.broadcasts.load();
+  assertEquals([registry.broadcasts.get("b1"), ...heads].map((head) => head?.withdrawn), [true, true]);
+});
+
+Deno.test("word of a failure, and trying again, don't undo what is done while they are being kept", async () => {
+  const registry = emptyRegistry();
+  const ask = (message: Message) => answer(registry, message, LAN);
+  const { peer, cookie } = await join(registry, "pc1", LAN);
+  await ask(pageOf(0, "a"));
+  const failed: Message = { kind: "Receipts", id: "b1", peers: [{ name: "pc1", state: "failed" }] };
+  await ask(failed);
+  for (const message of [failed, { kind: "Retry", id: "b1" } as const]) {
+    const asked = ask(message);
+    registry.broadcasts.note([{ id: "b1", peer, cookie, state: "done", at: 1 }]);
+    await asked;
+    assertEquals(registry.broadcasts.receipt("b1", { name: "pc1", cookie })?.state, "done");
+    registry.broadcasts.forget("b1");
+    await ask(pageOf(0, "a"));
+    await ask(failed);
+  }
+});

@@ -50,7 +50,7 @@ export const broadcast: Handle<"Broadcast"> = async (registry, message, caller) 
   const before = message.at > 0
     ? known!
     : { ...headOf(registry, message), withdrawn: known?.withdrawn ?? false };
-  const head: BroadcastHead = {
+  let head: BroadcastHead = {
     ...before,
     files: message.at + files.length,
     bytes: (message.at > 0 ? before.bytes : 0) + files.reduce((sum, { size }) => sum + size, 0),
@@ -58,6 +58,11 @@ export const broadcast: Handle<"Broadcast"> = async (registry, message, caller) 
   };
   await store.broadcasts.saveFiles(head.id, message.at, files);
   await store.broadcasts.save(head);
+  // It was withdrawn while this was being kept.
+  if (broadcasts.get(head.id)?.withdrawn && !head.withdrawn) {
+    head = { ...head, withdrawn: true };
+    await store.broadcasts.save(head);
+  }
   broadcasts.put(head);
   // Not before the new one is kept: on a full disk neither would be.
   if (forgotten !== undefined) {
