@@ -76,6 +76,18 @@ export class Broadcasts {
     for (const head of this.#heads.values()) if (holds(head, wall)) yield head;
   }
 
+  /**
+   * When one begins that comes now: after all that hold, for of a name the newest is delivered, and by the clock it may be
+   * the older one, which was set back since, or is another server's.
+   */
+  beginning(wall: number): number {
+    let began = wall;
+    for (const head of this.#heads.values()) {
+      if (!head.withdrawn && wall < head.expires) began = Math.max(began, head.began + 1);
+    }
+    return began;
+  }
+
   /** Keeps a broadcast, new or changed. */
   put(head: BroadcastHead): void {
     this.#heads.set(head.id, head);

@@ -84,7 +84,8 @@ function headOf(registry: Registry, message: MessageOf<"Broadcast">): BroadcastH
   const own = registry.members.byCookie(cookie ?? "")?.name;
   return {
     ...{ id, name: printable(name, 200), peer: own ?? printable(peer, 64), cookie, to },
-    ...{ bytes: 0, files: 0, began: wall, expires: wall + lasts * 1000, whole: false, withdrawn: false },
+    ...{ bytes: 0, files: 0, began: registry.broadcasts.beginning(wall), expires: wall + lasts * 1000 },
+    ...{ whole: false, withdrawn: false },
   };
 }
 
