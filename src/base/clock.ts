@@ -105,6 +105,7 @@ export function afterThisTurn(callback: () => void): () => void {
 /** A clock that moves only when told to: for tests and simulations. */
 export class FakeClock implements Clock {
   #now: number;
+  #set = 0;
   #order = 0;
   #timers: { at: number; order: number; every?: number; callback: () => void }[] = [];
 
@@ -113,10 +114,14 @@ export class FakeClock implements Clock {
     this.#now = start;
   }
   now(): number {
-    return this.#now;
+    return this.#now + this.#set;
   }
   monotonic(): number {
     return this.#now;
+  }
+  /** Somebody sets it: what it shows jumps by so much, forward or back; no time passes. */
+  set(ms: number): void {
+    this.#set += ms;
   }
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {

@@ -202,7 +202,7 @@ export class SecuredLab implements Admission {
     id: string,
   ): Promise<Invite | undefined> {
     const { clock } = this.o;
-    const ended = this.#tries.begin(address, clock.now());
+    const ended = this.#tries.begin(address, clock.monotonic());
     if (!ended) throw new TooMany();
     const [found] = await Promise.allSettled([this.#find(asked, nonce, id)]);
     if (!ended(found.status === "fulfilled")) throw new TooMany();

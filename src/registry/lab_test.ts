@@ -2,8 +2,9 @@
 
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { systemClock } from "../base/clock.ts";
+import { FakeClock, systemClock } from "../base/clock.ts";
 import { LabError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import { silentLogger } from "../base/log.ts";
 import { TempFolder } from "../storage/_testing.ts";
 import { AUTHORITY_FILE, MEMBERS_FILE, SecuredLab } from "./lab.ts";
@@ -101,4 +102,18 @@ Deno.test("a server whose authority.json was replaced by another server's is of 
   const { authority, certificate } = other.security.credentials;
   assertEquals([other.authority, authority], [lab.authority, lab.authority]);
   assertEquals(again.security.credentials.certificate, certificate, "it stays who it has become");
+});
+
+Deno.test("whoever has tried too often may try again a minute later, though the clock was set back meanwhile", async () => {
+  using temp = new TempFolder();
+  const clock = new FakeClock();
+  const lab = await SecuredLab.open({ data: temp.path, clock, log });
+  const join = { kind: "Join", name: "pc1", key: "AAAA", proof: "", possession: "" } as const;
+  const refused = (why: string) =>
+    assertRejects(() => lab.admit(join, "0e".repeat(32), "192.0.2.9"), LabError, why);
+  for (let tries = 0; tries < LIMITS.joinTries; tries++) await refused("is wrong");
+  await refused("too many");
+  clock.set(-3 * 3600_000);
+  clock.advance(60_000);
+  await refused("is wrong");
 });
