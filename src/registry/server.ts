@@ -480,7 +480,7 @@ class RunningRegistry implements RegistryServer {
   #expire(): void {
     const sharing = this.#sharing;
     // Who can't reach the registry doesn't know who is still there.
-    if (sharing?.isAway) return;
+    if (sharing && !sharing.knowsWhoIsThere) return;
     this.#over(this.registry.members.expire(
       this.registry.now(),
       sharing && ((cookie) => sharing.isOurs(cookie)),

@@ -98,6 +98,10 @@ export class Sharing implements SharedNews, SharingView {
   get isAway(): boolean {
     return this.o.shared.isAway;
   }
+  /** False while nobody's time may be over: the registry is out of reach, or was when it was last looked at. */
+  get knowsWhoIsThere(): boolean {
+    return !this.isAway && !this.#wasAway;
+  }
   /** Where the other servers are, HOST:PORT, one address each. */
   get others(): string[] {
     return [...this.o.shared.fellows.values()].map(placeOf).sort();
@@ -268,9 +272,18 @@ export class Sharing implements SharedNews, SharingView {
     const { isAway } = this;
     if (isAway === this.#wasAway) return;
     this.#wasAway = isAway;
-    if (!isAway) return log.info("NATS is back: this server takes part again");
+    if (!isAway) return this.#back();
     log.error("NATS is out of reach: this server lets its peers go to the others until it is back");
     letGo();
+  }
+
+  /** Nobody could come back here meanwhile: those who are not elsewhere have as long as after a restart. */
+  #back(): void {
+    const { members, log, now } = this.o;
+    for (const { cookie } of [...members.list({ classic: true })].filter(isAwaited)) {
+      if (this.isOurs(cookie)) members.abandoned(cookie, now());
+    }
+    log.info("NATS is back: this server takes part again");
   }
 
   /** Word of who came elsewhere may be quicker than the end of the connection of the one that it displaces. */

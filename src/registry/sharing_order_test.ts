@@ -2,6 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { FakeClock } from "../base/clock.ts";
+import { TIMEOUTS } from "../base/limits.ts";
 import { silentLogger } from "../base/log.ts";
 import { seededRandom } from "../base/random.ts";
 import { head, peer, receipt } from "./_store_contract.ts";
@@ -31,6 +32,7 @@ class Stage {
   readonly log = new ListLog();
   came: string[] = [];
   displaced: string[] = [];
+  isAway = false;
 
   constructor(kept: readonly KeptRecord[] = []) {
     const { clock, members, fellows, owners, broadcasts } = this;
@@ -47,6 +49,7 @@ class Stage {
       ...{ self: "self", isAway: false, fellows, ownerOf: (cookie) => owners.get(cookie) },
       ...{ follow() {}, catchUp: () => Promise.resolve(), present() {}, tellRenewed() {} },
     };
+    Object.defineProperty(shared, "isAway", { get: () => this.isAway });
     this.sharing = new Sharing({
       ...{
         shared,
@@ -195,6 +198,26 @@ Deno.test("a server that starts displaces those whose servers are gone and at wh
   stage.other("comes");
   assertEquals([stage.displaced, stage.active, stage.awaited], [["pc1"], ["pc2", "pc3"], []]);
   stage.sharing.close();
+});
+
+Deno.test("once the registry is back, those who were let go have time to come back, however long it was away", () => {
+  const stage = new Stage();
+  const { members, clock, sharing } = stage;
+  for (const n of [1, 2]) stage.registers(n);
+  stage.isAway = true;
+  clock.advance(1_000);
+  members.disconnected("c1", stage.now);
+  clock.advance(600_000);
+  stage.isAway = false;
+  assertEquals(sharing.knowsWhoIsThere, false, "not before they have been given time");
+  clock.advance(1_000);
+  assertEquals([sharing.knowsWhoIsThere, stage.awaited], [true, ["pc1"]]);
+  clock.advance(TIMEOUTS.graceAfterRestart - 1);
+  assertEquals(members.expire(stage.now, (cookie) => sharing.isOurs(cookie)), []);
+  clock.advance(1);
+  const over = members.expire(stage.now, (cookie) => sharing.isOurs(cookie));
+  assertEquals(over.map(({ record }) => record.name), ["pc1"]);
+  sharing.close();
 });
 
 Deno.test("receipts that are heard before their broadcast, as it was written anew since, count once it is heard", () => {
