@@ -69,7 +69,7 @@ export const LIMITS = {
   unreadPart: 256,
   /** Files in all lists that have been offered to one PC and not dealt with: three of the longest, 0.6 KB a file. */
   filesOffered: 600_000,
-  /** Transfers to one PC at once: each has part files and sources of its own. */
+  /** Files that are sent to one PC at once, and as many broadcasts: each has part files and sources of its own. */
   offersAtOnce: 8,
   /** Pieces asked for on one connection and not sent yet: 64 of 4 MiB is far beyond any bandwidth-delay product. */
   piecesQueued: 64,

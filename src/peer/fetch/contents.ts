@@ -33,6 +33,8 @@ export interface ContentPlan {
   holders: Holder[];
   pieceSize: number;
   bytes: number;
+  /** Who sends it unasked, where somebody does. */
+  sentBy?: string;
   /** In a broadcast: for each stripe those who may be asked for it, the planned parent first. */
   stripes?: Holder[][];
   /** For each stripe, how many PCs are between us and the source. */
@@ -47,15 +49,21 @@ export interface ContentPlan {
  * Groups files into contents.
  *
  * @param hasPart tells whether an earlier run left a part file under this key.
+ * @param sentBy who sends them unasked, if somebody does: the part files are between the two of us, so that nobody gets into
+ *   the way of what a broadcast or somebody here brings under the same name.
  * @returns contents with something to fetch; files that are present appear only where a part file makes them useful.
  */
-export function planContents(files: readonly PlacedFile[], hasPart: (key: string) => boolean): ContentPlan[] {
+export function planContents(
+  files: readonly PlacedFile[],
+  hasPart: (key: string) => boolean,
+  sentBy?: string,
+): ContentPlan[] {
   const plans: ContentPlan[] = [];
   for (const group of byHolders(files)) {
     for (const pack of packsOf(group)) {
       if (pack.every((file) => file.present)) continue;
-      const whole = planOf(pack);
-      plans.push(hasPart(whole.key) ? whole : planOf(pack.filter((file) => !file.present)));
+      const whole = planOf(pack, sentBy);
+      plans.push(hasPart(whole.key) ? whole : planOf(pack.filter((file) => !file.present), sentBy));
     }
   }
   return plans;
@@ -86,15 +94,16 @@ function fitting(pack: PlacedFile[]): PlacedFile[][] {
   return [...fitting(pack.slice(0, half)), ...fitting(pack.slice(half))];
 }
 
-function planOf(files: PlacedFile[]): ContentPlan {
+function planOf(files: PlacedFile[], sentBy: string | undefined): ContentPlan {
   const bytes = files.reduce((sum, file) => sum + file.size, 0);
   const pieceSize = pieceSizeFor(bytes);
   // A large file's part is found again under whatever SHA-256 it comes: a broadcast may not know it yet.
   const isLone = files.length === 1 && bytes > LARGE;
   const list = files.map(({ name, size, sha256 }) => isLone ? [name, size] : [name, size, sha256]);
-  const key = createHash("sha256").update(JSON.stringify([pieceSize, list]))
+  const sent = sentBy === undefined ? {} : { sentBy };
+  const key = createHash("sha256").update(JSON.stringify([pieceSize, list, ...Object.values(sent)]))
     .digest("hex").slice(0, 32);
-  return { key, files, holders: files[0]!.holders, pieceSize, bytes };
+  return { key, files, holders: files[0]!.holders, pieceSize, bytes, ...sent };
 }
 
 /**
@@ -102,11 +111,13 @@ function planOf(files: PlacedFile[]): ContentPlan {
  *
  * @returns undefined for a single file, which can't be divided.
  */
-export function halves({ files }: ContentPlan): ContentPlan[] | undefined {
+export function halves({ files, sentBy }: ContentPlan): ContentPlan[] | undefined {
   if (files.length < 2) return undefined;
   const missing = files.filter((file) => !file.present);
   const half = missing.length >> 1;
-  return [missing.slice(0, half), missing.slice(half)].filter((part) => part.length > 0).map(planOf);
+  return [missing.slice(0, half), missing.slice(half)].filter((part) => part.length > 0).map((part) =>
+    planOf(part, sentBy)
+  );
 }
 
 /** The files as they stand in a manifest. */

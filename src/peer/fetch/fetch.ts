@@ -33,6 +33,8 @@ export interface FetchJob {
   signal: AbortSignal;
   /** What the person who asked for it can do where there is no room. */
   choice?: string | undefined;
+  /** Who sends them, where nobody here asked for them. */
+  sentBy?: string;
   /** In a broadcast the plan says who delivers, contents are the same everywhere, and are passed on. */
   broadcast?: BroadcastJob;
 }
@@ -105,7 +107,10 @@ export async function fetchFiles(job: FetchJob): Promise<FetchOutcome> {
   }
   const { plans, whole } = broadcast && broadcast.stripes.length > 0
     ? planBroadcastContents(placed, broadcast)
-    : { plans: planContents(placed, (key) => existsSync(PartFile.pathFor(root, key))), whole: [] };
+    : {
+      plans: planContents(placed, (key) => existsSync(PartFile.pathFor(root, key)), job.sentBy),
+      whole: [],
+    };
   listener.planned?.(sumOf(plans));
   const ready = whole.map((plan) => broadcast?.whole(contentFiles(plan)));
   if (plans.length > 0) {

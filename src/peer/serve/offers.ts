@@ -5,7 +5,6 @@
 
 import type { Clock } from "../../base/clock.ts";
 import { LabError, messageOf } from "../../base/errors.ts";
-import { LIMITS } from "../../base/limits.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";
 import type { Holder } from "../../catalog/merge.ts";
 import { cleanPeerName, nameFault, nameKey, peerNameFault, printable } from "../../catalog/names.ts";
@@ -33,6 +32,7 @@ import type { MulticastPlan } from "../fetch/multicast_desk.ts";
 import type { WantedFile } from "../fetch/select.ts";
 import { feedOf, HashListener } from "./hash_listener.ts";
 import { type ListLimits, type OfferList, OfferLists } from "./offer_lists.ts";
+import { makePlace, type Taken } from "./offer_places.ts";
 import type { BorrowedPool } from "../fetch/warm_pool.ts";
 import { WorkerPool } from "../fetch/worker_pool.ts";
 
@@ -67,9 +67,6 @@ export interface OfferReceiver {
   acceptOpenBroadcasts?: boolean;
 }
 
-/** Offers being received at once; more are told to come back. */
-const OFFERS_AT_ONCE = LIMITS.offersAtOnce;
-
 /** Whoever offered hears at most so often how far we are, milliseconds: with 40 PCs each piece's news would be thousands. */
 const TELL_EVERY = 200;
 
@@ -91,7 +88,7 @@ interface Incoming {
 }
 
 /** How far the receiving of an offer is; heard by all who offered it. */
-interface Progress {
+interface Progress extends Taken {
   /** Tells which broadcast it is. */
   id: string;
   /** Tells what it brings. */
@@ -102,7 +99,6 @@ interface Progress {
   isLate: boolean;
   hashes: HashListener | undefined;
   listeners: Set<Exchange>;
-  stop: AbortController;
   done: Promise<FetchedFile[]>;
 }
 
@@ -111,7 +107,8 @@ export function offerHandler(
   receiver: OfferReceiver,
 ): (message: Message, exchange: Exchange) => Promise<void> {
   const running = new Map<string, Progress>();
-  const lists = new OfferLists(receiver.lists);
+  // Those of leads apart: nobody else is to keep them out.
+  const lists = { send: new OfferLists(receiver.lists), broadcast: new OfferLists(receiver.lists) };
   return async (message, exchange) => {
     if (message.kind === "Withdraw") {
       demandLead(receiver, exchange);
@@ -119,8 +116,7 @@ export function offerHandler(
     }
     if (message.kind !== "Offer") throw new LabError("unsupported", `${message.kind} is not known here`);
     if (message.purpose === "broadcast") demandLead(receiver, exchange);
-    const { member, remote } = exchange.connection;
-    const list = lists.begin(member?.id ?? remote.host);
+    const list = lists[message.purpose].begin(senderOf(exchange));
     try {
       const incoming = await gather(receiver, message, exchange, list);
       await take(receiver, running, { message, exchange, incoming });
@@ -128,6 +124,11 @@ export function offerHandler(
       list.end();
     }
   };
+}
+
+/** Who counts as one: a member, or in an open lab an address. */
+function senderOf({ connection: { member, remote } }: Exchange): string {
+  return member?.id ?? remote.host;
 }
 
 /** Has what was offered received, and says what came of it. */
@@ -140,15 +141,16 @@ async function take(
   const isBroadcast = message.purpose === "broadcast";
   const key = isBroadcast ? `broadcast ${placeOf(incoming)}` : receiver.context.random.id(8);
   let isBegun = false;
+  const sent = isBroadcast ? undefined : { sender: senderOf(exchange), cancelled: exchange.signal };
   const start = () => {
     isBegun = true;
-    const begun = begin(receiver, incoming, message.id, isBroadcast ? undefined : exchange.signal);
+    const begun = begin(receiver, incoming, message.id, sent);
     begun.listeners.add(exchange);
     return begun;
   };
   const progress = isBroadcast
     ? await joinedOrBegun(running, key, { ...incoming, id: message.id }, start)
-    : admit(running, key, start);
+    : admit(running, key, sent?.sender, start);
   progress.listeners.add(exchange);
   // What comes from an offer that joined another broadcast is not needed.
   if (progress.id === message.id) void progress.hashes?.listen(exchange, incoming.source);
@@ -160,7 +162,8 @@ async function take(
     await sendReceipt(await (isBegun ? progress.done : unlessOver(exchange, progress.done)), exchange);
   } catch (cause) {
     if (incoming.isLate) await tellAbsent(cause, exchange);
-    throw cause;
+    // It made room for others: who sends it is told so.
+    throw sent && progress.stop.signal.aborted ? progress.stop.signal.reason : cause;
   } finally {
     progress.listeners.delete(exchange);
   }
@@ -208,10 +211,14 @@ function demandLead(receiver: OfferReceiver, { connection }: Exchange): void {
   throw new LabError("not_permitted", `Broadcasts are refused here: ${why}`);
 }
 
-function admit(running: Map<string, Progress>, key: string, start: () => Progress): Progress {
-  if (running.size >= OFFERS_AT_ONCE) {
-    throw new LabError("busy", `${running.size} transfers to this PC are under way; try again in a moment`);
-  }
+/** @param sender undefined for a broadcast. */
+function admit(
+  running: Map<string, Progress>,
+  key: string,
+  sender: string | undefined,
+  start: () => Progress,
+): Progress {
+  makePlace(running.values(), sender);
   const progress = start();
   running.set(key, progress);
   const forget = () => running.delete(key);
@@ -234,7 +241,7 @@ async function joinedOrBegun(
   while (true) {
     const progress = inTheWay(running, key, incoming);
     // Nothing may come between this look and the beginning, with somebody who listens: several may have waited for this.
-    if (!progress) return admit(running, key, start);
+    if (!progress) return admit(running, key, undefined, start);
     const isHeard = [...progress.listeners].some((exchange) => !exchange.signal.aborted);
     const isSame = progress.files === specOf(incoming.files);
     const makesWay = progress.isLate && !incoming.isLate;
@@ -324,7 +331,7 @@ function begin(
   receiver: OfferReceiver,
   incoming: Incoming,
   id: string,
-  cancelled: AbortSignal | undefined,
+  sent: { sender: string; cancelled: AbortSignal } | undefined,
 ): Progress {
   const { from, files, total, isLate } = incoming;
   receiver.context.log.info(
@@ -341,7 +348,7 @@ function begin(
     for (const exchange of listeners) exchange.send(message).catch(() => {});
   });
   const stop = new AbortController();
-  const signals = [receiver.signal, stop.signal, ...cancelled ? [cancelled] : []];
+  const signals = [receiver.signal, stop.signal, ...sent ? [sent.cancelled] : []];
   const hashes = incoming.feed && new HashListener(incoming.feed, incoming.source, receiver.context.clock);
   const done = receive(receiver, { ...incoming, id }, tell, AbortSignal.any(signals)).finally(() => {
     end();
@@ -354,8 +361,11 @@ function begin(
     }
     log.info(`What ${printable(from)} sends is given up here: ${messageOf(stop.signal.reason)}`);
   });
-  const places = cancelled ? undefined : new Set(files.map(({ name }) => nameKey(name)));
-  return { ...{ id, files: specOf(incoming.files), places, isLate }, ...{ hashes, listeners, stop, done } };
+  const places = sent ? undefined : new Set(files.map(({ name }) => nameKey(name)));
+  return {
+    ...{ id, files: specOf(incoming.files), places, isLate, sender: sent?.sender },
+    ...{ hashes, listeners, stop, done },
+  };
 }
 
 /** What whoever offered hears of. */
@@ -442,7 +452,7 @@ async function receive(
             ...(multicast ? { multicast } : {}),
           },
         }
-        : {}),
+        : { sentBy: from }),
     });
     clean = true;
     if (failed.length > 0) throw failed[0]!.error;

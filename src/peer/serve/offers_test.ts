@@ -2,7 +2,8 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { codeOf, LabError } from "../../base/errors.ts";
-import type { MessageOf } from "../../protocol/messages.ts";
+import { LIMITS } from "../../base/limits.ts";
+import type { MessageOf, WireFile } from "../../protocol/messages.ts";
 import { TempFolder } from "../../storage/_testing.ts";
 import { until } from "../../base/_patience.ts";
 import { claimPart } from "../../storage/cast_part.ts";
@@ -316,6 +317,44 @@ Deno.test("what is sent stays what anybody may send, whatever a broadcast's fiel
     sent.connection.close();
   }
   assertEquals(stranger.asked, 0);
+});
+
+/** Takes what it is asked for and never answers. */
+function silent() {
+  const over = Promise.withResolvers<void>();
+  return { misbehave: (() => over.promise) as Misbehaviour, end: () => over.resolve() };
+}
+
+Deno.test("however many sends stand still here, a broadcast gets in; of the same file, too", async () => {
+  await using w = new World();
+  const { misbehave, end } = silent();
+  const source = w.source(misbehave);
+  const sends = [];
+  for (let i = 0; i < LIMITS.offersAtOnce; i++) {
+    // The first has the name, size and hash of what is broadcast.
+    const files = i === 0 ? {} : { files: [[`s${i}.bin`, 10, "ab".repeat(32)]] as WireFile[] };
+    sends.push(await w.offer(source, { purpose: "send", ...files }));
+  }
+  await until("all sends are under way", () => source.dialled >= sends.length);
+  const more = await w.offer(source, { purpose: "send", files: [["more.bin", 10, "ab".repeat(32)]] });
+  assertEquals(codeOf(await assertRejects(() => more.receipt)), "busy");
+  const broadcast = await w.offer(w.source(), { id: "b7" });
+  assertEquals((await broadcast.receipt).files.map(({ name }) => name), ["image.bin"]);
+  assertEquals(w.read(), BIG);
+  for (const { connection } of [...sends, more, broadcast]) connection.close();
+  end();
+});
+
+Deno.test("lists of files that others have begun and don't end keep no broadcast out", async () => {
+  await using w = new World({ lists: { perList: 1, perSender: 1, all: 1 } });
+  const { misbehave, end } = silent();
+  const stuck = w.source(misbehave);
+  const begun = await w.offer(stuck, { purpose: "send", files: [["a.bin", 10, "ab".repeat(32)]] });
+  await until("it is under way", () => stuck.dialled > 0);
+  const broadcast = await w.offer(w.source(), { more: true });
+  assertEquals((await broadcast.receipt).files.map(({ name }) => name), ["image.bin"]);
+  for (const { connection } of [begun, broadcast]) connection.close();
+  end();
 });
 
 /** As a lead's `rs broadcasts --withdraw` comes to a PC. */
