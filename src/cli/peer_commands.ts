@@ -77,7 +77,8 @@ export const PEER: ProgramSpec = {
       summary: "send files or folders to one peer, or to the registration server",
       description:
         "To a peer that is there; into its share, or the server's rs-data/inbox. Nothing is overwritten: where " +
-        "another file has the name, the receiver saves it as NAME (SENDER).EXT.",
+        "another file has the name, the receiver saves it as NAME (SENDER).EXT. A receiver to whom many send takes " +
+        "8 at once; the next ones wait, for half an hour at most.",
       positionals: [{ name: "PATH", help: "file or folder", required: true, many: true }],
       flags: SEND_FLAGS,
       examples: [

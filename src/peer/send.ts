@@ -32,9 +32,16 @@ export interface SendSetting {
   /** Name to send under. */
   name: string;
   progress: (progress: { bytes: number; total: number }) => void;
+  /** Hears why it has to wait; once for each reason. */
+  waits?: (why: string) => void;
   signal: AbortSignal;
   rate?: number;
 }
+
+/** A receiver that has no room is asked again for so long, milliseconds: a whole class may hand in large files at once. */
+const PATIENCE = 30 * 60_000;
+/** The pause until then, milliseconds, at least; and as much again by chance, so that no class comes in step. */
+const AGAIN = 500;
 
 /** A file that has arrived, as its receiver says. */
 export interface Delivered {
@@ -62,15 +69,17 @@ export async function send(
   const end = () => server.close();
   signal.addEventListener("abort", end, { once: true });
   try {
-    const connection = await receiver({ signal, idle: TIMEOUTS.manifest });
-    try {
-      signal.addEventListener("abort", () => connection.close(new LabError("interrupted", "Interrupted")), {
-        once: true,
-      });
-      return await offer(files, connection, server.address.port, setting);
-    } finally {
-      await connection.finish();
-    }
+    return await onceThereIsRoom(to, setting, async () => {
+      const connection = await receiver({ signal, idle: TIMEOUTS.manifest });
+      const end = () => connection.close(new LabError("interrupted", "Interrupted"));
+      signal.addEventListener("abort", end, { once: true });
+      try {
+        return await offer(files, connection, server.address.port, setting);
+      } finally {
+        signal.removeEventListener("abort", end);
+        await connection.finish();
+      }
+    });
   } catch (cause) {
     if (signal.aborted) {
       throw new LabError("interrupted", "Interrupted: nothing is lost, run it again", { cause });
@@ -80,6 +89,27 @@ export async function send(
     signal.removeEventListener("abort", end);
     server.close();
     contents.close();
+  }
+}
+
+/** Tries again while the receiver has too much to do; what had come goes on where it was. */
+async function onceThereIsRoom<T>(
+  to: string,
+  { context: { clock, random }, signal, waits }: SendSetting,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  const end = clock.monotonic() + PATIENCE;
+  const told = new Set<string>();
+  while (true) {
+    try {
+      return await attempt();
+    } catch (cause) {
+      if (codeOf(cause) !== "busy" || signal.aborted || clock.monotonic() >= end) throw cause;
+      const why = `${printable(to)} takes no more just now: ${messageOf(cause)}`;
+      if (!told.has(why)) waits?.(why);
+      told.add(why);
+      await clock.sleep(AGAIN * (1 + random.next()), signal);
+    }
   }
 }
 

@@ -18,7 +18,9 @@ import { offerHandler, type OfferReceiver } from "./serve/offers.ts";
 /** A receiver that listens, and a sender that would send to it as to a registration server. */
 function world(more: Partial<OfferReceiver> = {}) {
   const temp = new TempFolder();
-  const context = contextOf(fastClock(5));
+  const clock = fastClock(5);
+  let ahead = 0;
+  const context = contextOf({ ...clock, monotonic: () => clock.monotonic() + ahead });
   const received: [FetchedFile, string][] = [];
   const ending = new AbortController();
   const handler = offerHandler({
@@ -31,8 +33,11 @@ function world(more: Partial<OfferReceiver> = {}) {
   });
   const server = serve({ host: "127.0.0.1", port: 0 }, {
     identity: { role: "rs", agent: "test" },
-    handlerFor: () => (message, exchange) =>
-      message.kind === "PQuery" ? exchange.send({ kind: "Peers", peers: [] }) : handler(message, exchange),
+    handlerFor: () => (message, exchange) => {
+      if (message.kind === "PQuery") return exchange.send({ kind: "Peers", peers: [] });
+      w.refuse();
+      return handler(message, exchange);
+    },
   }, context);
   const setting = (signal: AbortSignal) => ({
     rs: server.address,
@@ -41,10 +46,21 @@ function world(more: Partial<OfferReceiver> = {}) {
     cookie: "c9",
     name: "pc9",
     progress: () => {},
+    waits: (why: string) => {
+      w.waited.push(why);
+      w.onWait();
+    },
     signal,
   });
-  return {
+  const w = {
     temp,
+    /** Throws what an offer is answered with. */
+    refuse: () => {},
+    /** What senders were told while they waited. */
+    waited: [] as string[],
+    onWait: () => {},
+    /** An hour goes by. */
+    hurry: () => void (ahead += 3600_000),
     received,
     ending,
     inbox: () => temp.list().filter((name) => name.startsWith("inbox/")).map((name) => name.slice(6)),
@@ -83,6 +99,7 @@ function world(more: Partial<OfferReceiver> = {}) {
       temp[Symbol.dispose]();
     },
   };
+  return w;
 }
 
 Deno.test("files and folders arrive as they are, and the receipt says where", async () => {
@@ -152,6 +169,32 @@ Deno.test("an offer whose sender can't be dialled back fails as unreachable, and
 Deno.test("what isn't offered can't be had from a sender, and broadcasts are not taken for sends", async () => {
   await using w = world();
   assertEquals(codeOf(await assertRejects(() => w.offer({ purpose: "broadcast" }))), "unsupported");
+});
+
+Deno.test("a receiver that has no room is asked again until it has; who waits is told why, once", async () => {
+  await using w = world();
+  let refused = 0;
+  w.refuse = () => {
+    if (++refused > 3) return;
+    throw new LabError("busy", "8 transfers to this PC are under way");
+  };
+  const path = w.temp.file("from/a.txt", "a");
+  const [delivered] = await w.send([path]);
+  assertEquals([delivered?.name, refused], ["a.txt", 4]);
+  assertEquals(w.waited, ["rs takes no more just now: 8 transfers to this PC are under way"]);
+});
+
+Deno.test("who waits for room can be interrupted, and doesn't wait for ever", async () => {
+  await using w = world();
+  w.refuse = () => {
+    throw new LabError("busy", "8 transfers to this PC are under way");
+  };
+  const path = w.temp.file("from/a.txt", "a");
+  const stop = new AbortController();
+  w.onWait = () => stop.abort();
+  assertEquals(codeOf(await assertRejects(() => w.send([path], stop.signal))), "interrupted");
+  w.onWait = () => w.hurry();
+  assertEquals(codeOf(await assertRejects(() => w.send([path]))), "busy");
 });
 
 Deno.test("a receiver that ends in the middle tells the sender", async () => {

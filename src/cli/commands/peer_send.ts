@@ -35,6 +35,7 @@ export async function run(ctx: CommandContext<typeof SEND_FLAGS>): Promise<void>
     name,
     rate: await servedRate(data),
     signal: ctx.signal,
+    waits: (why) => output.note(`${why}. Waiting until it does`),
     progress: ({ bytes }) => {
       const seconds = Math.max(clock.monotonic() - began, 1) / 1000;
       ctx.progress.report({ name: title, bytes, total, rate: Math.round(bytes / seconds) });
