@@ -10,6 +10,9 @@
 /** Members that one member sends to first: in two trees with two children each, every uplink is full with two. */
 const PLACES = 2;
 
+/** Names that are remembered because they lost their place: more PCs than one ever sends to. */
+const MOST_DEMOTED = 4_000;
+
 /** What an asker says of itself. */
 export interface Claim {
   /** Those whom the plan gave it for this and who failed it; empty for one whom the plan sends here. */
@@ -34,19 +37,28 @@ export class Precedence {
     if (loser === undefined && (instead.length === 0 || this.#first.size < PLACES)) {
       this.#first.add(name);
       // They may come yet, late: their place is taken.
-      for (const each of instead) this.#demoted.add(each);
+      for (const each of instead) this.#demote(each);
       return { isFirst: true };
     }
     if (loser === undefined) return { isFirst: false };
     this.#first.delete(loser);
-    this.#demoted.add(loser);
+    this.#demote(loser);
     this.#first.add(name);
     return { isFirst: true, loser };
+  }
+
+  /** Names that are remembered because they lost their place. */
+  get remembered(): number {
+    return this.#demoted.size;
   }
 
   /** True for one who comes first. */
   isFirst(name: string): boolean {
     return this.#first.has(name);
+  }
+
+  #demote(name: string): void {
+    if (this.#demoted.size < MOST_DEMOTED) this.#demoted.add(name);
   }
 
   /** It doesn't ask any more. */

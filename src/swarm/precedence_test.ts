@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertLessOrEqual } from "@std/assert";
 import { Precedence } from "./precedence.ts";
 
 const planned = { instead: [] };
@@ -38,4 +38,14 @@ Deno.test("one who is served for another stripe already may come instead of some
   const precedence = new Precedence();
   for (const name of ["a", "b"]) precedence.joins(name, planned);
   assertEquals(precedence.joins("a", { instead: ["b"] }), { isFirst: true, loser: "b" });
+});
+
+Deno.test("who names others without end, in whose place it comes, leaves no more of them behind than a lab has", () => {
+  const precedence = new Precedence();
+  for (let i = 0; i < 1_000; i++) {
+    precedence.joins("a", { instead: Array.from({ length: 64 }, (_, k) => `x${i}-${k}`) });
+    precedence.leaves("a");
+  }
+  assertLessOrEqual(precedence.remembered, 4_000);
+  assertEquals(precedence.joins("x0-0", { instead: [] }), { isFirst: false }, "the first ones count");
 });

@@ -21,6 +21,11 @@ const LOOK = 50;
 const AHEAD = 2;
 /** A content that nobody has asked for in so long is forgotten, milliseconds. */
 const FORGET = 60_000;
+/**
+ * Contents that are remembered; the one that was asked for longest ago is forgotten first. Anybody may ask for what isn't here,
+ * and each takes 1 KB.
+ */
+const MOST_CONTENTS = 1_024;
 
 interface Asker {
   name: string;
@@ -46,11 +51,19 @@ interface Asked {
 
 /** The askers of all contents. */
 export class Askers {
+  /** In the order in which they were asked for last. */
   #contents = new Map<string, Asked>();
+  /** Those whose end is waited for: once, whatever they ask for. */
+  #heard = new WeakSet<Connection>();
   /** Questions that were answered with "not here". */
   #sentAway = new WeakSet<Exchange>();
 
   constructor(private clock: Clock) {}
+
+  /** Contents that are remembered. */
+  get size(): number {
+    return this.#contents.size;
+  }
 
   /** Somebody says that it is going to ask, and instead of whom. */
   join(content: string, claim: Claim, exchange: Exchange): void {
@@ -156,13 +169,12 @@ export class Askers {
 
   #of(content: string): Asked {
     const now = this.clock.monotonic();
-    const known = this.#contents.get(content);
-    if (known) {
-      known.askedAt = now;
-      return known;
-    }
-    const asked = { precedence: new Precedence(), askers: new Map(), firstAt: -Infinity, askedAt: now };
+    const asked = this.#contents.get(content) ??
+      { precedence: new Precedence(), askers: new Map(), firstAt: -Infinity, askedAt: now };
+    asked.askedAt = now;
+    this.#contents.delete(content);
     this.#contents.set(content, asked);
+    if (this.#contents.size > MOST_CONTENTS) this.#contents.delete(this.#contents.keys().next().value!);
     return asked;
   }
 
@@ -180,16 +192,27 @@ export class Askers {
         trickledAt: this.clock.monotonic(),
       };
       asked.askers.set(connection, asker);
-      connection.closed.then(() => this.#left(asked, connection));
+      this.#hear(connection);
     }
     asker.latest = exchange;
     return asker;
   }
 
+  #hear(connection: Connection): void {
+    if (this.#heard.has(connection)) return;
+    this.#heard.add(connection);
+    connection.closed.then(() => {
+      // A piece that was on its way may yet be told of.
+      this.#heard.delete(connection);
+      for (const asked of this.#contents.values()) this.#left(asked, connection);
+    });
+  }
+
   #left(asked: Asked, connection: Connection): void {
     const asker = asked.askers.get(connection);
+    if (!asker) return;
     asked.askers.delete(connection);
     const others = [...asked.askers.values()];
-    if (asker && !others.some(({ name }) => name === asker.name)) asked.precedence.leaves(asker.name);
+    if (!others.some(({ name }) => name === asker.name)) asked.precedence.leaves(asker.name);
   }
 }

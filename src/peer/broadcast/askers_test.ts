@@ -1,6 +1,6 @@
 /** Who asks for the pieces of a broadcast, and who comes first. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertLessOrEqual } from "@std/assert";
 import { FakeClock } from "../../base/clock.ts";
 import type { Message } from "../../protocol/messages.ts";
 import type { Connection } from "../../transport/connection.ts";
@@ -12,11 +12,19 @@ const CONTENT = "ab".repeat(32);
 /** Somebody who asks, on a connection of its own. */
 class Asker {
   readonly heard: Message[] = [];
+  /** Those who wait for its connection's end, and stay in memory until then. */
+  waits = 0;
   readonly #connection: Connection;
   #hangUp: () => void = () => {};
 
   constructor(name: string) {
-    const closed = new Promise<void>((resolve) => this.#hangUp = resolve);
+    const end = new Promise<void>((resolve) => this.#hangUp = resolve);
+    const closed = {
+      then: (callback: () => void) => {
+        this.waits++;
+        return end.then(callback);
+      },
+    };
     this.#connection = { peerName: name, title: name, member: undefined, closed } as unknown as Connection;
   }
 
@@ -145,4 +153,32 @@ Deno.test("who is some pieces ahead of another that waits for pieces too is told
   assertEquals(askers.isAhead(CONTENT, one.question, 8), false, "who asks for nothing isn't behind");
   await slow.hangUp();
   assertEquals(askers.isAhead(CONTENT, one.question, 9), false);
+});
+
+Deno.test("who asks for contents without end, or says so, leaves no more behind than a few", () => {
+  const { askers } = stage();
+  const [asker, honest] = [new Asker("a"), new Asker("b")];
+  for (let i = 0; i < 10_000; i++) {
+    const content = i.toString(16).padStart(64, "0");
+    askers.asks(content, asker.question())();
+    askers.join(content.replace("0", "f"), { instead: ["x"] }, asker.question());
+    askers.asks(CONTENT, honest.question())();
+  }
+  assertLessOrEqual(askers.size, 1_024);
+  assertEquals([asker.waits, honest.waits], [1, 1]);
+});
+
+Deno.test("what is asked for all the time isn't forgotten for what others ask for", async () => {
+  const { askers } = stage();
+  const [first, second, third, other] = ["a", "b", "c", "d"].map((name) => new Asker(name));
+  await turn(askers, first!);
+  await turn(askers, second!);
+  // Both places are taken: who comes instead of another waits.
+  askers.join(CONTENT, { instead: ["x"] }, third!.question());
+  for (let i = 0; i < 5_000; i++) {
+    askers.asks(i.toString(16).padStart(64, "0"), other!.question())();
+    if (i % 100 === 0) askers.asks(CONTENT, first!.question())();
+  }
+  const question = third!.question();
+  assertEquals(await isSettled(askers.turn(CONTENT, question)), false);
 });
