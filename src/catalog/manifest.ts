@@ -59,6 +59,20 @@ function contentFault(files: readonly ContentFile[], pieceSize: number): string 
   return undefined;
 }
 
+/**
+ * Makes sure that files make up a content, before anything of them is read.
+ *
+ * @throws {LabError} "failed" when nobody could fetch it: a name, size or hash that is refused, names that clash, or a manifest
+ * that would be larger than any may be.
+ */
+export function demandContent(files: readonly ContentFile[], pieceSize: number): void {
+  const fault = contentFault(files, pieceSize);
+  if (fault !== undefined) throw new LabError("failed", `Cannot make a manifest: ${fault}`);
+  const { pieceCount } = new Layout(files, pieceSize);
+  if (pieceCount * HASH_BYTES <= LIMITS.manifest) return;
+  throw new LabError("failed", `Cannot make a manifest: ${pieceCount} pieces are more than one may have`);
+}
+
 function canonicalJson(files: readonly ContentFile[], pieceSize: number): Bytes {
   return utf8(JSON.stringify({ files: files.map((f) => [f.name, f.size, f.sha256]), pieceSize }));
 }

@@ -5,7 +5,7 @@ import { LabError, RemoteProtocolError } from "../base/errors.ts";
 import * as fc from "../deps/fast_check.ts";
 import { contentFile, sha256 } from "./_arbitraries.ts";
 import { type ContentFile, Layout, MIN_PIECE_SIZE } from "./layout.ts";
-import { encodeManifest, hashesOf, type Manifest, sameFiles } from "./manifest.ts";
+import { demandContent, encodeManifest, hashesOf, type Manifest, sameFiles } from "./manifest.ts";
 import { NameSet } from "./nameset.ts";
 
 const ZERO = "0".repeat(64);
@@ -34,6 +34,17 @@ Deno.test("manifest: golden bytes", () => {
   });
   const json = `{"files":[["é.txt",2,"${ZERO}"]],"pieceSize":262144}`;
   assertEquals(toHex(bytes), "5032444d" + "01" + "0000006e" + toHex(utf8(json)) + "ab".repeat(32));
+});
+
+Deno.test("manifest: what nobody could fetch is known before anything is read", () => {
+  const file = { name: "a", size: 5, sha256: ZERO };
+  const most = 2 ** 21 * MIN_PIECE_SIZE;
+  demandContent([{ ...file, size: most }], MIN_PIECE_SIZE);
+  for (
+    const files of [[{ ...file, size: most + 1 }], [file, { ...file, name: "A" }], [{ ...file, name: ".." }]]
+  ) {
+    assertThrows(() => demandContent(files, MIN_PIECE_SIZE), LabError);
+  }
 });
 
 Deno.test("manifest: no files and empty files have no hashes", () => {

@@ -9,12 +9,13 @@ import type { Clock } from "../../base/clock.ts";
 import { LabError } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
 import { type ContentFile, contentTitle, Layout, pieceSizeFor } from "../../catalog/layout.ts";
-import { encodeManifest } from "../../catalog/manifest.ts";
+import { demandContent, encodeManifest } from "../../catalog/manifest.ts";
 import { printable } from "../../catalog/names.ts";
 import { readAt, readOn, sha256 } from "../../storage/hashing.ts";
 import type { PieceHashes } from "../../storage/piece_hashes.ts";
 import { fileError, type Root } from "../../storage/root.ts";
 import { isoTime } from "../../storage/scan.ts";
+import { Turns } from "./turns.ts";
 
 /** A file that can be delivered. */
 export interface LocalFile {
@@ -39,6 +40,20 @@ const OPEN_FOR = 5_000;
 const KEPT_PIECES = 16 * 1024 * 1024;
 /** The files of a pack, once looked at, are believed unchanged for so long, milliseconds: their hash tells in any case. */
 const BELIEVED = 2_000;
+
+/** How long files are read for one before others have their turn, milliseconds. */
+const TURN = 1_000;
+
+/** Who wants a manifest. */
+export interface ManifestAsker {
+  /** Tells apart those who take turns: a member's id, or an address. */
+  readonly who: string;
+  /** True once it wants it no longer. */
+  readonly aborted: boolean;
+}
+
+/** This PC itself. */
+const OURSELVES: ManifestAsker = { who: "", aborted: false };
 
 interface Content {
   /** SHA-256 of its manifest, and of what was asked for. */
@@ -65,7 +80,9 @@ export class ContentStore {
   #open = new Map<string, { file: Deno.FsFile; used: number }>();
   #kept = new Map<string, Bytes>();
   #keptBytes = 0;
-  #making: Promise<unknown> = Promise.resolve();
+  /** Contents whose files are being read, by what was asked for. */
+  #making = new Map<string, Promise<unknown>>();
+  #turns = new Turns();
 
   /** @param mostBytes of manifests; for tests. */
   constructor(
@@ -79,31 +96,52 @@ export class ContentStore {
    * The manifest of a content made of files that are held here.
    *
    * @param wanted files of the content, in order.
+   * @param asker who wants it: to read its files may take long.
    * @returns the manifest's bytes.
-   * @throws {LabError} "not_found" or "changed".
+   * @throws {LabError} "not_found" or "changed"; "failed" for what makes no content; "interrupted" when the asker has gone.
    */
-  manifest(wanted: readonly ContentFile[]): Promise<Bytes> {
-    // One after the other: the first content can then travel while the next one is being read.
-    const made = this.#making.then(() => this.#manifest(wanted));
-    this.#making = made.catch(() => {});
+  async manifest(wanted: readonly ContentFile[], asker: ManifestAsker = OURSELVES): Promise<Bytes> {
+    const spec = createHash("sha256").update(JSON.stringify(wanted)).digest("hex");
+    while (true) {
+      const files = wanted.map((file) => this.#local(file));
+      for (const file of files) this.#requireUnchanged(file);
+      const known = this.#contents.get(this.#bySpec.get(spec) ?? "");
+      if (known) {
+        this.#use(known.id, known);
+        known.files = files;
+        known.looked = this.clock.monotonic();
+        return known.encoded;
+      }
+      const others = this.#making.get(spec);
+      if (!others) return await this.#make(spec, wanted, files, asker);
+      // It's known then, or they have given it up.
+      await others.catch(() => {});
+    }
+  }
+
+  #make(
+    spec: string,
+    wanted: readonly ContentFile[],
+    files: LocalFile[],
+    asker: ManifestAsker,
+  ): Promise<Bytes> {
+    const pieceSize = pieceSizeFor(wanted.reduce((sum, file) => sum + file.size, 0));
+    demandContent(wanted, pieceSize);
+    const layout = new Layout(wanted, pieceSize);
+    const made = this.#encode(spec, layout, files, asker).finally(() => this.#making.delete(spec));
+    this.#making.set(spec, made);
     return made;
   }
 
-  async #manifest(wanted: readonly ContentFile[]): Promise<Bytes> {
-    const spec = createHash("sha256").update(JSON.stringify(wanted)).digest("hex");
-    const files = wanted.map((file) => this.#local(file));
-    for (const file of files) this.#requireUnchanged(file);
-    const known = this.#contents.get(this.#bySpec.get(spec) ?? "");
-    if (known) {
-      this.#use(known.id, known);
-      known.files = files;
-      known.looked = this.clock.monotonic();
-      return known.encoded;
-    }
-    const layout = new Layout(wanted, pieceSizeFor(wanted.reduce((sum, file) => sum + file.size, 0)));
+  async #encode(
+    spec: string,
+    layout: Layout,
+    files: LocalFile[],
+    asker: ManifestAsker,
+  ): Promise<Bytes> {
     const pieces: Bytes[] = [];
-    const hashes = await this.#hashes(layout, files, pieces);
-    const encoded = encodeManifest({ pieceSize: layout.pieceSize, files: [...wanted], hashes });
+    const hashes = await this.#hashes(layout, files, pieces, asker);
+    const encoded = encodeManifest({ pieceSize: layout.pieceSize, files: [...layout.files], hashes });
     const id = toHex(sha256(encoded));
     for (const [i, bytes] of pieces.entries()) this.#keepPiece(`${id} ${i}`, bytes);
     this.#forget(this.#contents.get(id));
@@ -243,17 +281,43 @@ export class ContentStore {
   }
 
   /** @param pieces is given the pieces of a small pack, which had to be read. */
-  async #hashes(layout: Layout, files: LocalFile[], pieces: Bytes[]): Promise<Bytes> {
+  async #hashes(
+    layout: Layout,
+    files: LocalFile[],
+    pieces: Bytes[],
+    asker: ManifestAsker,
+  ): Promise<Bytes> {
     const [only] = layout.files;
     if (layout.files.length === 1 && layout.pieceCount > 1) {
       const kept = this.pieces?.get(only!.sha256, only!.size);
       if (kept) return kept;
     }
+    // One after the other: the first content can then travel while the next one is being read.
+    const asked = this.clock.monotonic();
+    await this.#turns.take(asker.who);
+    try {
+      const isLongAgo = this.clock.monotonic() - asked > BELIEVED;
+      if (isLongAgo) { for (const file of files) this.#requireUnchanged(file); }
+      return await this.#hashInTurn(layout, files, pieces, asker);
+    } finally {
+      this.#turns.pass();
+    }
+  }
+
+  async #hashInTurn(
+    layout: Layout,
+    files: LocalFile[],
+    pieces: Bytes[],
+    asker: ManifestAsker,
+  ): Promise<Bytes> {
     const hashes: Bytes[] = [];
     const keep = layout.files.length > 1 && layout.totalBytes <= KEPT_PIECES;
-    let buffer = new Uint8Array(layout.pieceSize);
+    let buffer = new Uint8Array(0);
+    let since = this.clock.monotonic();
     for (let i = 0; i < layout.pieceCount; i++) {
+      if (asker.aborted) throw new LabError("interrupted", "Nobody wants it any longer");
       const piece = layout.piece(i);
+      if (buffer.length === 0 || keep) buffer = new Uint8Array(layout.pieceSize);
       for (const span of layout.spans(piece)) {
         this.#read(
           files[span.file]!,
@@ -264,12 +328,12 @@ export class ContentStore {
       }
       const bytes = buffer.subarray(0, layout.pieceLength(piece));
       hashes.push(sha256(bytes));
-      if (keep) {
-        pieces.push(bytes);
-        buffer = new Uint8Array(layout.pieceSize);
-      }
+      if (keep) pieces.push(bytes);
       // Others are served between two pieces.
       if (i % 4 === 3) await this.clock.sleep(0);
+      if (this.clock.monotonic() - since < TURN) continue;
+      await this.#turns.giveWay(asker.who);
+      since = this.clock.monotonic();
     }
     return concat(hashes);
   }

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import { type Bytes, concat, toHex } from "../../base/bytes.ts";
-import { FakeClock } from "../../base/clock.ts";
+import { afterThisTurn, FakeClock } from "../../base/clock.ts";
 import { codeOf } from "../../base/errors.ts";
 import { type ContentFile, pieceSizeFor } from "../../catalog/layout.ts";
 import { hashesOf } from "../../catalog/manifest.ts";
@@ -232,4 +232,90 @@ Deno.test("manifests take no more room than there is; the one that was used long
   for (const file of files) assertEquals(small.has(toHex(sha256(await small.manifest([file])))), true);
   store.close();
   small.close();
+});
+
+/** A store that reads all that it is asked for; each pause on its way takes half a second. */
+function slowStore(w: World) {
+  const pauses = { count: 0, each: () => {} };
+  const clock = Object.assign(new FakeClock(), {
+    sleep: () => {
+      pauses.count++;
+      pauses.each();
+      clock.advance(500);
+      return new Promise<void>((resolve) => afterThisTurn(resolve));
+    },
+  });
+  const find = (_: string, name: string) => {
+    const { size, modified } = w.rows.get(name)!;
+    return { name, root: w.root, size, modified };
+  };
+  return { store: new ContentStore(find, undefined, clock), pauses };
+}
+
+const asker = (who: string) => ({ who, aborted: false });
+
+/** Ten pauses long. */
+const LARGE = 40 * 256 * KIB;
+
+Deno.test("who has much read keeps nobody waiting who wants little, however often it asks", async () => {
+  using w = new World();
+  const [large, other, small] = [noise(LARGE, 1), noise(LARGE, 2), noise(10)].map((bytes, i) =>
+    w.add(`f${i}`, bytes)
+  );
+  const { store, pauses } = slowStore(w);
+  const order: string[] = [];
+  const ask = async (who: string, file: ContentFile) => {
+    await store.manifest([file], asker(who));
+    // Who reads next has begun its first pause by then.
+    order.push(`${who} ${file.name} after ${pauses.count}`);
+  };
+  let little: Promise<void> | undefined;
+  pauses.each = () => {
+    if (pauses.count === 3) little = ask("b", small!);
+  };
+  await Promise.all([large!, other!].map((file) => ask("a", file)));
+  await little;
+  assertEquals(order, ["b f2 after 5", "a f0 after 11", "a f1 after 20"]);
+  store.close();
+});
+
+Deno.test("nothing more is read for who has gone, or hadn't its turn yet", async () => {
+  using w = new World();
+  const [large, other] = [1, 2].map((seed) => w.add(`f${seed}`, noise(LARGE, seed)));
+  const { store, pauses } = slowStore(w);
+  const [gone, waits] = [asker("a"), asker("a")];
+  pauses.each = () => gone.aborted = waits.aborted = true;
+  const all = [store.manifest([large!], gone), store.manifest([other!], waits)];
+  for (const each of all) assertEquals(codeOf(await assertRejects(() => each)), "interrupted");
+  assertEquals(pauses.count, 1);
+  store.close();
+});
+
+Deno.test("what two want at once is read once; it goes on for the second when the first has gone", async () => {
+  using w = new World();
+  const file = w.add("a", noise(LARGE));
+  for (const [goes, most] of [[false, 10], [true, 11]] as const) {
+    const { store, pauses } = slowStore(w);
+    const first = asker("a");
+    pauses.each = () => first.aborted = goes;
+    const [one, two] = await Promise.allSettled([
+      store.manifest([file], first),
+      store.manifest([file], asker("b")),
+    ]);
+    assertEquals([one!.status, two!.status], [goes ? "rejected" : "fulfilled", "fulfilled"]);
+    assertEquals(pauses.count, most);
+    store.close();
+  }
+});
+
+Deno.test("what makes no content is refused before anything of it is read", async () => {
+  using w = new World();
+  const file = w.add("a", noise(LARGE));
+  const { store, pauses } = slowStore(w);
+  const other = w.add("A", noise(LARGE));
+  for (const wanted of [[file, file], [file, other]]) {
+    assertEquals(codeOf(await assertRejects(() => store.manifest(wanted))), "failed");
+  }
+  assertEquals(pauses.count, 0);
+  store.close();
 });

@@ -97,7 +97,14 @@ async function sendManifest(
   exchange: Exchange,
 ): Promise<void> {
   const wanted = files.map(([name, size, sha256]) => ({ name, size, sha256 }));
-  const bytes = relay?.manifest(wanted) ?? await contents.manifest(wanted);
+  const { member, remote } = exchange.connection;
+  const asker = {
+    who: member?.id ?? remote.host,
+    get aborted() {
+      return exchange.aborted;
+    },
+  };
+  const bytes = relay?.manifest(wanted) ?? await contents.manifest(wanted, asker);
   await exchange.connection.sendData({
     kind: "ManifestData",
     stream: exchange.stream,
