@@ -16,10 +16,14 @@ export class Budget {
     this.#left = perSecond;
   }
 
-  /** One request more. */
-  take(now: number): void {
+  /**
+   * One request more.
+   *
+   * @param bytes how long it is: to read a long one takes as long as to answer many short ones.
+   */
+  take(now: number, bytes = 0): void {
     this.#fill(now);
-    this.#left--;
+    this.#left -= 1 + Math.floor(bytes / LIMITS.bytesPerRequest);
   }
 
   /**

@@ -348,7 +348,7 @@ export class Connection {
       if (this.#outbox.came(message.bytes) < CREDIT_BYTES) this.budget?.take(this.#lastRead);
       return;
     }
-    this.budget?.take(this.#lastRead);
+    this.budget?.take(this.#lastRead, frame.payload.length);
     if (exchange) {
       // At once, not when somebody reads it: what follows the Welcome in the same bytes must get through.
       if (message.kind === "Welcome" && !theirs) this.#greeted = true;

@@ -53,6 +53,26 @@ Deno.test("who asks too fast is read later, and loses nothing", async () => {
   acceptor.close();
 });
 
+Deno.test("who sends long messages is read later: to read them takes as long as to answer many short ones", async () => {
+  const w = world(4 * LIMITS.listMessage);
+  let read = 0;
+  const acceptor = welcome(w.far, hostWith(() => void read++), { ...w.options, budget: new Budget() });
+  const { connection: dialer } = await greet(w.near, { role: "tool", agent: "test" }, w.options);
+  const names = Array.from({ length: LIMITS.pageRows }, (_, i) => `${i}`.padStart(500, "x"));
+  for (let i = 0; i < 22; i++) {
+    dialer.forget(dialer.open({ kind: "Announce", cookie: "7", reset: false, rows: [], gone: names }));
+    await settle();
+  }
+  // 1 MB each.
+  assert(read >= 10 && read <= 11, `${read} at once`);
+  await pass(w.clock, 1_000);
+  assert(read >= 20 && read <= 21, `${read} after a second`);
+  for (let i = 0; i < 40; i++) await pass(w.clock, 100);
+  assertEquals(read, 22);
+  dialer.close();
+  acceptor.close();
+});
+
 Deno.test("whose questions take long is read later, on all its connections together, between two of them too", async () => {
   const budget = new Budget();
   const w = [world(), world(), world()];
