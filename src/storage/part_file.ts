@@ -4,6 +4,7 @@
  * are there is the content given its names.
  */
 
+import { statSync } from "node:fs";
 import { type Bytes, concat, sameBytes, toHex } from "../base/bytes.ts";
 import { LabError } from "../base/errors.ts";
 import { Layout, type PieceIndex } from "../catalog/layout.ts";
@@ -63,6 +64,7 @@ export class PartFile {
   static open(root: Root, spec: PartSpec): PartFile {
     const path = PartFile.pathFor(root, spec.key);
     try {
+      if (isPlaced(path)) Deno.removeSync(path);
       return new PartFile(root, spec, path, Deno.openSync(path, { read: true, write: true, create: true }));
     } catch (cause) {
       throw fileError(cause, `Cannot write to ${root.path}`);
@@ -191,4 +193,13 @@ export class PartFile {
     this.discard();
     return paths;
   }
+}
+
+/**
+ * Whether a part file has its final name, too: who was killed between the two, or could not remove the first, leaves both,
+ * and to write into one is to write into the other. Another version of a file has the same part file.
+ */
+function isPlaced(path: string): boolean {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found !== undefined && found.nlink > 1;
 }

@@ -110,6 +110,29 @@ Deno.test("a part file that a crash cut short has the whole pieces that it has",
   }
 });
 
+Deno.test("a file that was killed between its two names is not written into by whoever comes next", () => {
+  using w = world();
+  const spec = specOf({ b: A }, 100);
+  Deno.linkSync(w.temp.file("a", "whole"), w.temp.at(".labswarm-k.part"));
+  const parts = [0, 1].map(() => PartFile.open(w.root, spec));
+  for (let i = 0; i < 3; i++) parts[i % 2]!.accept(i, spec.piece(i));
+  parts[1]!.close();
+  parts[0]!.finish("always");
+  assertEquals([w.temp.read("a"), Deno.readFileSync(w.temp.at("b"))], ["whole", A]);
+  assertEquals(w.temp.list(), ["a", "b"]);
+});
+
+Deno.test("nor is a file of a pack that was", () => {
+  using w = world();
+  const spec = specOf({ b: noise(70), c: noise(80) }, 100);
+  Deno.linkSync(w.temp.file("a", "whole"), w.temp.at(".labswarm-k-1.tmp"));
+  const part = PartFile.open(w.root, spec);
+  fill(part, spec);
+  part.finish("always");
+  assertEquals([w.temp.read("a"), Deno.readFileSync(w.temp.at("c"))], ["whole", noise(80)]);
+  assertEquals(w.temp.list(), ["a", "b", "c"]);
+});
+
 Deno.test("a part file that is too long is cut when it gets its name", () => {
   using w = world();
   const spec = specOf({ a: A }, 100);

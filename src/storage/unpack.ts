@@ -131,11 +131,22 @@ function takeNameIn(root: Root, temporary: string, target: string): boolean {
 
 function writeOne(root: Root, item: Item, bytes: Bytes, temporary: string): void {
   try {
-    Deno.writeFileSync(temporary, bytes);
+    writeNew(temporary, bytes);
     giveName(root, temporary, item);
   } catch (cause) {
     if (existsSync(temporary)) Deno.removeSync(temporary);
     throw cause;
+  }
+}
+
+/** What an earlier run left there may be another name of a file that is in its place by now: it is not written into. */
+function writeNew(path: string, bytes: Bytes): void {
+  try {
+    Deno.writeFileSync(path, bytes, { createNew: true });
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.AlreadyExists)) throw cause;
+    Deno.removeSync(path);
+    Deno.writeFileSync(path, bytes, { createNew: true });
   }
 }
 
@@ -236,7 +247,10 @@ function takeName(temporary: string, path: string): boolean {
   return true;
 }
 
-/** A virus scanner that holds what was just written keeps it there: it does no harm, and goes when it is old. */
+/**
+ * A virus scanner that holds what was just written keeps it there: it does no harm, and goes when it is old, or when the
+ * next one needs its name.
+ */
 function removeIfFree(path: string): void {
   try {
     Deno.removeSync(path, { recursive: true });
