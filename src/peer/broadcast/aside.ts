@@ -70,12 +70,13 @@ export class Aside {
       return () => {};
     }
     const time = new Date(clock.now()).toISOString().replaceAll(/[:.]/g, "-");
-    const aside = freePath(join(data, "replaced"), name, time);
+    const folder = join(data, "replaced");
+    const aside = freePath(folder, name, time);
     try {
       Deno.mkdirSync(dirname(aside), { recursive: true });
       move(path, aside, rename);
     } catch (cause) {
-      throw fileError(cause, `Cannot move the old ${printable(name)} away`);
+      throw fileError(cause, `Cannot move the old ${printable(name)} away to ${folder}`);
     }
     log.info(`Replaced ${printable(name)}: the old one is ${aside}`);
     return () => {
@@ -113,14 +114,22 @@ function move(from: string, to: string, rename: typeof Deno.renameSync): void {
     rename(from, to);
   } catch (cause) {
     if (!isOtherVolume(cause)) throw cause;
-    Deno.copyFileSync(from, to);
     try {
+      copy(from, to);
       Deno.removeSync(from);
     } catch (cause) {
-      Deno.removeSync(to);
+      // Half a copy takes the room that the program's own files need.
+      if (existsSync(to)) Deno.removeSync(to);
       throw cause;
     }
   }
+}
+
+/** With its time, as a rename would. */
+function copy(from: string, to: string): void {
+  Deno.copyFileSync(from, to);
+  const { atime, mtime } = Deno.statSync(from);
+  if (atime && mtime) Deno.utimeSync(to, atime, mtime);
 }
 
 function isOtherVolume(thrown: unknown): boolean {

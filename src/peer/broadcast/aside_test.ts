@@ -3,7 +3,7 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { FakeClock } from "../../base/clock.ts";
 import { LabError } from "../../base/errors.ts";
-import { Lines, NO_VOLUME, TempFolder, tinyVolume } from "../../storage/_testing.ts";
+import { Lines, NO_VOLUME, noise, TempFolder, tinyVolume } from "../../storage/_testing.ts";
 import { Root } from "../../storage/root.ts";
 import { Aside } from "./aside.ts";
 
@@ -82,7 +82,7 @@ Deno.test("a file that another program holds stays, and no try leaves a copy of 
   using s = stage({ rename });
   s.temp.file("share/d/image.bin", "old");
   for (let i = 0; i < 3; i++) {
-    assertThrows(() => s.aside.free("d/image.bin"), LabError, "Cannot move the old d/image.bin away: ");
+    assertThrows(() => s.aside.free("d/image.bin"), LabError, "Cannot move the old d/image.bin away to ");
   }
   assertEquals(s.temp.list(), ["share/d/image.bin"]);
 });
@@ -93,11 +93,26 @@ Deno.test({
   fn() {
     using volume = tinyVolume(256 * 1024)!;
     using s = stage({ data: volume.folder("data") });
-    s.temp.file("share/d/image.bin", "old");
+    const path = s.temp.file("share/d/image.bin", "old");
+    Deno.utimeSync(path, 1_000, 1_000);
     const undo = s.aside.free("d/image.bin");
     assertEquals([s.temp.list(), volume.list()], [[], [REPLACED]]);
     undo();
     assertEquals([s.temp.list(), volume.list()], [["share/d/image.bin"], []]);
+    assertEquals(Deno.statSync(path).mtime, new Date(1_000_000));
+  },
+});
+
+Deno.test({
+  name: `where that one has no room for it, it stays where it is, and no part of it lies there${NO_VOLUME}`,
+  ignore: NO_VOLUME !== "",
+  fn() {
+    using volume = tinyVolume(256 * 1024)!;
+    using s = stage({ data: volume.folder("data") });
+    s.temp.file("share/image.bin", noise(300 * 1024));
+    const error = assertThrows(() => s.aside.free("image.bin"), LabError);
+    assertMatch(error.message, /^Cannot move the old image\.bin away to .*replaced: the disk is full/);
+    assertEquals([s.temp.list(), volume.list()], [["share/image.bin"], []]);
   },
 });
 
