@@ -8,6 +8,8 @@ export interface BroadcastLinks {
   sourceUp: number;
   /** Each receiver's uplink and downlink. */
   receivers: readonly { up: number; down: number }[];
+  /** The network makes the copies: nobody's uplink is needed but the source's. */
+  multicast?: boolean;
 }
 
 /** What keeps a broadcast from being faster. */
@@ -15,7 +17,7 @@ export type BoundTerm = "source uplink" | "slowest PC" | "sum of uplinks";
 
 /**
  * The bound max{F/us, F/dmin, N F/(us + sum ui)}: the source sends each byte once at least, the slowest PC takes in every
- * byte, and all uplinks together send N copies. With bytes that flow like water it can be reached; pieces, which are passed
+ * byte, and all uplinks together send N copies, unless multicast makes them. With bytes that flow like water it can be reached; pieces, which are passed
  * on once they are whole, take a little longer.
  *
  * Source: R. Kumar and K. Ross, Peer-Assisted File Distribution: The Minimum Distribution Time, HotWeb 2006.
@@ -31,7 +33,7 @@ export type BoundTerm = "source uplink" | "slowest PC" | "sum of uplinks";
  * ```
  */
 export function broadcastBound(
-  { bytes, sourceUp, receivers }: BroadcastLinks,
+  { bytes, sourceUp, receivers, multicast = false }: BroadcastLinks,
 ): { seconds: number; term: BoundTerm } {
   let slowest = Infinity;
   let uplinks = Math.max(sourceUp, 0);
@@ -42,7 +44,7 @@ export function broadcastBound(
   const terms: { seconds: number; term: BoundTerm }[] = [
     { seconds: time(bytes, sourceUp), term: "source uplink" },
     { seconds: time(bytes, slowest), term: "slowest PC" },
-    { seconds: time(bytes * receivers.length, uplinks), term: "sum of uplinks" },
+    { seconds: multicast ? 0 : time(bytes * receivers.length, uplinks), term: "sum of uplinks" },
   ];
   if (receivers.length === 0) return { seconds: 0, term: "source uplink" };
   return terms.reduce((most, each) => each.seconds > most.seconds ? each : most);

@@ -24,6 +24,11 @@ Deno.test("each of the three terms can be the one that holds it up", () => {
   assertEquals(uplinks, { seconds: 50, term: "sum of uplinks" });
 });
 
+Deno.test("by multicast no copy needs an uplink but the first", () => {
+  const slow = { bytes: 1_000, sourceUp: 100, receivers: lab(10, 10, 80), multicast: true };
+  assertEquals(broadcastBound(slow), { seconds: 12.5, term: "slowest PC" });
+});
+
 Deno.test("one receiver is bound by the two ends, not by its own uplink", () => {
   const { seconds } = broadcastBound({ bytes: 1_000, sourceUp: 100, receivers: [{ up: 0, down: 100 }] });
   assertEquals(seconds, 10);

@@ -19,6 +19,8 @@ export interface Observed {
   sent: { bytes: number; best: number | undefined };
   /** What the source was told to send at most, bytes per second. */
   rate: number | undefined;
+  /** It went by multicast, or some of it. */
+  multicast: boolean;
 }
 
 /** How near it came. Rates in bytes per second, times in seconds. */
@@ -59,7 +61,7 @@ const SHORTEST = 1;
  * @returns undefined where there is nothing to estimate from: nobody was done, much of it was there before, or it was over
  *   within a second.
  */
-export function efficiency({ bytes, pcs, sent, rate }: Observed): Efficiency | undefined {
+export function efficiency({ bytes, pcs, sent, rate, multicast }: Observed): Efficiency | undefined {
   const done = pcs.filter((pc) => pc.state === "done" && pc.seconds !== undefined && pc.best !== undefined)
     .map((pc) => ({ ...pc, best: Math.max(pc.best!, bytes / pc.seconds!) }));
   const [first] = done;
@@ -70,7 +72,7 @@ export function efficiency({ bytes, pcs, sent, rate }: Observed): Efficiency | u
   if (seconds < SHORTEST) return undefined;
   const sourceUp = Math.min(rate ?? Infinity, Math.max(sent.best ?? rate ?? 0, sent.bytes / seconds));
   const receivers = done.map((pc) => ({ down: pc.best, up: Math.min(pc.best, pc.limit ?? Infinity) }));
-  const bound = broadcastBound({ bytes, sourceUp, receivers });
+  const bound = broadcastBound({ bytes, sourceUp, receivers, multicast });
   const slowest = done.reduce((least, pc) => pc.best < least.best ? pc : least, first);
   return {
     seconds,

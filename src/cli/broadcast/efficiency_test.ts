@@ -9,6 +9,7 @@ const observed = (given: Partial<Observed> = {}): Observed => ({
   pcs: [done("a", 100, 11), done("b", 90, 12.5), pc("c", { state: "failed" })],
   sent: { bytes: 1010, best: 105 },
   rate: undefined,
+  multicast: false,
   ...given,
 });
 
@@ -45,6 +46,12 @@ Deno.test("PCs that send little make the sum of uplinks the bound", () => {
   const near = efficiency(observed({ pcs }))!;
   assertEquals(near.term, "sum of uplinks");
   assertAlmostEquals(near.bound, 4 * 1000 / (105 + 20), 1e-9);
+});
+
+Deno.test("by multicast, what PCs may send is no bound: a broadcast faster than that had an efficiency of 1", () => {
+  const pcs = ["a", "b", "c", "d"].map((name) => done(name, 100, 12, 5));
+  const near = efficiency(observed({ pcs, multicast: true }))!;
+  assertEquals([near.term, near.bound], ["slowest PC", 10]);
 });
 
 Deno.test("no estimate where there is nothing to estimate from", () => {

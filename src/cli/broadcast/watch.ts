@@ -23,6 +23,8 @@ export interface Watched {
   files: readonly { size: number }[];
   /** Counts what the source sends. */
   limiter: RateLimiter;
+  /** Whether it goes by multicast, too. */
+  byMulticast: () => boolean;
   /** Absolute path of the report, where one is wanted; writing it must have been granted. */
   report: string | undefined;
 }
@@ -65,8 +67,9 @@ export class BroadcastWatch {
   /** How near it came; undefined where that can't be told. */
   efficiency(): Efficiency | undefined {
     const { sentBytes: bytes, sentBest: best } = this.#course;
-    const { limiter } = this.#o;
+    const { limiter, byMulticast } = this.#o;
     return efficiency({
+      multicast: byMulticast(),
       bytes: this.#total,
       pcs: this.#course.pcs(this.#now()),
       sent: { bytes, best },

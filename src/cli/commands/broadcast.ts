@@ -57,9 +57,12 @@ export async function broadcast(ctx: Ctx, { find, ...self }: Broadcaster): Promi
   demandOwnPlace(report, files);
   const limiter = new RateLimiter(clock, flags.rate ?? who.rate ?? Infinity);
   const title = files.length === 1 ? files[0]!.offered : formatCount(files.length, "file");
-  const watch = new BroadcastWatch({ ctx, began, title, from: who.name, files, limiter, report });
   const background = flags.background ? new Background(clock) : undefined;
   let run: KeptBroadcast | undefined;
+  const byMulticast = () => run?.isMulticast ?? false;
+  const watch = new BroadcastWatch({
+    ...{ ctx, began, title, from: who.name, files, limiter, report, byMulticast },
+  });
   try {
     run = await sendToAll(files, {
       ...{ ...who, title, limiter, background, signal },

@@ -110,6 +110,11 @@ export class Broadcast {
     return this.#o.to ? this.targets.filter(({ off }) => off).length : this.#receivers.away.size;
   }
 
+  /** Some of it went by multicast. */
+  get isMulticast(): boolean {
+    return this.#multicaster?.hasSent ?? false;
+  }
+
   /**
    * Runs until every PC is done or has failed.
    *

@@ -141,6 +141,11 @@ export class Multicaster {
     this.#lookWhoListens();
   }
 
+  /** A block has gone out. */
+  get hasSent(): boolean {
+    return this.#number > 0;
+  }
+
   /** Nobody needs it any more. */
   end(): void {
     this.#stop.abort(new LabError("interrupted", "The broadcast is over"));

@@ -1,6 +1,6 @@
 /** The sending side of multicast: when it begins, what goes out, when it ends. */
 
-import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { assert, assertEquals, assertFalse, assertGreater, assertLess } from "@std/assert";
 import { concat, fromHex, toHex } from "../../base/bytes.ts";
 import { FakeClock, systemClock } from "../../base/clock.ts";
 import { LabError } from "../../base/errors.ts";
@@ -121,6 +121,7 @@ Deno.test("multicaster: once all listen the whole file goes out, each block once
   const { bytes, ends } = stage.heard();
   assertEquals(toHex(sha256(bytes)), toHex(sha256(BYTES)));
   assertEquals(ends, 3 * MULTICAST.ports);
+  assert(multicaster.hasSent);
   assertEquals([stage.opened, stage.finished], [[`10.1.0.2 ${group}`], 1]);
   assertEquals(multicaster.offerTo("pc0", "10.1.0.7"), {}, "it is over");
 });
@@ -180,6 +181,7 @@ Deno.test("multicaster: with too few listeners nothing goes out but its end", as
   multicaster.heard("stranger", { got: 0, lost: 0 });
   multicaster.heard("pc1", { got: 0, lost: 0 });
   await multicaster.run(stage.stop.signal);
+  assertFalse(multicaster.hasSent);
   assertEquals(stage.heard(), { bytes: new Uint8Array(0), ends: 3 * MULTICAST.ports });
 });
 
