@@ -6,6 +6,9 @@ import type { Root } from "../../storage/root.ts";
 import { freeSpace } from "../../storage/space.ts";
 import type { ContentPlan } from "./contents.ts";
 
+/** What the system counts a file's room in, bytes. */
+const BLOCK = 512;
+
 /**
  * Leaves out contents that could never fit, such as one of an absurd size in somebody's index: it doesn't keep the others.
  *
@@ -47,10 +50,14 @@ function noRoom(bytes: number, free: number, root: Root, choice: string | undefi
   );
 }
 
-/** Bytes that an earlier run left, at most. */
+/**
+ * Bytes that an earlier run left, at most.
+ * A late piece that came first makes the file as long as it will be, and takes no more than its own room.
+ */
 function partBytes(root: Root, key: string): number {
   try {
-    return Deno.statSync(root.ownPath(`${key}.part`)).size;
+    const { size, blocks } = Deno.statSync(root.ownPath(`${key}.part`));
+    return Math.min(size, blocks === null ? size : blocks * BLOCK);
   } catch {
     return 0;
   }

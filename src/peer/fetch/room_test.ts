@@ -45,3 +45,20 @@ Deno.test("a pack needs its space twice, a single file once; what can't fit is l
     await Deno.remove(folder);
   }
 });
+
+Deno.test("of what an earlier run left counts what it has written, not how far it came", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const root = Root.open(folder, "write");
+    const bytes = Math.floor(freeSpace(folder)! * 1.2);
+    const part = root.ownPath("file.part");
+    // Its last piece came first.
+    await Deno.writeFile(part, new Uint8Array(0));
+    await Deno.truncate(part, bytes);
+    const refused: string[] = [];
+    assertEquals(withRoom([plan("file", bytes, 1)], root, ({ key }) => void refused.push(key)), []);
+    assertEquals(refused, ["file"]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
