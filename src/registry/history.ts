@@ -12,7 +12,7 @@ import type { Clock } from "../base/clock.ts";
 import { LabError, messageOf } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Logger } from "../base/log.ts";
-import { Turns } from "../base/turns.ts";
+import { PartTime } from "../base/part_time.ts";
 import { searcher } from "../catalog/search.ts";
 import { join } from "../deps/std_path.ts";
 import type { ContentKey } from "./contents.ts";
@@ -159,10 +159,10 @@ export class History {
   }
 
   /** Writes all that waits now, and lets others have their turn in between. */
-  async #written(turns = new Turns(this.clock, 1)): Promise<void> {
+  async #written(time = new PartTime(this.clock, 1)): Promise<void> {
     for (let left = this.#waiting.size; left > 0 && this.#file.db.isOpen; left -= WRITE_STEP) {
       this.#write(WRITE_STEP);
-      if (left > WRITE_STEP) await turns.pause();
+      if (left > WRITE_STEP) await time.pause();
     }
   }
 
@@ -236,16 +236,16 @@ export class History {
   async align(held: HeldNow, peerOf: (cookie: string) => string | undefined): Promise<void> {
     this.#aligned = [held, peerOf];
     try {
-      const turns = new Turns(this.clock, ALIGN_PART);
+      const time = new PartTime(this.clock, ALIGN_PART);
       let looked = 0;
       for (const cookie of new Set([...this.#known(), ...held.holders()])) {
         if (looked > STEP) {
-          await turns.pause();
+          await time.pause();
           looked = 0;
         }
         if (!this.#file.db.isOpen) return;
-        await this.#written(turns);
-        const open = await this.#openOf(cookie, turns);
+        await this.#written(time);
+        const open = await this.#openOf(cookie, time);
         if (!this.#file.db.isOpen) return;
         looked += this.#alignPeer({ cookie, peer: peerOf(cookie) ?? "" }, open, held.heldBy(cookie));
       }
@@ -259,7 +259,7 @@ export class History {
    * What a peer holds by what is written here. Others get their turn in between: what they tell meanwhile is written too, and
    * to tell it once more changes nothing.
    */
-  async #openOf(cookie: string, turns: Turns): Promise<Set<string>> {
+  async #openOf(cookie: string, time: PartTime): Promise<Set<string>> {
     const open = new Set<string>();
     for (let [name, id] = ["", 0]; this.#file.db.isOpen;) {
       const rows = this.#file.statements.openOf.all(cookie, name, id, STEP);
@@ -267,7 +267,7 @@ export class History {
       const last = rows.at(-1);
       if (rows.length < STEP || !last) break;
       [name, id] = [String(last.name), Number(last.id)];
-      await turns.pause();
+      await time.pause();
     }
     return open;
   }

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Turns } from "./turns.ts";
+import { PartTime } from "./part_time.ts";
 
 Deno.test("work in turns takes its part of the time, however long its steps are", async () => {
   let now = 50;
@@ -12,13 +12,13 @@ Deno.test("work in turns takes its part of the time, however long its steps are"
       return Promise.resolve();
     },
   };
-  const turns = new Turns(clock, 0.25);
+  const time = new PartTime(clock, 0.25);
   for (const step of [10, 100, 0]) {
     now += step;
-    await turns.pause();
+    await time.pause();
   }
   assertEquals(pauses, [30, 300, 0]);
-  const all = new Turns(clock, 1);
+  const all = new PartTime(clock, 1);
   now += 40;
   await all.pause();
   assertEquals(pauses.at(-1), 0);

@@ -3,7 +3,7 @@
 import type { Clock } from "./clock.ts";
 
 /** Work that lets others have their turn. */
-export class Turns {
+export class PartTime {
   #began: number;
 
   /** @param part of the time that the work takes at most, above 0 and up to 1. */
@@ -15,10 +15,10 @@ export class Turns {
    * Lets others have their turn; call it after each step.
    *
    * @example A quarter of the time, whatever a step takes
-   * const turns = new Turns(clock, 0.25);
+   * const time = new PartTime(clock, 0.25);
    * for (const row of rows) {
    *   work(row);
-   *   await turns.pause();
+   *   await time.pause();
    * }
    */
   async pause(): Promise<void> {
