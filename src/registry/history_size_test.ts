@@ -20,7 +20,7 @@ class Folder implements Disposable {
   #open: History[] = [];
 
   history(mostEnded?: number): History {
-    const options = { dataDir: this.path, clock: this.clock, log: silentLogger };
+    const options = { dataDir: this.path, clock: this.clock, log: silentLogger, isAlone: false };
     const history = History.open({ ...options, ...(mostEnded === undefined ? {} : { mostEnded }) });
     this.#open.push(history);
     return history;
