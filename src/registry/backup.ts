@@ -8,7 +8,8 @@
  * Not here: files of the share and of the inbox.
  */
 
-import { LabError } from "../base/errors.ts";
+import { LabError, messageOf } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
 import { join } from "../deps/std_path.ts";
 import * as v from "../deps/valibot.ts";
 import { MEMBERSHIP_FILE } from "../join/credentials.ts";
@@ -163,9 +164,17 @@ function fits(path: string, size: number, sha256: string): boolean {
   }
 }
 
-/** Remembers that a backup was made; for `rs status`. */
-export async function noteBackup(data: string, last: LastBackup, clock: Clock): Promise<void> {
-  await writeAtomic(join(data, LAST_BACKUP_FILE), JSON.stringify(last) + "\n", { clock });
+/**
+ * Remembers that a backup was made; for `rs status`. Where that can't be written the backup is a good one all the same: it
+ * may have been made because the data folder's disk is full.
+ */
+export async function noteBackup(
+  data: string,
+  last: LastBackup,
+  { clock, log }: { clock: Clock; log: Pick<Logger, "warn"> },
+): Promise<void> {
+  await writeAtomic(join(data, LAST_BACKUP_FILE), JSON.stringify(last) + "\n", { clock })
+    .catch((cause) => log.warn(`${messageOf(cause)}; rs status won't tell of this backup`));
 }
 
 /** The last backup of a data folder that is known of. */

@@ -1,6 +1,6 @@
 /** Backups made while the store is in use, and put back; what is damaged or in the way is refused. */
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { systemClock } from "../base/clock.ts";
 import { LabError } from "../base/errors.ts";
@@ -155,10 +155,16 @@ Deno.test("the last backup is remembered; a damaged note is none", () =>
   inFolder(async (folder) => {
     assertEquals(lastBackup(folder), undefined);
     const last = { made: "2026-01-01T00:00:00.000Z", path: "/x" };
-    await noteBackup(folder, last, clock);
-    assertEquals(lastBackup(folder), last);
+    const said: string[] = [];
+    const setting = { clock, log: { warn: (line: string) => said.push(line) } };
+    await noteBackup(folder, last, setting);
+    assertEquals([lastBackup(folder), said], [last, []]);
     await Deno.writeTextFile(join(folder, "last-backup.json"), '{"made":5}');
     assertEquals(lastBackup(folder), undefined);
+    // As on a full disk: what was backed up stays so.
+    await noteBackup(join(folder, "nowhere"), last, setting);
+    assertEquals(said.length, 1);
+    assertStringIncludes(said[0]!, "rs status won't tell of this backup");
   }));
 
 Deno.test("where a full disk has no room for SQLite's shared memory all is opened, looked into and copied as ever", () =>

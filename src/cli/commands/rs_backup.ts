@@ -37,7 +37,7 @@ async function runBackup(ctx: Ctx, data: string): Promise<void> {
   makeBackupFolder(to);
   try {
     const backup = control ? await copyFromServe(ctx, control, to) : await copyHere(ctx, data, to);
-    await noteBackup(data, { made: backup.made, path: to }, clock);
+    await noteBackup(data, { made: backup.made, path: to }, ctx);
     const bytes = backup.files.reduce((sum, { size }) => sum + size, 0);
     output.json({ event: "backup", path: to, bytes, made: backup.made, secured: backup.secured });
     output.result(`Backup made: ${to}, ${formatBytes(bytes)}`);
