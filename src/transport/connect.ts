@@ -76,7 +76,7 @@ export async function connect(
   identity: Identity,
   options: DialOptions & Omit<ConnectionOptions, "side">,
 ): Promise<{ connection: Connection; welcome: MessageOf<"Welcome"> }> {
-  const { clock, watchdog, handler, idle, security, signal } = options;
+  const { clock, watchdog, handler, idle, budget, security, signal } = options;
   const { stream, proving } = await dial(to, options);
   const greeted = await greet(stream, identity, {
     clock,
@@ -84,6 +84,7 @@ export async function connect(
     signal,
     ...(handler ? { handler } : {}),
     ...(idle === undefined ? {} : { idle }),
+    ...(budget ? { budget } : {}),
     ...(proving ? { proving } : {}),
   });
   const { connection, welcome: { name } } = greeted;

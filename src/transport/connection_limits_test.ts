@@ -6,9 +6,12 @@ import { codeOf, messageOf } from "../base/errors.ts";
 import { LIMITS, TIMEOUTS } from "../base/limits.ts";
 import { encodeMessage } from "../protocol/codec.ts";
 import { alive, bare, HELLO, hostWith, pass, reader, settle, world } from "./_fixture.ts";
+import { within } from "../base/_patience.ts";
 import { Budget } from "./budget.ts";
-import type { Handler } from "./connection.ts";
+import { connect } from "./connect.ts";
+import type { Connection, Handler } from "./connection.ts";
 import { greet, welcome } from "./handshake.ts";
+import { serve } from "./server.ts";
 import { writeAll } from "./stream.ts";
 
 Deno.test("a message that has begun must end in time, however its bytes dribble; whole ones may go on for ever", async () => {
@@ -51,6 +54,42 @@ Deno.test("who asks too fast is read later, and loses nothing", async () => {
   assertEquals(answered, 40);
   dialer.close();
   acceptor.close();
+});
+
+Deno.test("whom we dialled is read later too, where we say how fast it may tell", async () => {
+  const { clock, watchdog } = world();
+  const options = { clock, watchdog };
+  const asking = Promise.withResolvers<Connection>();
+  const server = serve({ host: "127.0.0.1", port: 0 }, {
+    ...hostWith(() => {}),
+    handlerFor: (connection) => {
+      asking.resolve(connection);
+      return () => {};
+    },
+  }, options);
+  let answered = 0;
+  const handler: Handler = (_, exchange) => (answered++, exchange.send({ kind: "Alive", ttl: 7 }));
+  const identity = { role: "tool", agent: "test" } as const;
+  const { connection } = await connect(server.address, identity, {
+    ...options,
+    handler,
+    budget: new Budget(10),
+  });
+  const acceptor = await asking.promise;
+  const all = Array.from(
+    { length: 30 },
+    () => acceptor.request({ kind: "KeepAlive", cookie: "7" }, "Alive", 60_000),
+  );
+  await all[9];
+  assert(answered < 15, `${answered} at once`);
+  for (let second = 0; second < 10; second++) {
+    clock.advance(1_000);
+    await within("the next ones", all[Math.min(29, 10 * (second + 1))]!);
+  }
+  assertEquals(answered, 30);
+  connection.close();
+  server.close();
+  await acceptor.closed;
 });
 
 Deno.test("who sends long messages is read later: to read them takes as long as to answer many short ones", async () => {

@@ -9,6 +9,7 @@ import { TIMEOUTS } from "../../base/limits.ts";
 import type { HostPort } from "../../base/units.ts";
 import { printable } from "../../catalog/names.ts";
 import type { MessageOf, WireFile } from "../../protocol/messages.ts";
+import { Budget } from "../../transport/budget.ts";
 import type { Connection } from "../../transport/connection.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 import { connect } from "../../transport/connect.ts";
@@ -59,6 +60,15 @@ const AGAIN = 1_000;
 /** Between two messages with hashes of a file that is being hashed, milliseconds: one for each piece would be a flood. */
 const HASHES_EVERY = 100;
 
+/** Between two words on how far all are, milliseconds. */
+const TELL_EVERY = 100;
+
+/**
+ * Messages a second that are read of a PC: five tell how far it is, and it may tell what it has got of many files; one that
+ * lies is not to hold up all others.
+ */
+const HEARD = 5_000;
+
 /** When the file fails, receivers are told so for this long, milliseconds, before their connections end. */
 const LAST_WORD = 2_000;
 
@@ -85,6 +95,8 @@ export class Broadcast {
   #multicaster: Multicaster | undefined;
   /** Ends the look whether anything moves. */
   #unwatch: (() => void) | undefined;
+  /** Keeps what has come from being told. */
+  #hush: (() => void) | undefined;
 
   constructor(files: readonly SendFile[], setting: BroadcastSetting) {
     this.#files = files;
@@ -153,6 +165,7 @@ export class Broadcast {
       lastWord();
       this.#unwatch?.();
       this.#unwatch = () => {};
+      this.#hush?.();
     }
     this.#o.signal.throwIfAborted();
     if (feed?.fault) throw feed.fault;
@@ -221,7 +234,8 @@ export class Broadcast {
     if (!peer) throw new LabError("unreachable", "it is not registered now");
     const { address: host, port, id } = peer;
     const at = { host, port, id, isAnother: (name: string) => this.#receivers.isAnother(name, target.name) };
-    const { connection } = await connect(at, identity, { ...context, signal, idle: TIMEOUTS.manifest });
+    const options = { ...context, signal, idle: TIMEOUTS.manifest, budget: new Budget(HEARD) };
+    const { connection } = await connect(at, identity, options);
     const end = () => connection.close(signal.reason);
     signal.addEventListener("abort", end, { once: true });
     try {
@@ -241,16 +255,17 @@ export class Broadcast {
       await exchange.send(this.#message(target, pages, i));
     }
     target.state = "receiving";
+    this.#tell();
     if (this.#feed) this.#tellHashes(this.#feed, exchange).catch(() => {});
     while (true) {
       const incoming = await exchange.next(TIMEOUTS.manifest);
       if (incoming.kind === "OfferProgress") {
-        target.bytes = incoming.bytes;
+        target.bytes = Math.min(incoming.bytes, this.#bytes);
         if (incoming.limit !== undefined) target.limit = incoming.limit;
         this.#multicaster?.heard(target.name, incoming.multicast);
       }
       if (incoming.kind === "Receipt" && !incoming.more) break;
-      this.#tell();
+      this.#tellSoon();
     }
     target.bytes = this.#bytes;
   }
@@ -290,7 +305,14 @@ export class Broadcast {
   }
 
   #tell(): void {
+    this.#hush?.();
+    this.#hush = undefined;
     this.#o.changed(this.targets);
+  }
+
+  /** That somebody has a little more is told with what others have. */
+  #tellSoon(): void {
+    this.#hush ??= this.#o.context.clock.after(TELL_EVERY, () => this.#tell());
   }
 }
 

@@ -1,6 +1,7 @@
 /** The sending side of a broadcast, against receivers that answer as they are told. */
 
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertLessOrEqual, assertMatch, assertRejects } from "@std/assert";
+import { until } from "../../base/_patience.ts";
 import { codeOf, LabError } from "../../base/errors.ts";
 import type { MessageOf } from "../../protocol/messages.ts";
 import type { Exchange } from "../../transport/exchange.ts";
@@ -202,6 +203,26 @@ Deno.test("its file changed: a PC that has all of it and takes long to put it on
   const targets = await w.broadcast({}, (run) => run.spoiled(changed));
   assertEquals(["a", "b"].map((name) => targets.get(name)!.state), ["failed", "done"]);
   assertEquals(targets.get("a")!.reason, "image.bin has changed");
+});
+
+Deno.test("who tells without end how far it is, or more than there is, costs the others nothing", async () => {
+  const told: number[] = [];
+  const chatty: Receiver = async (exchange, attempt, offer) => {
+    for (let i = 1; i <= 2_000; i++) {
+      const bytes = i === 2_000 ? 2 ** 53 - 1 : i % 1000;
+      const sent = exchange.send({ kind: "OfferProgress", bytes, total: 1000 });
+      if (i % 100 === 0) await sent;
+    }
+    await until("what it has is told", () => told.includes(1000));
+    await done(exchange, attempt, offer);
+  };
+  await using w = new World({ a: chatty });
+  const { clock } = w.context;
+  const began = clock.monotonic();
+  await w.broadcast({ changed: ([a]) => void told.push(a!.bytes) });
+  // Its states, and ten times a second what it has.
+  assertLessOrEqual(told.length, 5 + (clock.monotonic() - began) / 100);
+  assertEquals(Math.max(...told), 1000);
 });
 
 Deno.test("interrupted, it ends; with nobody there, it says so", async () => {
