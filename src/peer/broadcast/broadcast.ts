@@ -207,13 +207,15 @@ export class Broadcast {
     /** What kept it waiting last. */
     let fault: string | undefined;
     while (target.state !== "done" && target.state !== "failed") {
+      const before = target.bytes;
       try {
         await this.#offer(target, signal);
         target.state = "done";
         target.seconds = (context.clock.monotonic() - this.#began) / 1000;
         delete target.reason;
       } catch (cause) {
-        const last = target.state === "waiting" ? fault : undefined;
+        // While it is asked once more it still stands where it stood.
+        const last = target.state === "waiting" || target.bytes === before ? fault : undefined;
         target.reason = signal.aborted ? whyEnded(signal.reason, last) : messageOf(cause);
         fault = target.reason;
         target.state = signal.aborted || !PASSING.has(codeOf(cause)) ? "failed" : "waiting";

@@ -176,6 +176,15 @@ Deno.test("when the time is up, who isn't done has failed: the silent one, and t
   assertMatch(String(targets.get("c")!.reason), /no room/);
 });
 
+Deno.test("the time is up while a busy PC is asked once more: what kept it waiting is told all the same", async () => {
+  const busyOnce: Receiver = (exchange, attempt, offer) =>
+    attempt === 1 ? failing("busy")(exchange, attempt, offer) : silent(exchange, attempt, offer);
+  await using w = new World({ a: busyOnce });
+  const targets = await w.broadcast({ timeout: 5_000 });
+  assertEquals(w.offers.get("a")?.length, 2);
+  assertMatch(String(targets.get("a")!.reason), /time is up; the last try: no room/);
+});
+
 Deno.test("its file changed: PCs go on among themselves; when nothing moves, who isn't done has failed", async () => {
   const slow: Receiver = async (exchange, attempt, offer) => {
     for (let bytes = 100; bytes < 1000; bytes += 100) {
