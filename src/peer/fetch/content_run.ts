@@ -122,9 +122,9 @@ export class ContentRun {
     return this.ceiling !== Infinity;
   }
 
-  /** In a broadcast: nobody had to be asked for anything yet, and there is somebody to be asked. */
-  get isUnasked(): boolean {
-    return this.parents.size === 0 && (this.stripes?.holders().length ?? 0) > 0;
+  /** In a broadcast: nobody has to be asked yet, and there is somebody to be asked. */
+  get needsNobody(): boolean {
+    return this.isHeard || (this.parents.size === 0 && (this.stripes?.holders().length ?? 0) > 0);
   }
 
   /** Pieces that may be asked for now: this many, from the first on. */

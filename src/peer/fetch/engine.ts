@@ -365,8 +365,7 @@ export class FetchEngine {
       this.#ending.puts(this.#complete(run).catch((cause) => this.#abort(cause)));
       return;
     }
-    const alive = run.isHeard || run.isUnasked ||
-      [...run.confirmed].some((peer) => this.#sources.isAlive(peer));
+    const alive = run.needsNobody || [...run.confirmed].some((peer) => this.#sources.isAlive(peer));
     if (alive || run.asking > 0) return;
     for (const peer of run.confirmed) {
       const reason = this.#sources.goneReason(peer);
