@@ -12,6 +12,9 @@ export const MAX_PATTERNS = 1000;
 /** Longest pattern in UTF-16 units: as long as the longest name. */
 const MAX_PATTERN = 1024;
 
+/** Most UTF-16 units of patterns in one request: as JSON, which takes 6 bytes for some, they stay under a list's limit. */
+const MAX_PATTERN_UNITS = 150_000;
+
 /**
  * Tells whether a text has a sign that globs use, so that it may stand for many names.
  *
@@ -52,8 +55,53 @@ export function globParts(pattern: string): string[] {
 export function patternFault(pattern: string): string | undefined {
   const name = pattern.replace(/^\.\//, "").replace(/(?<=[^/])\/$/, "");
   if (!isGlob(name) || name.startsWith("/")) return nameFault(name);
+  if (pattern.length > MAX_PATTERN) return `it has ${pattern.length} characters; the limit is ${MAX_PATTERN}`;
   const part = name.split("/").find((each) => each === "." || each === "..");
   return part === undefined ? undefined : nameFault(part);
+}
+
+/**
+ * Splits patterns into as many as one request may have: a shell makes thousands of one glob.
+ *
+ * @example
+ * ```ts
+ * import { patternBatches } from "./search.ts";
+ * if (patternBatches(Array(2500).fill("a")).map((each) => each.length).join() !== "1000,1000,500") throw new Error("split");
+ * ```
+ */
+export function patternBatches(patterns: readonly string[]): string[][] {
+  const batches: string[][] = [];
+  let units = Infinity;
+  for (const pattern of patterns) {
+    units += pattern.length;
+    if (units > MAX_PATTERN_UNITS || batches.at(-1)!.length === MAX_PATTERNS) {
+      batches.push([]);
+      units = pattern.length;
+    }
+    batches.at(-1)!.push(pattern);
+  }
+  return batches;
+}
+
+/**
+ * The patterns that match none of some names.
+ *
+ * @example
+ * ```ts
+ * import { unmatched } from "./search.ts";
+ * if (unmatched(["docs", "*.txt", "b"], ["docs/a.pdf"]).join() !== "*.txt,b") throw new Error("only docs is there");
+ * ```
+ */
+export function unmatched(patterns: readonly string[], names: readonly string[]): string[] {
+  const there = new Set<string>();
+  for (const name of names) {
+    there.add(name);
+    for (let at = name.indexOf("/"); at >= 0; at = name.indexOf("/", at + 1)) there.add(name.slice(0, at));
+  }
+  return patterns.filter((pattern) => {
+    if (there.has(pattern.replace(/^\.\//, "").replace(/\/$/, ""))) return false;
+    return !isGlob(pattern) || !names.some(matcher([pattern]));
+  });
 }
 
 /** Makes the glob for a pattern: without a slash it means the last part at any depth, with one at its end a folder. */
@@ -122,9 +170,7 @@ export function matcher(patterns: readonly string[]): (name: string) => boolean 
  * ```
  */
 export function searcher(query: string): (row: { name: string; title: string }) => boolean {
-  if (query.length > MAX_PATTERN) {
-    throw new LabError("usage", `Cannot search for ${query.length} characters: limit is ${MAX_PATTERN}`);
-  }
+  demandSearchable(query);
   const whole = query.trim().toLowerCase();
   const words = whole.split(/\s+/).filter((word) => word !== "").map((word) => ({
     word,
@@ -143,4 +189,15 @@ export function searcher(query: string): (row: { name: string; title: string }) 
     };
     return words.every(fits) || matchesWhole(name);
   };
+}
+
+/**
+ * What may be searched for.
+ *
+ * @throws {LabError} "usage" when it is too long.
+ */
+export function demandSearchable(query: string): void {
+  if (query.length > MAX_PATTERN) {
+    throw new LabError("usage", `Cannot search for ${query.length} characters: limit is ${MAX_PATTERN}`);
+  }
 }

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { LabError } from "../base/errors.ts";
 import * as fc from "../deps/fast_check.ts";
 import { nastyText, validName } from "./_arbitraries.ts";
-import { isGlob, matcher, patternFault, searcher } from "./search.ts";
+import { isGlob, matcher, patternFault, searcher, unmatched } from "./search.ts";
 
 Deno.test("isGlob", () => {
   for (const text of ["*", "a?", "a[1].txt", "{a,b}", "docs/**"]) assert(isGlob(text), text);
@@ -76,6 +76,26 @@ Deno.test("matcher: every name matches itself, and its folder all below it", () 
     assert(matcher([name])(`${name}/${below}`));
     assert(matcher([`${name}/`])(`${name}/${below}`));
   }));
+});
+
+Deno.test("unmatched: the patterns that a matcher finds nothing with", () => {
+  const names = ["docs/a/b.pdf", "a.txt", "x[1].txt"];
+  for (
+    const pattern of [
+      "docs",
+      "docs/",
+      "./docs/a",
+      "b.pdf",
+      "*.pdf",
+      "a.txt",
+      "./a.txt/",
+      "A.txt",
+      "x[1].txt",
+      "x?1?.txt",
+      "*.doc",
+    ]
+  ) assertEquals(unmatched([pattern], names).length === 0, names.some(matcher([pattern])), pattern);
+  assertEquals(unmatched(["docs", "b", "*.txt", "*.doc"], names), ["b", "*.doc"]);
 });
 
 Deno.test("matcher and searcher: limits", () => {

@@ -9,7 +9,7 @@ import { formatSeconds } from "../base/units.ts";
 import type { Holder, MergedIndex } from "../catalog/merge.ts";
 import { isNamed, printable } from "../catalog/names.ts";
 import type { IndexRow } from "../catalog/row.ts";
-import { matcher, searcher } from "../catalog/search.ts";
+import { matcher, patternBatches, searcher } from "../catalog/search.ts";
 import type { WirePeer } from "../protocol/messages.ts";
 import { connect } from "../transport/connect.ts";
 import type { Identity } from "../transport/handshake.ts";
@@ -44,7 +44,8 @@ export interface Found {
 /**
  * Looks files up.
  *
- * @throws {LabError} "unreachable" when neither the registration server nor an index learnt before helps.
+ * @throws {LabError} "unreachable" when neither the registration server nor an index learnt before helps; "usage" when the
+ *   words are too many.
  */
 export async function findFiles(access: NetworkAccess, query: Omit<IndexQuery, "cookie">): Promise<Found> {
   const cookie = access.cookie === undefined ? {} : { cookie: access.cookie };
@@ -116,17 +117,21 @@ async function fromLearnt(access: NetworkAccess, query: IndexQuery, cause: unkno
   const { clock, log } = access.context;
   if (codeOf(cause) !== "unreachable" || access.data === undefined) throw cause;
   const learnt = (await loadMergedIndex(access.data, clock)).rows(clock.now());
-  const rows = networkRows(learnt.filter((row) => row.flag === 1 && matches(row, row.holder.peer, query)));
+  const matches = rowFilter(query);
+  const rows = networkRows(learnt.filter((row) => row.flag === 1 && matches(row, row.holder.peer)));
   if (rows.length === 0) throw cause;
   const oldest = Math.max(...learnt.map((row) => LEARNT_TTL - (row.expires - clock.now()))) / 1000;
   log.warn(`The registration server cannot be reached; using the index learnt ${formatSeconds(oldest)} ago`);
   return { rows, peers: undefined };
 }
 
-function matches(row: IndexRow, peer: string, query: IndexQuery): boolean {
-  return (query.from === undefined || isNamed(peer, query.from)) &&
-    (!query.patterns || matcher(query.patterns)(row.name)) &&
-    (!query.query || searcher(query.query)(row));
+function rowFilter({ from, patterns, query }: IndexQuery): (row: IndexRow, peer: string) => boolean {
+  const named = patterns && patternBatches(patterns).map(matcher);
+  const found = query === undefined ? () => true : searcher(query);
+  return (row, peer) =>
+    (from === undefined || isNamed(peer, from)) &&
+    (named === undefined || named.some((matches) => matches(row.name))) &&
+    found(row);
 }
 
 /** Brings rows of single holders together: one row for each content under each name. */

@@ -90,6 +90,28 @@ Deno.test("the server tells who has what; holders that it doesn't name are left 
   assertEquals(w.asked[0], { kind: "RFCQuery", patterns: ["*.txt"], cookie: "mine" });
 });
 
+Deno.test("more names than one question may have are asked for in several, and no row comes twice", async () => {
+  await using w = world();
+  const long = (i: number) => `${i}/${"long name ".repeat(100)}`;
+  const patterns = [
+    ...Array.from({ length: 2_400 }, (_, i) => `${i}.txt`),
+    ...Array.from({ length: 900 }, (_, i) => long(i)),
+  ];
+  assertEquals(brief((await w.find({ patterns })).rows), ["a.txt: pc1+pc2", "b.txt: pc2"]);
+  assertEquals(brief((await w.find({ patterns, from: "pc1" })).rows), ["a.txt: pc1", "b.txt: pc1"]);
+  const asked = w.asked.filter((message) => message.kind === "RFCQuery");
+  assertEquals(asked.flatMap((message) => message.patterns ?? []), [...patterns, ...patterns]);
+  await w.find({});
+  await w.stop(w.rs);
+  assertEquals(brief((await w.find({ patterns: [...patterns, "b.txt"] })).rows), ["b.txt: pc2"]);
+});
+
+Deno.test("words that are too long for a question are refused before anybody is asked", async () => {
+  await using w = world();
+  const thrown = await assertRejects(() => w.find({ query: "x".repeat(1_025) }), LabError, "limit is 1024");
+  assertEquals([codeOf(thrown), w.asked], ["usage", []]);
+});
+
 Deno.test("when nothing is found, it's told how many peers there are", async () => {
   await using w = world({ index: { ...INDEX, rows: [] } });
   assertEquals((await w.find({ patterns: ["x"] })).peers, 2);

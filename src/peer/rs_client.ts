@@ -6,6 +6,7 @@ import { LIMITS } from "../base/limits.ts";
 import type { WireBroadcast, WireBroadcastPeer, WireHolder, WirePeer } from "../protocol/messages.ts";
 import { RS_NAME } from "../protocol/secured.ts";
 import type { Holder } from "../catalog/merge.ts";
+import { demandSearchable, patternBatches } from "../catalog/search.ts";
 import type { Connection, Handler } from "../transport/connection.ts";
 import { connect } from "../transport/connect.ts";
 import { closeAtAbort, type Identity } from "../transport/handshake.ts";
@@ -137,8 +138,26 @@ export interface IndexQuery {
   cookie?: string;
 }
 
-/** The network's index: who has what; works with a registration server and with a single peer. */
+/**
+ * The network's index: who has what; works with a registration server and with a single peer.
+ *
+ * @throws {LabError} "usage" when the words are too many.
+ */
 export async function queryIndex(connection: Connection, query: IndexQuery): Promise<NetworkRow[]> {
+  if (query.query !== undefined) demandSearchable(query.query);
+  const [first, ...more] = patternBatches(query.patterns ?? []);
+  if (first === undefined || more.length === 0) return await queryPages(connection, query);
+  // What several of them match comes as often.
+  const rows = new Map<string, NetworkRow>();
+  for (const patterns of [first, ...more]) {
+    for (const row of await queryPages(connection, { ...query, patterns })) {
+      rows.set(`${row.name}\n${row.sha256}`, row);
+    }
+  }
+  return [...rows.values()];
+}
+
+async function queryPages(connection: Connection, query: IndexQuery): Promise<NetworkRow[]> {
   const rows: NetworkRow[] = [];
   let after: string | undefined;
   for (let page = 0; page < MOST_PAGES; page++) {

@@ -2,7 +2,7 @@
 
 import { LabError } from "../../base/errors.ts";
 import { printable } from "../../catalog/names.ts";
-import { matcher } from "../../catalog/search.ts";
+import { unmatched } from "../../catalog/search.ts";
 import { Root } from "../../storage/root.ts";
 import type { IndexFile } from "../../storage/index_file.ts";
 import { findFiles, type NetworkAccess } from "../network.ts";
@@ -61,7 +61,7 @@ export async function fetchCommand(request: FetchRequest, setting: FetchSetting)
       ...ambiguous,
     );
     for (const fault of faults) setting.listener.failed([], fault);
-    const missing = unmatched(patterns, rows);
+    const missing = unmatched(patterns, rows.map(({ name }) => name));
     if (files.length === 0 && faults.length === 0) throw nothingFound({ ...request, patterns }, peers);
     if (missing.length > 0) {
       const fault = nothingFound({ ...request, patterns: missing }, peers);
@@ -98,13 +98,6 @@ class FetchFault extends LabError {
       count > 1 ? `${count} files could not be fetched; the first reason: ${first.message}` : first.message,
     );
   }
-}
-
-function unmatched(patterns: readonly string[], rows: readonly { name: string }[]): string[] {
-  return patterns.filter((pattern) => {
-    const matches = matcher([pattern]);
-    return !rows.some((row) => matches(row.name));
-  });
 }
 
 function nothingFound({ patterns, from }: FetchRequest, peers: number | undefined): LabError {
