@@ -38,5 +38,6 @@ Deno.test("what no file can be called is refused, and nobody is asked for it", a
   assertEquals(temp.list(), []);
   // It doesn't hold up the rest.
   const { fine, faults } = askable(["a.txt", "../x", "docs/", "*".repeat(1_025)]);
-  assertEquals([fine, faults.map(({ code }) => code)], [["a.txt", "docs/"], ["name_refused", "name_refused"]]);
+  assertEquals(fine, ["a.txt", "docs/"]);
+  assertEquals(faults.map(({ code }) => code), ["name_refused", "name_refused"]);
 });
