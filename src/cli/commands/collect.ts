@@ -20,6 +20,7 @@ export async function collectAll(
   const { output, clock } = ctx;
   const began = clock.monotonic();
   const report = new FetchReport(ctx);
+  let nobodys: readonly string[] = [];
   const receipts = await collect({
     ...setting,
     patterns: [...ctx.args],
@@ -32,18 +33,17 @@ export async function collectAll(
           ...{ event: "collected", peer, files, bytes, failed },
           ...(error ? { code: error.code, message: error.message } : {}),
         }),
+      unmatched: (patterns) => nobodys = patterns,
     },
     signal: ctx.signal,
   }).finally(() => ctx.progress.stop());
-  return tell(ctx, receipts, setting.folder, (clock.monotonic() - began) / 1000);
+  tell(ctx, receipts, setting.folder, (clock.monotonic() - began) / 1000);
+  if (nobodys.length > 0 || receipts.every(({ files }) => files === 0)) throw nothingFound(nobodys);
+  return EXIT.done;
 }
 
-function tell(
-  { output, args }: Ctx,
-  receipts: readonly Collected[],
-  folder: string,
-  seconds: number,
-): number {
+/** @throws {LabError} the first reason why something could not be had. */
+function tell({ output }: Ctx, receipts: readonly Collected[], folder: string, seconds: number): void {
   output.table(
     receipts.map(({ peer, files, bytes, error }) => ({
       ...{ peer, files, size: files > 0 ? formatBytes(bytes) : "-" },
@@ -77,10 +77,14 @@ function tell(
       }; the first reason: ${first.error.message}`,
     );
   }
-  if (files > 0) return EXIT.done;
-  const what = args.length === 0 ? "anything" : args.slice(0, 5).map((each) => printable(each)).join(", ");
-  const it = args.length > 1 ? "any of them" : "it";
-  throw new LabError(
+}
+
+function nothingFound(patterns: readonly string[]): LabError {
+  const what = patterns.length === 0
+    ? "anything"
+    : patterns.slice(0, 5).map((each) => printable(each)).join(", ");
+  const it = patterns.length > 1 ? "any of them" : "it";
+  return new LabError(
     "not_found",
     `Cannot collect ${what}: no active peer holds ${it}; see rs index or peer index`,
   );

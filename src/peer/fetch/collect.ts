@@ -7,6 +7,7 @@
 
 import { codeOf, LabError, messageOf } from "../../base/errors.ts";
 import { printable } from "../../catalog/names.ts";
+import { unmatched } from "../../catalog/search.ts";
 import type { WirePeer } from "../../protocol/messages.ts";
 import { Root } from "../../storage/root.ts";
 import { askPeer, type NetworkAccess } from "../network.ts";
@@ -41,6 +42,8 @@ export interface CollectListener {
   fetched(file: FetchedFile, peer: string): void;
   /** A peer is done with. */
   collected(peer: Collected): void;
+  /** At the end: what was asked for and nobody who answered has. */
+  unmatched?(patterns: readonly string[]): void;
 }
 
 /** What collecting needs. */
@@ -67,13 +70,17 @@ export async function collect(setting: CollectSetting): Promise<Collected[]> {
     throw new LabError("not_found", "Cannot collect anything: no other peer is active now; see peers");
   }
   const all: Collected[] = [];
+  let nobodys: readonly string[] = setting.patterns;
+  const seen = (names: readonly string[]) => {
+    nobodys = unmatched(nobodys, names);
+  };
   const lane = new AbortController();
   const signal = AbortSignal.any([setting.signal, lane.signal]);
   const work = Array.from({ length: Math.min(LANES, waiting.length) }, async () => {
     const pool = new LanePool(root, setting);
     try {
       for (let peer = waiting.shift(); peer && !signal.aborted; peer = waiting.shift()) {
-        const one = await collectFrom(peer, root, pool, { ...setting, signal });
+        const one = await collectFrom(peer, root, pool, { ...setting, signal, seen });
         all.push(one);
         setting.listener.collected(one);
       }
@@ -89,6 +96,7 @@ export async function collect(setting: CollectSetting): Promise<Collected[]> {
   setting.signal.throwIfAborted();
   if (lane.signal.aborted) throw lane.signal.reason;
   for (const end of ends) if (end.status === "rejected") throw end.reason;
+  if (nobodys.length > 0) setting.listener.unmatched?.(nobodys);
   return all.sort((a, b) => a.peer < b.peer ? -1 : 1);
 }
 
@@ -122,11 +130,17 @@ class LanePool {
   }
 }
 
+/** What collecting from one needs. */
+interface LaneSetting extends CollectSetting {
+  /** Hears the names that matched. */
+  seen(names: readonly string[]): void;
+}
+
 async function collectFrom(
   peer: WirePeer,
   root: Root,
   pool: LanePool,
-  setting: CollectSetting,
+  setting: LaneSetting,
 ): Promise<Collected> {
   const result: Collected = { peer: peer.name, files: 0, bytes: 0, failed: 0 };
   const fail = (count: number, error: LabError) => {
@@ -164,11 +178,12 @@ async function collectFrom(
 /** Its files that match, under names below its own folder. */
 async function wantedFrom(
   peer: WirePeer,
-  setting: CollectSetting,
+  setting: LaneSetting,
   fail: (count: number, error: LabError) => void,
 ): Promise<WantedFile[]> {
   const { patterns } = setting;
   const rows = await askPeer(setting, peer, patterns.length > 0 ? { patterns } : {});
+  setting.seen(rows.map(({ name }) => name));
   // The whole name is judged: the folder's is part of it.
   const below = rows.map((row) => ({ ...row, name: `${peer.name}/${row.name}` }));
   const { files, refused, ambiguous } = select(below);
