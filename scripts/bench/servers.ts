@@ -86,7 +86,7 @@ class Faults {
       (line) => Number(line.bytes) >= KILLS.server * Number(line.total),
       300_000,
     );
-    await this.#killServer(before.filter(({ at }) => at === 0));
+    await this.#killServer(before.filter((peer) => whereIs(peer) === HOSTS[0]));
     await this.#newcomer("new-server", 1);
     await running.event("progress", (line) => Number(line.bytes) >= KILLS.nats * Number(line.total), 300_000);
     const leader = await campus.leader();
@@ -217,6 +217,11 @@ class Faults {
     this.claims.push({ what, met, seen });
     this.#say(`${met ? "met" : "MISSED"}: ${what}: ${seen}`);
   }
+}
+
+/** The server that a peer is with now: a busy one may have let it go. */
+function whereIs({ running }: Peer): string | undefined {
+  return [...running.stderr.matchAll(/Registered as \S+ at (\S+):\d+/g)].at(-1)?.[1];
 }
 
 function registrations({ running }: Peer): JsonLine[] {

@@ -24,3 +24,8 @@ export async function wineReady(): Promise<boolean> {
 export function wineCommand(exe: string): [command: string, ...args: string[]] {
   return [RUN, exe];
 }
+
+/** Ends the Wine server: the next one opens its sockets in the network of the program that starts it. */
+export async function stopWine(): Promise<void> {
+  await new Deno.Command(RUN, { args: ["--stop"], stdout: "null" }).output();
+}
