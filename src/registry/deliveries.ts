@@ -26,6 +26,11 @@ import type { AtWork, Registry } from "./state.ts";
 const FOR_EACH_HOLDER = 2;
 /** Deliveries of all broadcasts at once: each holds a connection that is there anyway, and a list of files. */
 const AT_ONCE = 64;
+/**
+ * Looking who can be offered what is put off for so many times what it took last, if that was longer than so many
+ * milliseconds: of a lab it takes less, of a campus that is switched on, one look for each PC would leave no time for the PCs.
+ */
+const REST = { times: 20, after: 0.25 };
 /** Pauses before a PC is offered the same again after a fault that may pass, milliseconds. */
 const PAUSE = { first: 1_000, growth: 3, most: 5 * 60_000 };
 
@@ -84,6 +89,9 @@ export class Deliveries implements AtWork {
   /** Ends the waits for commands that may come back. */
   #graces = new Set<() => void>();
   #closed = false;
+  /** Ends the time in which nobody looks, and whether somebody wanted to. */
+  #stopRest: (() => void) | undefined;
+  #isAsked = false;
   /** The version of the index at the last look. */
   #looked = -1;
 
@@ -214,6 +222,7 @@ export class Deliveries implements AtWork {
     this.#closed = true;
     for (const { cancel } of this.#pauses.values()) cancel();
     for (const cancel of this.#graces) cancel();
+    this.#stopRest?.();
     for (const { stop } of this.#running.values()) stop.abort(new LabError("interrupted", "Closed"));
   }
 
@@ -243,35 +252,53 @@ export class Deliveries implements AtWork {
     return !(receipt?.state === "waiting" && this.isClaimed(head.id));
   }
 
-  /** Begins what can be begun. */
+  /** Begins what can be begun: now, or after a rest. */
   #pump(): void {
-    const { broadcasts, members } = this.#o.registry;
-    if (this.#closed || this.#due.size === 0) return;
+    this.#isAsked = true;
+    if (this.#closed || this.#due.size === 0 || this.#stopRest) return;
+    this.#isAsked = false;
+    const { clock } = this.#o;
+    const began = clock.monotonic();
+    this.#beginAll();
+    const took = clock.monotonic() - began;
+    if (took <= REST.after) return;
+    this.#stopRest = clock.after(REST.times * took, () => {
+      this.#stopRest = undefined;
+      if (this.#isAsked) this.#pump();
+    });
+  }
+
+  #beginAll(): void {
     // In the order of the broadcasts' age: so that the newest of one name is the last to come.
-    for (const head of broadcasts.holding(this.#o.clock.now())) {
+    for (const head of this.#o.registry.broadcasts.holding(this.#o.clock.now())) {
       const due = this.#due.get(head.id);
+      if (this.#running.size >= AT_ONCE) return;
       if (!due) continue;
-      const newer = this.#beingSent(head);
-      const there = this.#sources.of(head);
-      let room = this.#room(head, there.holders.length + (there.here > 0 ? 1 : 0));
-      for (const cookie of due) {
-        if (room <= 0) break;
-        if (this.#running.has(cookie)) continue;
-        const record = members.byCookie(cookie);
-        const connection = this.#o.connectionOf(cookie);
-        if (!record || !connection || connection.isClosed || !this.#isDue(head, record)) {
-          due.delete(cookie);
-          continue;
-        }
-        if (newer.some((each) => isFor(each, record))) continue;
-        const sources = this.#sources.forPc(head.id, cookie, there);
-        // Its turn comes when somebody is there who can deliver.
-        if (!sources) continue;
-        due.delete(cookie);
-        room--;
-        this.#begin(head, record, connection, sources);
-      }
+      this.#beginOf(head, due);
       if (due.size === 0) this.#due.delete(head.id);
+    }
+  }
+
+  #beginOf(head: BroadcastHead, due: Set<string>): void {
+    const newer = this.#beingSent(head);
+    const there = this.#sources.of(head);
+    let room = this.#room(head, there.holders.length + (there.here > 0 ? 1 : 0));
+    for (const cookie of due) {
+      if (room <= 0) return;
+      if (this.#running.has(cookie)) continue;
+      const record = this.#o.registry.members.byCookie(cookie);
+      const connection = this.#o.connectionOf(cookie);
+      if (!record || !connection || connection.isClosed || !this.#isDue(head, record)) {
+        due.delete(cookie);
+        continue;
+      }
+      if (newer.some((each) => isFor(each, record))) continue;
+      const sources = this.#sources.forPc(head.id, cookie, there);
+      // Its turn comes when somebody is there who can deliver.
+      if (!sources) continue;
+      due.delete(cookie);
+      room--;
+      this.#begin(head, record, connection, sources);
     }
   }
 

@@ -6,7 +6,7 @@
 import type { MessageOf, WireHolder } from "../protocol/messages.ts";
 import type { Connection } from "../transport/connection.ts";
 import { addressFor } from "./address.ts";
-import { type BroadcastHead, isOf } from "./broadcast_store.ts";
+import type { BroadcastHead } from "./broadcast_store.ts";
 import { IndexHolders, type IndexHoldersSetting } from "./index_holders.ts";
 import { isAwaited, type PeerRecord } from "./rules.ts";
 import { Vain } from "./vain.ts";
@@ -38,10 +38,9 @@ export class LateSources {
   of(head: BroadcastHead): Sources {
     const { broadcasts, members } = this.o.registry;
     const done = [...broadcasts.receipts(head.id)].filter(({ state }) => state === "done");
-    const records = done.map((receipt) => {
-      const record = members.byName(receipt.peer);
-      return record && isOf(receipt, record) ? record : undefined;
-    });
+    const records = done.map(({ cookie, peer }) =>
+      cookie === undefined ? members.byName(peer) : members.byCookie(cookie)
+    );
     if (head.cookie !== undefined) records.push(members.byCookie(head.cookie));
     // Whoever has lost its connection is back in a moment, and then it's its turn, or it is gone.
     const holders = records.filter((record) => record !== undefined)

@@ -2,9 +2,17 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { until } from "../base/_patience.ts";
+import { FakeClock } from "../base/clock.ts";
 import { LabError } from "../base/errors.ts";
+import { silentLogger } from "../base/log.ts";
+import { seededRandom } from "../base/random.ts";
 import { done, Ear, receipts, tell } from "./_broadcasting.ts";
+import { head, peer } from "./_store_contract.ts";
 import { Lab } from "./_testing.ts";
+import { Broadcasts } from "./broadcasts.ts";
+import { Deliveries } from "./deliveries.ts";
+import { Holdings } from "./holdings.ts";
+import { Members } from "./members.ts";
 import { MemoryStore } from "./memory_store.ts";
 
 Deno.test("who said that it isn't there is not named again, until it registers anew; nobody: no offer", async () => {
@@ -111,4 +119,37 @@ Deno.test("a restarted server with new PCs at the old ones' places: those are go
   assertEquals(kept.sort(), ["pc1 false", "pc1-2 true", "pc2 true"]);
   await lab.dial("tool");
   assertEquals(ear.offers.length, 0, "nobody who has it is there");
+});
+
+Deno.test("a campus that is switched on: where looking who can be offered what takes long, not each PC has it done", () => {
+  const clock = new FakeClock();
+  const members = new Members(7_200_000);
+  const now = () => ({ wall: clock.now(), mono: clock.monotonic() });
+  const broadcasts = new Broadcasts();
+  broadcasts.load([head("b1", { began: clock.now(), expires: clock.now() + 3600_000 })], []);
+  let looks = 0;
+  const deliveries = new Deliveries({
+    registry: {
+      ...{ members, broadcasts, holdings: new Holdings(), store: new MemoryStore() },
+      ...{ random: seededRandom(1), epoch: "e", now },
+    },
+    ...{ clock, log: silentLogger, here: () => 1, isHere: () => true, port: () => 1 },
+    connectionOf: () => {
+      looks++;
+      clock.advance(10);
+      return undefined;
+    },
+  });
+  const registers = (n: number) =>
+    deliveries.registered(members.register(peer(n), undefined, `c${n}`, now()).record);
+  for (let n = 0; n < 100; n++) registers(n);
+  assertEquals(looks, 1);
+  // Those who wait are looked at together, and nobody is once nobody asks.
+  clock.advance(200);
+  assertEquals(looks, 100);
+  clock.advance(600_000);
+  assertEquals(looks, 100);
+  registers(100);
+  assertEquals(looks, 101);
+  deliveries.close();
 });
