@@ -194,6 +194,8 @@ export const TIMEOUTS = {
   request: 30_000,
   /** A GetRFC may make the holder read and hash what it holds. */
   manifest: 120_000,
+  /** All pages of an index: of three million rows on a busy server, by a search that finds few. */
+  wholeIndex: 600_000,
   /** A piece that was asked for: no byte for this long means that the holder is gone or stuck. */
   pieceStall: 15_000,
   /** A fetch that is ended waits so long for files that are being put in their places: a rename, or a pack unpacked. */

@@ -4,6 +4,7 @@
  */
 
 import { codeOf, LabError, messageOf } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import type { HostPort } from "../base/units.ts";
 import { formatSeconds } from "../base/units.ts";
 import type { Holder, MergedIndex } from "../catalog/merge.ts";
@@ -107,7 +108,8 @@ export async function askPeer(
   }
   try {
     const holder = toHolder(peer);
-    return (await queryIndex(connection, query)).map((row) => ({ ...row, holders: [holder] }));
+    const rows = await queryIndex(connection, query, LIMITS.rowsPerPeer);
+    return rows.map((row) => ({ ...row, holders: [holder] }));
   } finally {
     connection.close();
   }

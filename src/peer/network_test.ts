@@ -1,6 +1,6 @@
 /** Finding files: at the registration server, at one peer, or in what was learnt before. */
 
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertLessOrEqual, assertRejects, assertStringIncludes } from "@std/assert";
 import { FakeClock } from "../base/clock.ts";
 import { codeOf, LabError, messageOf } from "../base/errors.ts";
 import type { Message, MessageOf } from "../protocol/messages.ts";
@@ -29,7 +29,14 @@ const peer = (name: string, port: number, active = true): MessageOf<"Peers">["pe
 });
 
 /** A registration server and a peer that answer like this, and a program with a data folder that asks. */
-function world(setup: { index?: MessageOf<"RFCIndex">; peers?: MessageOf<"Peers">["peers"] } = {}) {
+function world(
+  setup: {
+    index?: MessageOf<"RFCIndex"> | ((page: number) => MessageOf<"RFCIndex">);
+    peers?: MessageOf<"Peers">["peers"];
+  } = {},
+) {
+  let page = 0;
+  const index = () => typeof setup.index === "function" ? setup.index(page++) : setup.index ?? INDEX;
   const temp = new TempFolder();
   const clock = new FakeClock();
   const context = contextOf(clock);
@@ -45,7 +52,7 @@ function world(setup: { index?: MessageOf<"RFCIndex">; peers?: MessageOf<"Peers"
               kind: "Peers",
               peers: setup.peers ?? [peer("pc1", holder.address.port), peer("off", 9, false)],
             }
-            : setup.index ?? INDEX,
+            : index(),
         );
       },
     }, context);
@@ -122,6 +129,50 @@ Deno.test("one peer's files are asked of the peer itself", async () => {
   const { rows } = await w.find({ from: "pc1" });
   assertEquals(rows.map(({ holders }) => holders.length), [1, 1]);
   assertEquals([rows[0]!.holders[0]!.peer, rows[0]!.holders[0]!.address], ["pc1", "127.0.0.1"]);
+});
+
+Deno.test("what wasn't asked for is left out, whoever answers with it", async () => {
+  await using w = world();
+  for (const from of [{}, { from: "pc1" }]) {
+    const found = async (query: { patterns?: string[]; query?: string }) =>
+      (await w.find({ ...query, ...from })).rows.map(({ name }) => name);
+    assertEquals(await found({ patterns: ["b.txt"] }), ["b.txt"]);
+    assertEquals(await found({ patterns: ["a*", "c"] }), ["a.txt"]);
+    assertEquals(await found({ query: "A" }), ["a.txt"]);
+    assertEquals(await found({ patterns: ["other"] }), []);
+  }
+});
+
+/** Row after row, page after page. */
+const endless = (rows: number, holders: number[]) => (page: number): MessageOf<"RFCIndex"> => ({
+  ...INDEX,
+  rows: Array.from({ length: rows }, (_, i) => ({ ...INDEX.rows[0]!, name: `${page} ${i}`, holders })),
+  next: `${page}`,
+});
+
+Deno.test("a peer whose index is larger than any may be is given up", async () => {
+  await using w = world({ index: endless(1_000, [0]) });
+  const thrown = await assertRejects(
+    () => w.find({ from: "pc1", patterns: ["none"] }),
+    LabError,
+    "does not end",
+  );
+  assertEquals(codeOf(thrown), "protocol");
+  assertEquals(w.asked.filter(({ kind }) => kind === "RFCQuery").length, 201);
+});
+
+Deno.test("nor does anybody tell more holders than there may be", async () => {
+  const all = Array.from({ length: 20_000 }, () => 0);
+  await using w = world({ index: endless(20, all) });
+  await assertRejects(() => w.find({ from: "pc1" }), LabError, "does not end");
+  assertLessOrEqual(w.asked.length, 12);
+});
+
+Deno.test("a peer that takes for ever over its index, page by page, is given up", async () => {
+  const next = endless(0, []);
+  await using w = world({ index: (page) => (w.clock.advance(20_000), next(page)) });
+  const thrown = await assertRejects(() => w.find({ from: "pc1" }), LabError, "within 600 s");
+  assertEquals(codeOf(thrown), "timeout");
 });
 
 Deno.test("a peer that isn't there, or not active, is unreachable by its name", async () => {

@@ -2,11 +2,12 @@
 
 import { codeOf, type ErrorCode, LabError, messageOf, RemoteError } from "../base/errors.ts";
 import { formatCount, formatHostPort, type HostPort } from "../base/units.ts";
-import { LIMITS } from "../base/limits.ts";
+import { LIMITS, TIMEOUTS } from "../base/limits.ts";
 import type { WireBroadcast, WireBroadcastPeer, WireHolder, WirePeer } from "../protocol/messages.ts";
 import { RS_NAME } from "../protocol/secured.ts";
 import type { Holder } from "../catalog/merge.ts";
 import { demandSearchable, patternBatches } from "../catalog/search.ts";
+import { filterOf } from "../catalog/search_work.ts";
 import type { Connection, Handler } from "../transport/connection.ts";
 import { connect } from "../transport/connect.ts";
 import { closeAtAbort, type Identity } from "../transport/handshake.ts";
@@ -138,27 +139,40 @@ export interface IndexQuery {
   cookie?: string;
 }
 
+/** So many holders may be told for each row that there may be: a lab of 400 has some files on every PC, most on a few. */
+const HOLDERS_PER_ROW = 20;
+
 /**
- * The network's index: who has what; works with a registration server and with a single peer.
+ * The network's index: who has what; works with a registration server and with a single peer. Whoever answers is believed
+ * neither that a row is what was asked for, nor that there is ever one more.
  *
- * @throws {LabError} "usage" when the words are too many.
+ * @param most rows that there may be.
+ * @throws {LabError} "protocol" when there are more, "timeout"; "usage" when the words are too many.
  */
-export async function queryIndex(connection: Connection, query: IndexQuery): Promise<NetworkRow[]> {
+export async function queryIndex(
+  connection: Connection,
+  query: IndexQuery,
+  most: number = LIMITS.rowsInAll,
+): Promise<NetworkRow[]> {
   if (query.query !== undefined) demandSearchable(query.query);
   const [first, ...more] = patternBatches(query.patterns ?? []);
-  if (first === undefined || more.length === 0) return await queryPages(connection, query);
+  if (first === undefined || more.length === 0) return await queryPages(connection, query, most);
   // What several of them match comes as often.
   const rows = new Map<string, NetworkRow>();
   for (const patterns of [first, ...more]) {
-    for (const row of await queryPages(connection, { ...query, patterns })) {
+    for (const row of await queryPages(connection, { ...query, patterns }, most)) {
       rows.set(`${row.name}\n${row.sha256}`, row);
     }
   }
   return [...rows.values()];
 }
 
-async function queryPages(connection: Connection, query: IndexQuery): Promise<NetworkRow[]> {
+async function queryPages(connection: Connection, query: IndexQuery, most: number): Promise<NetworkRow[]> {
+  const wants = filterOf(query);
+  const { clock, title } = connection;
+  const end = clock.monotonic() + TIMEOUTS.wholeIndex;
   const rows: NetworkRow[] = [];
+  const left = { rows: most, holders: HOLDERS_PER_ROW * most };
   let after: string | undefined;
   for (let page = 0; page < MOST_PAGES; page++) {
     const answer = await connection.request({
@@ -166,15 +180,20 @@ async function queryPages(connection: Connection, query: IndexQuery): Promise<Ne
       ...query,
       ...(after === undefined ? {} : { after }),
     }, "RFCIndex");
+    const told = answer.holders.map(toHolder);
     for (const { name, title, size, sha256, modified, holders } of answer.rows) {
-      const known = holders.flatMap((i) => {
-        const holder = answer.holders[i];
-        return holder ? [toHolder(holder)] : [];
-      });
+      left.rows--;
+      left.holders -= holders.length;
+      if (!wants({ name, title })) continue;
+      const known = holders.map((i) => told[i]).filter((holder) => holder !== undefined);
       rows.push({ name, title, size, sha256, modified, holders: known });
     }
     if (answer.next === undefined) return rows;
-    if (rows.length > LIMITS.rowsPerPeer * 100) break;
+    if (left.rows < 0 || left.holders < 0) break;
+    if (clock.monotonic() > end) {
+      const within = `within ${TIMEOUTS.wholeIndex / 1000} s`;
+      throw new LabError("timeout", `Cannot read the index: ${title} did not come to its end ${within}`);
+    }
     after = answer.next;
   }
   throw new LabError("protocol", "Cannot read the index: the list does not end");

@@ -1,6 +1,7 @@
 /** From the network's index to what travels together, and to where it goes. */
 
-import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertLess, assertNotEquals, assertStringIncludes } from "@std/assert";
+import { cpuTime } from "../../base/_cpu_time.ts";
 import { LIMITS } from "../../base/limits.ts";
 import * as fc from "../../deps/fast_check.ts";
 import { noise, TempFolder } from "../../storage/_testing.ts";
@@ -50,6 +51,15 @@ Deno.test("hostile names are left out, each with its reason, and the others are 
   assertEquals(files.map(({ name }) => name), ["ok"]);
   assertEquals(refused.map(({ name }) => name), ["../a", "con", "a\\b"]);
   assert(refused.every(({ reason }) => reason.length > 5));
+});
+
+Deno.test("a name that comes without end costs each time the same, and its sentence names a few", () => {
+  const rows = Array.from({ length: 50_000 }, (_, i) => row("a", { sha256: hash(i) }));
+  const began = cpuTime();
+  const { files, ambiguous } = select(rows);
+  assertLess(cpuTime() - began, 500);
+  assertEquals([files.length, ambiguous.length], [0, 1]);
+  assertLess(ambiguous[0]!.message.length, 500);
 });
 
 Deno.test("different contents under one name hold up that name only; the sentence lists them", () => {

@@ -75,7 +75,9 @@ export function select(rows: readonly NetworkRow[]): Selection {
       refused.push({ name: row.name, reason });
       continue;
     }
-    clashes.set(row.name, [...clashes.get(row.name) ?? [], row]);
+    const same = clashes.get(row.name);
+    if (same) same.push(row);
+    else clashes.set(row.name, [row]);
     const { name, size, sha256, holders } = row;
     files.set(name, { name, size, sha256, modified: Date.parse(row.modified) || 0, holders });
   }
