@@ -200,7 +200,7 @@ export class RegistrationKeeper {
       this.#complaints.clear();
       this.#announceSince(told);
       await this.#o.registered(this.#registration);
-      await this.#keepAlive(connection, answer.cookie, answer.keepAlive * 1000, signal);
+      await this.#keepAlive(connection, answer.cookie, answer.keepAlive, signal);
     } finally {
       signal.removeEventListener("abort", end);
       connection.close();
@@ -234,16 +234,17 @@ export class RegistrationKeeper {
     if (added.length > 0 || gone.length > 0) this.announce(added, gone);
   }
 
+  /** @param seconds that the server would have between two; one at least. */
   async #keepAlive(
     connection: Connection,
     cookie: string,
-    interval: number,
+    seconds: number,
     signal: AbortSignal,
   ): Promise<void> {
     const { clock, random } = this.#o.context;
     const ended = new AbortController();
     connection.closed.then(() => ended.abort());
-    let every = interval;
+    let every = Math.max(1, seconds) * 1000;
     while (!connection.isClosed && !signal.aborted) {
       await sleepOrLess(clock, every * (0.75 + random.next() / 4), ended.signal);
       if (connection.isClosed) return;

@@ -21,6 +21,10 @@ const row = (name: string): IndexRow => ({
   flag: 1,
 });
 
+const REGISTERED: MessageOf<"Registered"> = {
+  ...{ kind: "Registered", peer: "pc7", cookie: "c1", ttl: 7200, keepAlive: 30, address: "127.0.0.1" },
+};
+
 /** A registration server as the peer sees it. */
 class World implements AsyncDisposable {
   readonly clock = new FakeClock();
@@ -77,12 +81,9 @@ class World implements AsyncDisposable {
     switch (message.kind) {
       case "Register":
         return exchange.send({
-          kind: "Registered",
+          ...REGISTERED,
           peer: message.name,
           cookie: message.cookie ?? `c${this.heard.length}`,
-          ttl: 7200,
-          keepAlive: 30,
-          address: "127.0.0.1",
         });
       case "Announce":
         return exchange.send({ kind: "Announced", rows: message.rows.length });
@@ -158,6 +159,21 @@ Deno.test("registers, tells the whole index, keeps alive, leaves with a word", a
   await w.keeper.leave();
   assertEquals(w.kinds().at(-1), "Leave");
   assertEquals(w.keeper.current, undefined);
+});
+
+Deno.test("a server that would have it said without a pause that it lives is told once a second", async () => {
+  await using w = new World();
+  w.answer = (message, exchange) =>
+    message.kind === "Register"
+      ? exchange.send({ ...REGISTERED, peer: message.name, keepAlive: 0 })
+      : message.kind === "KeepAlive"
+      ? exchange.send({ kind: "Alive", ttl: 7100, keepAlive: 0 })
+      : w.usual(message, exchange);
+  w.keeper.start();
+  await w.until(() => w.registered.length === 1);
+  const beats = () => w.kinds().filter((kind) => kind === "KeepAlive").length;
+  const waited = await passUntil(w, () => beats() === 3, 50);
+  assertGreaterOrEqual(waited, 3 * 750);
 });
 
 Deno.test("an empty share is told, too", async () => {
