@@ -3,6 +3,7 @@
 import { Parents } from "../../swarm/parents.ts";
 import type { Clock } from "../../base/clock.ts";
 import { type ErrorCode, LabError } from "../../base/errors.ts";
+import { TIMEOUTS } from "../../base/limits.ts";
 import { contentTitle, Layout } from "../../catalog/layout.ts";
 import type { Holder } from "../../catalog/merge.ts";
 import { printable } from "../../catalog/names.ts";
@@ -13,6 +14,12 @@ import type { NamedManifest } from "./holders.ts";
 
 /** Holders asked at once for one content; the others are kept for when one fails. */
 const HOLDERS_AT_ONCE = 8;
+
+/**
+ * When nothing has come of a content for so long, milliseconds, others are asked for it, too: a holder may have fallen silent, or
+ * deliver next to nothing. Twice as long each time its manifest is left for another one: the right holder may be slow.
+ */
+const PATIENCE = TIMEOUTS.pieceStall;
 
 /** Faults of holders that may be back later. */
 const AWAY: ReadonlySet<ErrorCode> = new Set(["unreachable", "timeout"]);
@@ -59,12 +66,20 @@ export class ContentRun {
   standby: Holder[];
   /** GetRFCs under way. */
   asking = 0;
+  /** While there is no manifest: asks one holder more for it. */
+  askAnother: (() => void) | undefined;
   /** Counts beginnings: what was asked in an earlier round is no longer waited for. */
   round = 0;
   /** Holders disagree about the pieces: the whole is checked at the end. */
   disputed = false;
   /** Those who disagree with the manifest that is followed; their turn comes when it leads nowhere. */
   readonly dissenters = new Map<string, Holder>();
+  /** How many of them gave each manifest. */
+  readonly #dissents = new Map<string, number>();
+  /** How often one manifest was left for another one. */
+  #turns = 0;
+  /** When a piece came last, or somebody was asked who might help. */
+  #movedAt: number;
   /** Manifests that turned out false. */
   readonly falseManifests = new Set<string>();
   sawBadPiece = false;
@@ -95,7 +110,7 @@ export class ContentRun {
   constructor(readonly plan: ContentPlan, private clock: Clock) {
     this.layout = new Layout(contentFiles(plan), plan.pieceSize);
     this.title = contentTitle(plan.files);
-    this.started = clock.monotonic();
+    this.started = this.#movedAt = clock.monotonic();
     // Those above us in a broadcast have the manifest too.
     this.standby = [...plan.holders, ...new Set(plan.stripes?.flat())];
     this.feed = plan.feed;
@@ -156,6 +171,31 @@ export class ContentRun {
     };
   }
 
+  /** A holder's manifest is another one than that which is followed. */
+  disagrees(holder: Holder, { id }: NamedManifest): void {
+    this.disputed = true;
+    this.dissenters.set(holder.peer, holder);
+    this.#dissents.set(id, (this.#dissents.get(id) ?? 0) + 1);
+    this.banned.set(
+      holder.peer,
+      new LabError("integrity", "its pieces differ from those of another holder"),
+    );
+  }
+
+  /**
+   * What is to be done where it gets nowhere, or more holders say that it is something else: others are asked, or those who
+   * disagree are followed. Not in a broadcast, whose manifest the lab trusts.
+   */
+  doubt(): "ask" | "turn" | undefined {
+    if (this.stripes) return undefined;
+    if (this.manifest && Math.max(0, ...this.#dissents.values()) > this.confirmed.size) return "turn";
+    const now = this.clock.monotonic();
+    if (now - this.#movedAt < PATIENCE * 2 ** this.#turns) return undefined;
+    this.#movedAt = now;
+    if (this.standby.length > 0) return "ask";
+    return this.manifest && this.dissenters.size > 0 ? "turn" : undefined;
+  }
+
   /** Begins again with these holders: what had come so far was false. */
   restart(holders: Holder[]): void {
     this.round++;
@@ -165,6 +205,8 @@ export class ContentRun {
     this.standby = holders;
     this.disputed = false;
     this.dissenters.clear();
+    this.#dissents.clear();
+    this.#movedAt = this.clock.monotonic();
     this.#fromNetwork.clear();
     this.#verifiedBytes = 0;
     this.#reported = { at: 0, bytes: 0 };
@@ -178,6 +220,21 @@ export class ContentRun {
     this.disputed = true;
   }
 
+  /** The same while those who were followed are still there: they are the ones who disagree from now on. */
+  turn(): void {
+    const left = this.plan.holders.filter(({ peer }) => this.confirmed.has(peer));
+    const unheard = this.plan.holders.filter(({ peer }) =>
+      !this.confirmed.has(peer) && !this.banned.has(peer)
+    );
+    this.#turns++;
+    this.followDissenters();
+    this.standby.push(...unheard);
+    for (const holder of left) {
+      this.dissenters.set(holder.peer, holder);
+      this.banned.set(holder.peer, new LabError("timeout", "it delivers next to nothing"));
+    }
+  }
+
   /** Pieces that an earlier run left, checked. */
   resumed(pieces: readonly number[]): void {
     for (const piece of pieces) {
@@ -188,6 +245,7 @@ export class ContentRun {
   /** A verified piece that was missing until now. */
   gained(piece: number, bytes: number): void {
     this.#fromNetwork.add(piece);
+    this.#movedAt = this.clock.monotonic();
     this.#verifiedBytes += bytes;
     this.stripes?.gained(piece, this.clock.monotonic());
   }

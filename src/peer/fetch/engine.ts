@@ -205,8 +205,25 @@ export class FetchEngine {
 
   /** Stuck sources are seen only by the passing of time: stripes that stand still get another one. */
   #reinforce(): void {
-    for (const run of this.#runs.values()) if (isPlanned(run)) this.#parents.look(run);
+    for (const run of this.#runs.values()) {
+      if (isPlanned(run)) this.#parents.look(run);
+      else this.#doubt(run);
+    }
+    // Who says nothing is not waited for alone.
+    for (const run of this.#opening) if (run.askAnother && run.doubt() === "ask") run.askAnother();
     this.#pump();
+  }
+
+  /** A holder that delivers hardly a byte, or what is not the file, doesn't keep it from those who get it elsewhere. */
+  #doubt(run: ContentRun): void {
+    const what = run.doubt();
+    if (what === "ask") this.#manifests.ask(run);
+    if (what !== "turn") return;
+    this.#forget(run);
+    this.#parts.close(run.id);
+    this.#opening.add(run);
+    run.turn();
+    this.#follow(run).catch((cause) => this.#abort(cause));
   }
 
   #pump(): void {

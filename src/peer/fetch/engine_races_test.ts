@@ -1,6 +1,7 @@
 /** Fetches in which things happen in an unlucky order, or meet an unlucky destination. */
 
 import { assert, assertEquals, assertFalse, assertRejects } from "@std/assert";
+import { within } from "../../base/_patience.ts";
 import { toHex } from "../../base/bytes.ts";
 import { systemClock } from "../../base/clock.ts";
 import { codeOf, LabError } from "../../base/errors.ts";
@@ -8,7 +9,7 @@ import { NO_VOLUME, tinyVolume } from "../../storage/_testing.ts";
 import { sha256 } from "../../storage/hashing.ts";
 import { Root } from "../../storage/root.ts";
 import type { Holder, Misbehaviour } from "../_testing.ts";
-import { noise, Swarm, TOOL } from "../_testing.ts";
+import { fastClock, noise, Swarm, TOOL } from "../_testing.ts";
 import { Relay } from "../broadcast/relay.ts";
 import type { ContentPlan } from "./contents.ts";
 import { Holders } from "./holders.ts";
@@ -18,9 +19,9 @@ const BIG = noise(1_500 * KIB, 7);
 const OTHER = noise(1_500 * KIB, 8);
 
 /** A holder that claims to have `BIG`, and has `OTHER`: its manifest fits its pieces, and the whole is false. */
-function impostor(swarm: Swarm, misbehave?: Misbehaviour): Holder {
-  const holder = swarm.holder({ "big.bin": OTHER }, misbehave);
-  holder.claims.set("big.bin", toHex(sha256(BIG)));
+function impostor(swarm: Swarm, misbehave?: Misbehaviour, claimed: Uint8Array = BIG): Holder {
+  const holder = swarm.holder({ "big.bin": OTHER.subarray(0, claimed.length) }, misbehave);
+  holder.claims.set("big.bin", toHex(sha256(claimed)));
   return holder;
 }
 
@@ -54,6 +55,52 @@ Deno.test("after a false claim the content is fetched anew from those who did no
     assertEquals([fetched[0]!.sha256, swarm.list()], [toHex(sha256(BIG)), ["big.bin"]]);
     assertFalse(fetched[0]!.from.includes("pc1") && honestFirst);
   }
+});
+
+/** Of each piece comes a byte now and then, so that the holder never falls silent. */
+const dripping = (file: Uint8Array): Misbehaviour => async (message, exchange, handler) => {
+  if (message.kind !== "PieceRequest") return await handler(message, exchange);
+  const length = Math.min(256 * KIB, file.length - message.piece * 256 * KIB);
+  await exchange.connection.sendData({
+    ...{ kind: "PieceData", stream: exchange.stream, length, partBytes: 1, signal: exchange },
+    fill: () => {},
+    rate: { take: () => 50 },
+  });
+};
+
+/** They have to read the file first. */
+const late: Misbehaviour = async (message, exchange, handler) => {
+  if (message.kind === "GetRFC") await systemClock.sleep(100);
+  await handler(message, exchange);
+};
+
+Deno.test("who hardly delivers a byte, by whatever manifest, keeps no file from those who get it elsewhere", async () => {
+  const small = BIG.subarray(0, 200 * KIB);
+  const cases = [[BIG, true, 1], [BIG, true, 3], [small, true, 1], [small, false, 1]] as const;
+  for (const [bytes, isFalse, honest] of cases) {
+    await using swarm = new Swarm({ stall: 1_000, clock: fastClock(100) });
+    if (isFalse) impostor(swarm, dripping(bytes), bytes);
+    else swarm.holder({ "big.bin": bytes }, dripping(bytes));
+    for (let i = 0; i < honest; i++) swarm.holder({ "big.bin": bytes }, late);
+    const { failed } = await within("the file", swarm.fetch(swarm.wanted({ "big.bin": bytes })));
+    assertEquals(failed, []);
+    assertEquals(swarm.read("big.bin"), bytes);
+  }
+});
+
+Deno.test("who hardly says a byte of its manifest is not waited for alone", async () => {
+  await using swarm = new Swarm({ clock: fastClock(100) });
+  const small = BIG.subarray(0, 200 * KIB);
+  swarm.holder({ "big.bin": small }, async (_, exchange) => {
+    await exchange.connection.sendData({
+      ...{ kind: "ManifestData", stream: exchange.stream, length: 100_000, partBytes: 1, signal: exchange },
+      fill: () => {},
+      rate: { take: () => 50 },
+    });
+  });
+  swarm.holder({ "big.bin": small });
+  const { fetched } = await within("the file", swarm.fetch(swarm.wanted({ "big.bin": small })));
+  assertEquals(fetched.length, 1);
 });
 
 Deno.test("a holder that gave its manifest only after it was given up costs its contents, not the whole fetch", async () => {

@@ -29,14 +29,15 @@ export class ManifestDesk {
 
   /** Asks several holders. @returns the first manifest that comes; undefined when nobody has one. */
   first(run: ContentRun): Promise<NamedManifest | undefined> {
-    return new Promise((resolve) => {
-      const ask = () => {
-        while (run.standby.length > 0 && run.asking < run.holdersAtOnce) this.ask(run, heard);
-        if (run.asking === 0) resolve(undefined);
-      };
-      const heard: Heard = (manifest) => manifest ? resolve(manifest) : ask();
-      ask();
-    });
+    const { promise, resolve } = Promise.withResolvers<NamedManifest | undefined>();
+    const heard: Heard = (manifest) => manifest ? resolve(manifest) : ask();
+    const ask = () => {
+      while (run.standby.length > 0 && run.asking < run.holdersAtOnce) this.ask(run, heard);
+      if (run.asking === 0) resolve(undefined);
+    };
+    ask();
+    run.askAnother = () => this.ask(run, heard);
+    return promise.finally(() => run.askAnother = undefined);
   }
 
   /** Asks the next holder of those who stand by, of whom there must be one. */
@@ -63,10 +64,7 @@ export class ManifestDesk {
       return heard(undefined);
     }
     if (run.manifest && run.manifest.id !== manifest.id) {
-      run.disputed = true;
-      run.dissenters.set(holder.peer, holder);
-      const said = "its pieces differ from those of another holder";
-      run.banned.set(holder.peer, new LabError("integrity", said));
+      run.disagrees(holder, manifest);
       return this.o.changed(run);
     }
     run.manifest ??= manifest;
