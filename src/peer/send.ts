@@ -3,7 +3,7 @@
  * what they have got. The files are read by this process, so they may lie outside the share: see send_files.ts.
  */
 
-import { codeOf, LabError, messageOf } from "../base/errors.ts";
+import { codeOf, LabError, messageOf, RemoteProtocolError } from "../base/errors.ts";
 import { TIMEOUTS } from "../base/limits.ts";
 import { isNamed, printable } from "../catalog/names.ts";
 import type { MessageOf, WireFile } from "../protocol/messages.ts";
@@ -225,6 +225,9 @@ async function offer(
     if (incoming.kind === "OfferProgress") setting.progress({ bytes: incoming.bytes, total: incoming.total });
     if (incoming.kind !== "Receipt") continue;
     delivered.push(...incoming.files);
+    if (delivered.length > files.length) {
+      throw new RemoteProtocolError("the receiver says that it has got more files than were sent");
+    }
     if (!incoming.more) return delivered;
   }
 }

@@ -4,6 +4,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { codeOf, LabError, messageOf } from "../base/errors.ts";
 import { nameFault } from "../catalog/names.ts";
 import type { MessageOf } from "../protocol/messages.ts";
+import type { Exchange } from "../transport/exchange.ts";
 import { greet } from "../transport/handshake.ts";
 import { serve } from "../transport/server.ts";
 import { dialTcp } from "../transport/tcp.ts";
@@ -35,8 +36,7 @@ function world(more: Partial<OfferReceiver> = {}) {
     identity: { role: "rs", agent: "test" },
     handlerFor: () => (message, exchange) => {
       if (message.kind === "PQuery") return exchange.send({ kind: "Peers", peers: [] });
-      w.refuse();
-      return handler(message, exchange);
+      return w.instead?.(exchange) ?? (w.refuse(), handler(message, exchange));
     },
   }, context);
   const setting = (signal: AbortSignal) => ({
@@ -54,6 +54,8 @@ function world(more: Partial<OfferReceiver> = {}) {
   });
   const w = {
     temp,
+    /** Answers an offer in place of the receiver. */
+    instead: undefined as ((exchange: Exchange) => Promise<void>) | undefined,
     /** Throws what an offer is answered with. */
     refuse: () => {},
     /** What senders were told while they waited. */
@@ -195,6 +197,16 @@ Deno.test("who waits for room can be interrupted, and doesn't wait for ever", as
   assertEquals(codeOf(await assertRejects(() => w.send([path], stop.signal))), "interrupted");
   w.onWait = () => w.hurry();
   assertEquals(codeOf(await assertRejects(() => w.send([path]))), "busy");
+});
+
+Deno.test("a receiver that says without end what it has got is not listened to for ever", async () => {
+  await using w = world();
+  const file = { name: "a.txt", path: "/a.txt", sha256: "ab".repeat(32) };
+  w.instead = async (exchange) => {
+    while (!exchange.aborted) await exchange.send({ kind: "Receipt", files: [file], more: true });
+  };
+  const thrown = await assertRejects(() => w.send([w.temp.file("from/a.txt", "a")]), LabError, "more files");
+  assertEquals(codeOf(thrown), "protocol");
 });
 
 Deno.test("a receiver that ends in the middle tells the sender", async () => {
