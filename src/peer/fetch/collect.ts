@@ -1,10 +1,11 @@
 /**
  * Collecting: what matches, from every peer, each peer's files below a folder of its own. The reverse of a broadcast.
  *
- * Rules: a few peers at a time, so that neither connections nor memory grow with their number; a peer that can't be had
- * doesn't keep the others; what is there already is not fetched again.
+ * Rules: a few peers at a time, so that neither connections nor memory grow with their number; a peer that can't be had,
+ * or delivers next to nothing, doesn't keep the others; what is there already is not fetched again.
  */
 
+import type { Clock } from "../../base/clock.ts";
 import { codeOf, LabError, messageOf } from "../../base/errors.ts";
 import { printable } from "../../catalog/names.ts";
 import { unmatched } from "../../catalog/search.ts";
@@ -20,6 +21,10 @@ import { WorkerPool } from "./worker_pool.ts";
 
 /** Peers at once: a small lab's uplinks fill this PC's link; a dead PC holds its lane up for 5 s only. */
 const LANES = 6;
+/** A peer from which nothing has come for so long, milliseconds, may take for ever: others are asked beside it. */
+const STUCK = 30_000;
+/** Then so many at once at most: each has a worker. */
+const MOST_LANES = 24;
 
 /** How it went with one peer. */
 export interface Collected {
@@ -74,30 +79,62 @@ export async function collect(setting: CollectSetting): Promise<Collected[]> {
   const seen = (names: readonly string[]) => {
     nobodys = unmatched(nobodys, names);
   };
-  const lane = new AbortController();
-  const signal = AbortSignal.any([setting.signal, lane.signal]);
-  const work = Array.from({ length: Math.min(LANES, waiting.length) }, async () => {
+  const fault = new AbortController();
+  const signal = AbortSignal.any([setting.signal, fault.signal]);
+  const work = async (moved: () => void) => {
     const pool = new LanePool(root, setting);
+    const { listener } = setting;
     try {
       for (let peer = waiting.shift(); peer && !signal.aborted; peer = waiting.shift()) {
-        const one = await collectFrom(peer, root, pool, { ...setting, signal, seen });
+        moved();
+        const progress: CollectListener["progress"] = (news) => (moved(), listener.progress(news));
+        const heard = { ...setting, signal, seen, listener: { ...listener, progress } };
+        const one = await collectFrom(peer, root, pool, heard);
         all.push(one);
-        setting.listener.collected(one);
+        listener.collected(one);
       }
     } catch (cause) {
       // A fault of our own, such as a full disk, ends all of it.
-      lane.abort(cause);
-      throw cause;
+      fault.abort(cause);
     } finally {
       pool.close();
     }
-  });
-  const ends = await Promise.allSettled(work);
+  };
+  await inLanes(work, () => waiting.length > 0 && !signal.aborted, setting.context.clock);
   setting.signal.throwIfAborted();
-  if (lane.signal.aborted) throw lane.signal.reason;
-  for (const end of ends) if (end.status === "rejected") throw end.reason;
+  if (fault.signal.aborted) throw fault.signal.reason;
   if (nobodys.length > 0) setting.listener.unmatched?.(nobodys);
   return all.sort((a, b) => a.peer < b.peer ? -1 : 1);
+}
+
+/**
+ * Has work done in lanes, and in more of them where some are stuck.
+ *
+ * @param work a lane, until nothing is left; never rejects. It says whenever it has moved.
+ */
+async function inLanes(
+  work: (moved: () => void) => Promise<void>,
+  isMore: () => boolean,
+  clock: Clock,
+): Promise<void> {
+  const lanes = new Set<{ movedAt: number }>();
+  const { promise: over, resolve } = Promise.withResolvers<void>();
+  const open = () => {
+    const lane = { movedAt: clock.monotonic() };
+    lanes.add(lane);
+    work(() => void (lane.movedAt = clock.monotonic())).finally(() => {
+      lanes.delete(lane);
+      if (lanes.size === 0) resolve();
+    });
+  };
+  const moving = () => [...lanes].filter(({ movedAt }) => clock.monotonic() - movedAt < STUCK).length;
+  const look = () => {
+    while (isMore() && moving() < LANES && lanes.size < MOST_LANES) open();
+  };
+  look();
+  const stop = clock.every(1_000, look);
+  if (lanes.size > 0) await over;
+  stop();
 }
 
 async function activePeers({ rs, identity, context, signal, cookie }: CollectSetting): Promise<WirePeer[]> {
