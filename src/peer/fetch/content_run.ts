@@ -2,7 +2,7 @@
 
 import { Parents } from "../../swarm/parents.ts";
 import type { Clock } from "../../base/clock.ts";
-import { type ErrorCode, LabError } from "../../base/errors.ts";
+import { codeOf, type ErrorCode, LabError, messageOf, RemoteError } from "../../base/errors.ts";
 import { TIMEOUTS } from "../../base/limits.ts";
 import { contentTitle, Layout } from "../../catalog/layout.ts";
 import type { Holder } from "../../catalog/merge.ts";
@@ -122,6 +122,11 @@ export class ContentRun {
   get id(): string {
     return this.manifest?.id ?? "";
   }
+  /** Bytes of each piece. */
+  pieceLengths(): number[] {
+    const { layout } = this;
+    return Array.from({ length: layout.pieceCount }, (_, i) => layout.pieceLength(layout.piece(i)));
+  }
   get verifiedBytes(): number {
     return this.#verifiedBytes;
   }
@@ -194,6 +199,25 @@ export class ContentRun {
     this.#movedAt = now;
     if (this.standby.length > 0) return "ask";
     return this.manifest && this.dissenters.size > 0 ? "turn" : undefined;
+  }
+
+  /** A holder gives no manifest; one that answers perhaps has all but one of its files. */
+  declines(peer: string, cause: unknown): void {
+    this.banned.set(peer, new LabError(codeOf(cause), messageOf(cause)));
+    this.declined ||= cause instanceof RemoteError && cause.code !== "busy";
+  }
+
+  /** A holder gave a manifest that turned out false. */
+  lied(peer: string): void {
+    this.banned.set(peer, new LabError("integrity", "its copy is not what it claims"));
+  }
+
+  /** The whole is not what it was claimed to be: begins again with those who didn't say so. */
+  retract(): void {
+    this.falseManifests.add(this.id);
+    this.sawBadPiece = true;
+    for (const peer of this.confirmed) this.lied(peer);
+    this.restart(this.plan.holders.filter((holder) => !this.confirmed.has(holder.peer)));
   }
 
   /** Begins again with these holders: what had come so far was false. */

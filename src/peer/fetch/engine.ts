@@ -154,11 +154,9 @@ export class FetchEngine {
     });
     this.#o.relay?.hold(run.id, held);
     run.resumed(held);
-    const { layout } = run;
-    const lengths = Array.from({ length: layout.pieceCount }, (_, i) => layout.pieceLength(layout.piece(i)));
     this.#opening.delete(run);
     this.#runs.set(run.id, run);
-    this.#scheduler.addContent(run.id, lengths, held);
+    this.#scheduler.addContent(run.id, run.pieceLengths(), held);
     if (held.length > 0) this.#report(run);
     if (isPlanned(run)) this.#parents.begin(run);
     else for (const peer of run.confirmed) this.#offer(run, peer);
@@ -218,12 +216,7 @@ export class FetchEngine {
   #doubt(run: ContentRun): void {
     const what = run.doubt();
     if (what === "ask") this.#manifests.ask(run);
-    if (what !== "turn") return;
-    this.#forget(run);
-    this.#parts.close(run.id);
-    this.#opening.add(run);
-    run.turn();
-    this.#follow(run).catch((cause) => this.#abort(cause));
+    if (what === "turn") this.#beginAgain(run, () => run.turn());
   }
 
   #pump(): void {
@@ -392,11 +385,17 @@ export class FetchEngine {
       this.#manifests.ask(run);
       return;
     }
+    if (run.dissenters.size > 0) return this.#beginAgain(run, () => run.followDissenters());
     this.#forget(run);
     this.#parts.close(run.id);
-    if (run.dissenters.size === 0) return this.#giveUp(run);
+    this.#giveUp(run);
+  }
+
+  #beginAgain(run: ContentRun, restart: () => void): void {
+    this.#forget(run);
+    this.#parts.close(run.id);
     this.#opening.add(run);
-    run.followDissenters();
+    restart();
     this.#follow(run).catch((cause) => this.#abort(cause));
   }
 
@@ -417,24 +416,13 @@ export class FetchEngine {
       undo?.();
       if (!(cause instanceof LabError)) throw cause;
       if (cause.code === "integrity" && !run.feed && !this.#ending.isOver) {
-        return void this.#retract(run, cause.message).catch((cause) => this.#abort(cause));
+        this.#o.log.warn(cause.message);
+        run.retract();
+        return void this.#follow(run).catch((cause) => this.#abort(cause));
       }
       this.#parts.close(run.id);
       this.#drop(run, cause);
     }
-  }
-
-  /** The whole is not what it was claimed to be: the manifest was false, and so were those who gave it. */
-  async #retract(run: ContentRun, message: string): Promise<void> {
-    run.falseManifests.add(run.id);
-    run.sawBadPiece = true;
-    for (const peer of run.confirmed) {
-      run.banned.set(peer, new LabError("integrity", "its copy is not what it claims"));
-    }
-    this.#o.log.warn(message);
-    const others = run.plan.holders.filter((holder) => !run.confirmed.has(holder.peer));
-    run.restart(others);
-    await this.#follow(run);
   }
 
   #forget(run: ContentRun): void {

@@ -3,7 +3,7 @@
  * gives another has its turn when the first leads nowhere.
  */
 
-import { codeOf, LabError, messageOf, RemoteError } from "../../base/errors.ts";
+import { messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Holder } from "../../catalog/merge.ts";
 import { printable } from "../../catalog/names.ts";
@@ -60,7 +60,7 @@ export class ManifestDesk {
 
   #came(run: ContentRun, holder: Holder, manifest: NamedManifest, heard: Heard): void {
     if (run.falseManifests.has(manifest.id)) {
-      run.banned.set(holder.peer, new LabError("integrity", "its copy is not what it claims"));
+      run.lied(holder.peer);
       return heard(undefined);
     }
     if (run.manifest && run.manifest.id !== manifest.id) {
@@ -76,7 +76,6 @@ export class ManifestDesk {
 
   #failed(run: ContentRun, { peer }: Holder, cause: unknown): void {
     this.o.log.info(`${printable(peer)} cannot deliver ${printable(run.title)}: ${messageOf(cause)}`);
-    run.banned.set(peer, new LabError(codeOf(cause), messageOf(cause)));
-    run.declined ||= cause instanceof RemoteError && cause.code !== "busy";
+    run.declines(peer, cause);
   }
 }
