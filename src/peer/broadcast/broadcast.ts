@@ -17,6 +17,7 @@ import type { Interface } from "../../protocol/discovery/addresses.ts";
 import type { Throttle } from "../../transport/rate.ts";
 import type { SendFile } from "../send_files.ts";
 import { inPages } from "../../base/pages.ts";
+import { Comeback } from "./comeback.ts";
 import type { HashFeed } from "./hash_feed.ts";
 import { Multicaster } from "./multicaster.ts";
 import { Receivers, type ReceiversSetting } from "./receivers.ts";
@@ -93,6 +94,7 @@ export class Broadcast {
   #began: number;
   #stop = new AbortController();
   #multicaster: Multicaster | undefined;
+  #comeback: Comeback | undefined;
   /** Ends the look whether anything moves. */
   #unwatch: (() => void) | undefined;
   /** Keeps what has come from being told. */
@@ -154,11 +156,15 @@ export class Broadcast {
     const feed = this.#feed;
     this.#multicaster = this.#planMulticast(order);
     const multicasting = this.#multicaster?.run(signal);
+    const receivers = this.#receivers;
+    const lookUp = () => receivers.lookUp();
+    this.#comeback = new Comeback({ clock: context.clock, lookUp, at: (name) => receivers.at(name) });
     let lastWord = () => {};
     feed?.closed().catch((fault) => lastWord = context.clock.after(LAST_WORD, () => stop.abort(fault)));
     try {
       await Promise.all(this.targets.filter(({ off }) => !off).map((each) => this.#serve(each, signal)));
     } finally {
+      this.#comeback.end();
       this.#multicaster?.end();
       await multicasting;
       deadline();
@@ -240,15 +246,18 @@ export class Broadcast {
     const { connection } = await connect(at, identity, options);
     const end = () => connection.close(signal.reason);
     signal.addEventListener("abort", end, { once: true });
+    const watched = this.#comeback!.watch(target.name, (reason) => connection.close(reason));
     try {
-      await this.#talk(target, connection);
+      await this.#talk(target, connection, watched.heard);
     } finally {
+      watched.end();
       signal.removeEventListener("abort", end);
       await connection.finish();
     }
   }
 
-  async #talk(target: Target, connection: Connection): Promise<void> {
+  /** @param heard is called when it says anything. */
+  async #talk(target: Target, connection: Connection, heard: () => void): Promise<void> {
     const wire = this.#files.map((file): WireFile => [file.offered, file.size, file.sha256]);
     const pages = [...inPages(wire, ([name]) => 120 + 3 * name.length)];
     const exchange = connection.open(this.#message(target, pages, 0));
@@ -261,6 +270,7 @@ export class Broadcast {
     if (this.#feed) this.#tellHashes(this.#feed, exchange).catch(() => {});
     while (true) {
       const incoming = await exchange.next(TIMEOUTS.manifest);
+      heard();
       if (incoming.kind === "OfferProgress") {
         target.bytes = Math.min(incoming.bytes, this.#bytes);
         if (incoming.limit !== undefined) target.limit = incoming.limit;

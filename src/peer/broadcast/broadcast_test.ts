@@ -33,6 +33,8 @@ class World implements AsyncDisposable {
   readonly offers = new Map<string, MessageOf<"Offer">[]>();
   /** Names whose port the registration server tells wrong at first: it is that of another program. */
   readonly stale = new Map<string, string>();
+  /** When all registered. */
+  registered = "";
   #servers = new Map<string, Server>();
   #rs: Server;
 
@@ -54,7 +56,7 @@ class World implements AsyncDisposable {
             active: true,
             ttl: 100,
             registrations30d: 1,
-            lastRegistered: "",
+            lastRegistered: this.registered,
           })),
         });
         this.stale.clear();
@@ -130,6 +132,18 @@ Deno.test("only those that are named; who is not there fails at once, with a rea
   assertEquals([targets.get("b")!.state, targets.get("nobody")!.state], ["done", "failed"]);
   assertMatch(String(targets.get("nobody")!.reason), /no active peer/);
   assertEquals(w.offers.has("a"), false);
+});
+
+Deno.test("a PC that lost its power and has registered anew is offered it again, though its connection says nothing", async () => {
+  const cut: Receiver = async (exchange, attempt, offer) => {
+    w.registered = "again";
+    await (attempt === 1 ? silent : done)(exchange, attempt, offer);
+  };
+  await using w = new World({ a: cut });
+  const reasons = new Set<string>();
+  const changed = (all: readonly Target[]) => void reasons.add(all[0]!.reason ?? "");
+  const targets = await w.broadcast({ changed, timeout: 600_000 });
+  assertEquals([targets.get("a")!.state, [...reasons]], ["done", ["", "it was cut off, and has come back"]]);
 });
 
 Deno.test("a connection that breaks, a PC that is busy: offered again, as the same broadcast", async () => {
