@@ -112,11 +112,12 @@ export function specOf(
 /**
  * A tiny volume of its own, for a full disk.
  *
+ * @param where a folder in which it is to lie.
  * @returns undefined where it can't be mounted: not Linux, or not root.
  */
-export function tinyVolume(bytes: number): (TempFolder & Disposable) | undefined {
+export function tinyVolume(bytes: number, where?: string): (TempFolder & Disposable) | undefined {
   if (Deno.build.os !== "linux" || Deno.uid() !== 0) return undefined;
-  const folder = new TempFolder();
+  const folder = new TempFolder(where);
   const mounted = run("mount", "-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", folder.path);
   if (!mounted) {
     folder[Symbol.dispose]();

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertFalse, assertStringIncludes, assertThrows } from "@std/assert";
 import { existsSync } from "@std/fs";
+import { basename } from "@std/path";
 import { concat, toHex } from "../base/bytes.ts";
 import { codeOf, messageOf } from "../base/errors.ts";
 import { MAX_PIECE_SIZE } from "../catalog/layout.ts";
@@ -232,6 +233,36 @@ Deno.test("a file that has gone or shrunk since it was seen costs its pieces, no
   Deno.removeSync(w.temp.at("e"));
   part.finish("always");
   for (const name of ["d/a", "b", "e"] as const) assertEquals(Deno.readFileSync(w.temp.at(name)), PACK[name]);
+});
+
+Deno.test({
+  name: `a folder of the share that is a volume of its own gets its files, too${NO_VOLUME}`,
+  ignore: NO_VOLUME !== "",
+  fn() {
+    using w = world();
+    using volume = tinyVolume(256 * 1024, w.temp.path)!;
+    const d = basename(volume.path);
+    const modified = [Date.UTC(2020, 1, 2)];
+    const one = specOf({ [`${d}/one`]: A }, 100, { modified });
+    const several = specOf({ [`${d}/new/a`]: noise(70), [`${d}/b`]: noise(80), ".c": noise(90) }, 100);
+    for (const spec of [one, several]) {
+      const part = PartFile.open(w.root, spec);
+      fill(part, spec);
+      part.finish("always");
+    }
+    assertEquals([w.temp.list(), volume.list()], [[".c", `${d}/b`, `${d}/new/a`, `${d}/one`], [
+      "b",
+      "new/a",
+      "one",
+    ]]);
+    assertEquals([Deno.readFileSync(volume.at("one")), Deno.readFileSync(volume.at("b"))], [A, noise(80)]);
+    assertEquals(Deno.statSync(volume.at("one")).mtime?.getTime(), modified[0]);
+    const large = specOf({ [`${d}/large`]: noise(300 * 1024) }, 64 * 1024);
+    const part = PartFile.open(w.root, large);
+    fill(part, large);
+    assertEquals(codeOf(assertThrows(() => part.finish("small"))), "disk_full");
+    assertEquals(volume.list(), ["b", "new/a", "one"]);
+  },
 });
 
 Deno.test({

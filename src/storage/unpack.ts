@@ -4,14 +4,15 @@
  */
 
 import { existsSync } from "node:fs";
-import { SEPARATOR } from "@std/path";
-import { type Bytes, toHex } from "../base/bytes.ts";
+import { dirname, join, SEPARATOR } from "@std/path";
+import { type Bytes, toHex, utf8 } from "../base/bytes.ts";
 import { isReadOnly, LabError } from "../base/errors.ts";
 import type { ContentFile } from "../catalog/layout.ts";
 import { printable } from "../catalog/names.ts";
 import { readAt, sha256 } from "./hashing.ts";
 import type { PartSpec } from "./part_spec.ts";
-import { fileError, type Root } from "./root.ts";
+import { fileError, OWN_PREFIX, type Root } from "./root.ts";
+import { copyWithTime, isOtherVolume } from "./volumes.ts";
 
 /** Some files of a pack could not be put in their places; the others were. */
 export class Unplaced extends LabError {
@@ -240,8 +241,26 @@ function takeName(temporary: string, path: string): boolean {
   } catch (cause) {
     if (cause instanceof Deno.errors.AlreadyExists || existsSync(path)) return false;
     if (cause instanceof Deno.errors.NotFound) throw cause;
+    if (isOtherVolume(cause)) return takeNameElsewhere(temporary, path);
     Deno.renameSync(temporary, path);
     return true;
+  }
+  removeIfFree(temporary);
+  return true;
+}
+
+/** A folder of the share may be a volume of its own: the file is copied there first, under a name of ours. */
+function takeNameElsewhere(temporary: string, path: string): boolean {
+  const there = join(
+    dirname(path),
+    `${OWN_PREFIX}${toHex(sha256(utf8(path))).slice(0, 32)}.tmp`,
+  );
+  try {
+    if (existsSync(there)) Deno.removeSync(there);
+    copyWithTime(temporary, there);
+    if (!takeName(there, path)) return false;
+  } finally {
+    if (existsSync(there)) removeIfFree(there);
   }
   removeIfFree(temporary);
   return true;

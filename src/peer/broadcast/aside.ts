@@ -11,6 +11,7 @@ import type { Logger } from "../../base/log.ts";
 import { printable, replacedName } from "../../catalog/names.ts";
 import { FolderView } from "../../storage/folder_view.ts";
 import { fileError, type Root } from "../../storage/root.ts";
+import { copyWithTime, isOtherVolume } from "../../storage/volumes.ts";
 
 /** Moves files out of the way. */
 export class Aside {
@@ -115,7 +116,7 @@ function move(from: string, to: string, rename: typeof Deno.renameSync): void {
   } catch (cause) {
     if (!isOtherVolume(cause)) throw cause;
     try {
-      copy(from, to);
+      copyWithTime(from, to);
       Deno.removeSync(from);
     } catch (cause) {
       // Half a copy takes the room that the program's own files need.
@@ -123,16 +124,4 @@ function move(from: string, to: string, rename: typeof Deno.renameSync): void {
       throw cause;
     }
   }
-}
-
-/** With its time, as a rename would. */
-function copy(from: string, to: string): void {
-  Deno.copyFileSync(from, to);
-  const { atime, mtime } = Deno.statSync(from);
-  if (atime && mtime) Deno.utimeSync(to, atime, mtime);
-}
-
-function isOtherVolume(thrown: unknown): boolean {
-  const number = /\(os error (\d+)\)/.exec(thrown instanceof Error ? thrown.message : "")?.[1];
-  return number === (Deno.build.os === "windows" ? "17" : "18");
 }
