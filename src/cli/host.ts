@@ -3,7 +3,7 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type Random, systemRandom } from "../base/random.ts";
 import type { PermissionsApi } from "./permissions.ts";
-import { type SignalHandlers, type StrayHandlers, watchSignals, watchStrays } from "./signals.ts";
+import { type SignalHandlers, Signals, type StrayHandlers, watchStrays } from "./signals.ts";
 import { coloursUnwanted, type Stream, systemStream } from "./terminal.ts";
 
 /** Everything outside that `runProgram` uses. */
@@ -25,6 +25,7 @@ export interface Host {
 
 /** The real machine. */
 export function systemHost(): Host {
+  const signals = new Signals();
   return {
     stdout: systemStream("stdout"),
     stderr: systemStream("stderr"),
@@ -32,9 +33,13 @@ export function systemHost(): Host {
     plain: coloursUnwanted(),
     clock: systemClock,
     random: systemRandom,
-    permissions: Deno.permissions,
+    permissions: {
+      query: (wanted) => Deno.permissions.query(wanted),
+      // The runtime holds up this thread until it is answered: Ctrl-C at the question would be heard by nobody.
+      request: (wanted) => signals.unwatched(() => Deno.permissions.request(wanted)),
+    },
     exit: (code) => Deno.exit(code),
-    watchSignals,
+    watchSignals: (handlers) => signals.watch(handlers),
     watchStrays,
   };
 }

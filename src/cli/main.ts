@@ -156,6 +156,7 @@ async function setStage(session: Session, run: Run, signal: AbortSignal) {
     folders,
     data: inUse.data,
     canAsk: host.stdinIsTerminal && host.stderr.isTerminal,
+    signal,
     note: (text) => output.note(text),
     permissions: host.permissions,
   });

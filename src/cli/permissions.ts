@@ -28,7 +28,7 @@ export interface AccessHint {
  * @param path as the person wrote it; against the current folder when relative.
  * @returns the absolute path, with `.` and `..` resolved without looking at the disk; where links lead out of the folder
  *          that it lies in, the place they lead to.
- * @throws {LabError} "not_permitted", exit code 4.
+ * @throws {LabError} "not_permitted", exit code 4; "interrupted" instead of a question, when a signal came before it.
  */
 export type EnsureAccess = (path: string, access: Access, hint?: AccessHint) => Promise<string>;
 
@@ -46,6 +46,8 @@ export interface GuardOptions {
   data?: string | undefined;
   /** Somebody is there to be asked: stdin and stderr are terminals. */
   canAsk: boolean;
+  /** Whoever has been told to stop asks nothing more. */
+  signal?: AbortSignal;
   /** Announces the question. */
   note: (text: string) => void;
   permissions?: PermissionsApi;
@@ -86,6 +88,7 @@ export function accessGuard(options: GuardOptions): EnsureAccess {
     if (before === "denied" || !options.canAsk || refused.has(`${name} ${absolute}`)) {
       throw notPermitted(path, name, options, hint, meant);
     }
+    options.signal?.throwIfAborted();
     const perhaps = meant === undefined ? "" : `; if you mean ${meant}, answer n and say that`;
     options.note(`${path} is outside of ${share} and ${data}: the runtime asks now${perhaps}`);
     if ((await permissions.request(wanted)).state === "granted") return;

@@ -15,6 +15,7 @@ function guardOf(
     data?: string;
     links?: Record<string, string>;
     os?: string;
+    signal?: AbortSignal;
   },
 ) {
   const asked: string[] = [];
@@ -26,6 +27,7 @@ function guardOf(
     data: options.data,
     canAsk: options.canAsk,
     os: options.os ?? "linux",
+    ...(options.signal ? { signal: options.signal } : {}),
     note: (text) => notes.push(text),
     exists: (path) => {
       looked.push(path);
@@ -85,6 +87,13 @@ Deno.test("a no is a no: it isn't asked again", async () => {
     await assertRejects(() => guard("/mnt/x", "write", { flag: "--out" }), LabError, "allow it when asked");
   }
   assertEquals(asked, ["write /mnt/x"]);
+});
+
+Deno.test("whoever was told to stop before the question isn't asked", async () => {
+  const signal = AbortSignal.abort(new LabError("interrupted", "Interrupted (SIGINT)"));
+  const { guard, asked, notes } = guardOf({ answer: true, canAsk: true, signal });
+  await assertRejects(() => guard("/mnt/x", "read"), LabError, "Interrupted");
+  assertEquals([asked, notes], [[], []]);
 });
 
 Deno.test("who leaves the share out is told; nothing is looked for outside of it", async () => {

@@ -55,6 +55,34 @@ Deno.test({ name: "signals interrupt", ignore }, async () => {
   assertEquals(codes, [130, 130, 130, 130, 130]);
 });
 
+/** Watches signals, leaves them to the system for the length of a question, and exits with 7 when one is heard. */
+const QUESTION = `
+  import { Signals } from ${JSON.stringify(new URL("./signals.ts", import.meta.url).href)};
+  const signals = new Signals();
+  signals.watch({ first: () => Deno.exit(7), again: () => {} });
+  setInterval(() => {}, 1000);
+  await signals.unwatched(() => Promise.resolve());
+  const ask = () => (console.log("ready"), new Promise(() => {}));
+  await (Deno.args[0] === "asking" ? signals.unwatched(ask) : ask());
+`;
+
+Deno.test({
+  name: "a signal at a question, which nobody would hear, ends the process; after it, it is heard",
+  ignore,
+}, async () => {
+  const ends = ["asking", "asked"].map(async (when) => {
+    const args = ["eval", "--no-lock", "--config", config, QUESTION, when];
+    const child = new Deno.Command(Deno.execPath(), { args, stdout: "piped" }).spawn();
+    const reader = child.stdout.getReader();
+    await reader.read();
+    child.kill("SIGINT");
+    const { code, signal } = await child.status;
+    await reader.cancel();
+    return signal ?? code;
+  });
+  assertEquals(await Promise.all(ends), ["SIGINT", 7]);
+});
+
 Deno.test("a reader that goes away ends the command quietly", async () => {
   const child = spawn("spam");
   const reader = child.stdout.getReader();

@@ -16,17 +16,43 @@ export interface SignalHandlers {
 
 /** Listens until the returned function is called. */
 export function watchSignals(handlers: SignalHandlers): () => void {
-  let seen = false;
-  const listeners = ENDING.map((signal) => {
-    const listener = () => {
-      if (seen) handlers.again(signal);
-      else handlers.first(signal);
-      seen = true;
+  return new Signals().watch(handlers);
+}
+
+/** The signals of a process that leaves them to the system now and then. */
+export class Signals {
+  #listeners = new Map<() => void, Deno.Signal>();
+
+  /** Listens until the returned function is called. */
+  watch(handlers: SignalHandlers): () => void {
+    let seen = false;
+    const own = ENDING.map((signal) => {
+      const listener = () => {
+        if (seen) handlers.again(signal);
+        else handlers.first(signal);
+        seen = true;
+      };
+      Deno.addSignalListener(signal, listener);
+      this.#listeners.set(listener, signal);
+      return [signal, listener] as const;
+    });
+    return () => {
+      for (const [signal, listener] of own) {
+        Deno.removeSignalListener(signal, listener);
+        this.#listeners.delete(listener);
+      }
     };
-    Deno.addSignalListener(signal, listener);
-    return () => Deno.removeSignalListener(signal, listener);
-  });
-  return () => listeners.forEach((stop) => stop());
+  }
+
+  /** Lets signals end the process at once meanwhile: work that holds up this thread would have nobody hear of them. */
+  async unwatched<T>(work: () => Promise<T>): Promise<T> {
+    for (const [listener, signal] of this.#listeners) Deno.removeSignalListener(signal, listener);
+    try {
+      return await work();
+    } finally {
+      for (const [listener, signal] of this.#listeners) Deno.addSignalListener(signal, listener);
+    }
+  }
 }
 
 /** What to do with errors that come out of nowhere. */

@@ -100,6 +100,13 @@ labTest("peer fetch --out elsewhere asks, and goes by the answer", async (lab, t
     assertMatch(ended.stdout, /Cannot write to .*out.*allow it when asked/s);
     assert(!await exists(out));
   });
+  await t.step("Ctrl-C", async () => {
+    const running = fetch();
+    await shows(running, /Allow\?[^]*>/);
+    await running.type("\x03");
+    assertCode(await running.ended, 130);
+    assert(!await exists(out));
+  });
   await t.step("yes", async () => {
     assertCode(await answer(fetch(), ["y", "y"]), 0);
     assertFile(join(out, "a.txt"), "content of a");
