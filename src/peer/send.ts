@@ -119,7 +119,7 @@ async function findReceiver(
   setting: SendSetting,
 ): Promise<(options: RsConnectOptions) => Promise<Connection>> {
   const { rs, identity, context } = setting;
-  if (to === "rs") return (options) => connectRs(rs, identity, context, options);
+  if (isNamed("rs", to)) return (options) => connectRs(rs, identity, context, options);
   const at = await addressOf(to, setting);
   return async (options) => (await connect(at, identity, { ...context, ...options })).connection;
 }

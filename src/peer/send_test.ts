@@ -118,6 +118,8 @@ Deno.test("files and folders arrive as they are, and the receipt says where", as
     w.temp.at("inbox", "pc9", "report.txt"),
   );
   assertEquals(w.received.map(([, from]) => from), ["pc9", "pc9", "pc9"]);
+  // No peer can be called that, in whatever case.
+  await w.send([w.temp.at("from", "report.txt")], undefined, "RS");
 });
 
 Deno.test("what is there already by its hash is received without travelling; what only has the name is kept", async () => {

@@ -50,7 +50,7 @@ labTest("rs fetch --from all: a folder for each peer, though the names are the s
 
 labTest("peer fetch --from all: everybody but itself, below its share", async (lab) => {
   const rs = await stage(lab);
-  const ended = assertCode(await lab.run("peer", "a", ["fetch", "report.txt", "--from", "all", "--json"]), 0);
+  const ended = assertCode(await lab.run("peer", "a", ["fetch", "report.txt", "--from", "All", "--json"]), 0);
   assertEquals(receipts(ended), ["b 1 0 -", "c 1 0 -", "d 0 0 -"]);
   assertFile(join(lab.pc("a"), "share", "b", "report.txt"), "the report of b");
   assertFile(join(lab.pc("a"), "share", "report.txt"), "the report of a");

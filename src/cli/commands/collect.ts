@@ -2,13 +2,15 @@
 
 import { EXIT, LabError } from "../../base/errors.ts";
 import { formatBytes, formatCount, formatSeconds } from "../../base/units.ts";
-import { printable } from "../../catalog/names.ts";
+import { isNamed, printable } from "../../catalog/names.ts";
 import { collect, type Collected, type CollectSetting } from "../../peer/fetch/collect.ts";
 import type { CommandContext } from "../context.ts";
 import { FetchReport } from "./fetch_report.ts";
 
-/** The word that stands for every peer; no peer can have it as its name. */
-export const EVERYBODY = "all";
+/** Tells whether a person means every peer; no peer can have that word as its name. */
+export function isEverybody(from: string | undefined): boolean {
+  return from !== undefined && isNamed("all", from);
+}
 
 type Ctx = Pick<CommandContext, "args" | "output" | "progress" | "clock" | "signal">;
 

@@ -8,7 +8,7 @@ import { fetchCommand, knownFrom, OTHER_FOLDER } from "../../peer/fetch/command.
 import type { FetchedFile } from "../../peer/fetch/content_run.ts";
 import { IndexFile } from "../../storage/index_file.ts";
 import type { CommandContext } from "../context.ts";
-import { collectAll, EVERYBODY } from "./collect.ts";
+import { collectAll, isEverybody } from "./collect.ts";
 import type { FETCH_FLAGS } from "./peer_flags.ts";
 import { FetchReport } from "./fetch_report.ts";
 import { peerContext, peerSetting, registrationServer } from "./setting.ts";
@@ -19,7 +19,7 @@ type Ctx = CommandContext<typeof FETCH_FLAGS>;
 export async function run(ctx: Ctx): Promise<number | void> {
   const { flags, folders } = ctx;
   const data = await ctx.ensureAccess(folders.data, "read-write", { flag: "--data", folder: "data" });
-  if (flags.from === EVERYBODY) return await collecting(ctx, data);
+  if (isEverybody(flags.from)) return await collecting(ctx, data);
   const report = new FetchReport(ctx);
   const control = flags.out === undefined && flags.rs === undefined
     ? await connectControl(data, "peer", peerContext(ctx))

@@ -3,7 +3,7 @@
 import { toolIdentity } from "../../peer/context.ts";
 import { fetchCommand, OTHER_FOLDER } from "../../peer/fetch/command.ts";
 import type { CommandContext } from "../context.ts";
-import { collectAll, EVERYBODY } from "./collect.ts";
+import { collectAll, isEverybody } from "./collect.ts";
 import type { ASK_FLAGS } from "./common_flags.ts";
 import { FetchReport } from "./fetch_report.ts";
 import type { RS_FETCH_FLAGS } from "./rs_flags.ts";
@@ -17,7 +17,7 @@ export async function run(ctx: CommandContext<typeof RS_FETCH_FLAGS>): Promise<n
     : await ctx.ensureAccess(flags.out, "read-write", { flag: "--out" });
   const { rs, context } = await rsSetting(ctx as unknown as CommandContext<typeof ASK_FLAGS>);
   const common = { rs, identity: toolIdentity(context, "rs"), context, cookie: undefined, folder };
-  if (flags.from === EVERYBODY) return await collectAll(ctx, common);
+  if (isEverybody(flags.from)) return await collectAll(ctx, common);
   const report = new FetchReport(ctx);
   try {
     await fetchCommand({ patterns: [...ctx.args], from: flags.from, folder }, {
