@@ -50,24 +50,31 @@ export function acceptAll<C extends Deno.Conn>(
   };
 }
 
+/** Where to listen. */
+export interface ListenAt extends HostPort {
+  /** The flag by which a person chooses the port: "--port" unless said. */
+  flag?: string;
+}
+
 /**
  * Opens a port.
  *
  * @throws {LabError} with code "failed" when the port is taken or the address isn't this machine's.
  */
-export function openListener(at: HostPort): Deno.TcpListener;
-export function openListener(at: HostPort, tls: TlsIdentity): Deno.TlsListener;
-export function openListener(at: HostPort, tls?: TlsIdentity): Deno.TcpListener | Deno.TlsListener {
+export function openListener(at: ListenAt): Deno.TcpListener;
+export function openListener(at: ListenAt, tls: TlsIdentity): Deno.TlsListener;
+export function openListener(at: ListenAt, tls?: TlsIdentity): Deno.TcpListener | Deno.TlsListener {
   const where = { hostname: at.host, port: at.port };
+  const another = `choose another with ${at.flag ?? "--port"}`;
   try {
     return tls ? Deno.listenTls({ ...where, cert: tls.certificate, key: tls.key }) : Deno.listen(where);
   } catch (cause) {
     const seen = cause instanceof Deno.errors.AddrInUse
-      ? "another program has that port; choose another with --port"
+      ? `another program has that port; ${another}`
       : cause instanceof Deno.errors.AddrNotAvailable
       ? "that address is not one of this machine; choose another with --host"
       : cause instanceof Deno.errors.PermissionDenied
-      ? "ports below 1024 need an administrator; choose another with --port"
+      ? `ports below 1024 need an administrator; ${another}`
       : isAddress(at.host)
       ? (cause as Error).message
       : "there is no such address; choose one of this machine with --host";

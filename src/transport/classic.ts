@@ -74,7 +74,7 @@ export interface ClassicServer {
  */
 export function serveClassic(at: HostPort, host: ClassicHost): ClassicServer {
   const talks = new Set<Talk>();
-  const listener = listenTcp(at, {
+  const listener = listenTcp({ ...at, flag: "--classic" }, {
     clock: host.clock,
     accept: (stream) => {
       // The one that has been silent longest makes room: sets keep the order of insertion.

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { FakeClock } from "../base/clock.ts";
 import { LabError } from "../base/errors.ts";
 import { LIMITS, TIMEOUTS } from "../base/limits.ts";
@@ -13,13 +13,14 @@ const GET = '{"msg":"Requesting_files","file":"a"}';
 /** A server with a clock that stands still, and its clients. */
 class Stage implements Disposable {
   readonly clock = new FakeClock();
+  readonly host: ClassicHost;
   readonly server: ClassicServer;
   #clients: Deno.TcpConn[] = [];
 
   constructor(more: Partial<ClassicHost> = {}) {
     const answer: ClassicHost["answer"] = () => ({ answer: { kind: "index", names: ["a"], csv: "" } });
-    const host = { clock: this.clock, log: silentLogger, name: "pc", answer, ...more };
-    this.server = serveClassic({ host: "127.0.0.1", port: 0 }, host);
+    this.host = { clock: this.clock, log: silentLogger, name: "pc", answer, ...more };
+    this.server = serveClassic({ host: "127.0.0.1", port: 0 }, this.host);
   }
 
   async dial(): Promise<Deno.TcpConn> {
@@ -67,6 +68,15 @@ async function lapse<T>(stage: Stage, ms: number, wanted: Promise<T>): Promise<T
   for (; !over; await turn()) stage.clock.advance(ms);
   return await wanted;
 }
+
+Deno.test("a port that is taken is told by its flag", () => {
+  using stage = new Stage();
+  const taken = assertThrows(
+    () => serveClassic(stage.server.address, stage.host),
+    LabError,
+  );
+  assertMatch(taken.message, /another program has that port; choose another with --classic$/);
+});
 
 Deno.test("JSON is answered and the connection stays for a while; text is answered and it ends", async () => {
   using stage = new Stage();

@@ -10,7 +10,7 @@ import { Lingering } from "../base/lingering.ts";
 import { formatHostPort, type HostPort } from "../base/units.ts";
 import { ZONE } from "../protocol/secured.ts";
 import { hedged } from "./hedged.ts";
-import { acceptAll, openListener, type TcpServer, type TlsIdentity } from "./accept.ts";
+import { acceptAll, type ListenAt, openListener, type TcpServer, type TlsIdentity } from "./accept.ts";
 import { listenSecured, type SecuredListenerOptions } from "./secured_listener.ts";
 import type { ByteStream } from "./stream.ts";
 import { addressOf, closedError, closeQuietly, startTls, tlsStream } from "./tls.ts";
@@ -143,7 +143,7 @@ function dialFault(cause: unknown): string {
  * @throws {LabError} with code "failed" when the port is taken or the address isn't this machine's.
  */
 export function listenTcp(
-  at: HostPort,
+  at: ListenAt,
   options: Omit<SecuredListenerOptions, "tls"> & { tls?: TlsIdentity },
 ): TcpServer {
   const { clock, accept, tls } = options;
