@@ -25,15 +25,20 @@ export function withRoom(
 ): ContentPlan[] {
   const free = freeSpace(root.path);
   if (free === undefined) return [...plans];
+  const noRoom = (wanted: readonly ContentPlan[], need: number) =>
+    new LabError(
+      "disk_full",
+      `${roomSentence(wanted, need, free, root)}${choice === undefined ? "" : ` or ${choice}`}`,
+    );
   const need = plans.reduce((sum, plan) => sum + space(plan), 0);
   if (need <= free) return [...plans];
   const missing = new Map(plans.map((plan) => [plan, space(plan) - partBytes(root, plan.key)]));
   const fitting = plans.filter((plan) => missing.get(plan)! <= free);
   for (const plan of plans) {
-    if (!fitting.includes(plan)) refused(plan, noRoom(missing.get(plan)!, free, root, choice));
+    if (!fitting.includes(plan)) refused(plan, noRoom([plan], missing.get(plan)!));
   }
   const left = fitting.reduce((sum, plan) => sum + missing.get(plan)!, 0);
-  if (left > free) throw noRoom(left, free, root, choice);
+  if (left > free) throw noRoom(fitting, left);
   return fitting;
 }
 
@@ -42,12 +47,13 @@ function space(plan: ContentPlan): number {
   return plan.files.length > 1 ? 2 * plan.bytes : plan.bytes;
 }
 
-function noRoom(bytes: number, free: number, root: Root, choice: string | undefined): LabError {
-  return new LabError(
-    "disk_full",
-    `Cannot fetch ${formatBytes(bytes)} to ${root.path}: only ${formatBytes(free)} are free there; ` +
-      `free some space there${choice === undefined ? "" : ` or ${choice}`}`,
-  );
+function roomSentence(wanted: readonly ContentPlan[], need: number, free: number, root: Root): string {
+  const bytes = wanted.reduce((sum, plan) => sum + plan.bytes, 0);
+  const why = need > bytes
+    ? `being many files they take ${formatBytes(need)} there while they are unpacked, and `
+    : "";
+  return `Cannot fetch ${formatBytes(Math.min(bytes, need))} to ${root.path}: ${why}` +
+    `only ${formatBytes(free)} are free there; free some space there`;
 }
 
 /**

@@ -1,5 +1,6 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { LabError } from "../../base/errors.ts";
+import { formatBytes } from "../../base/units.ts";
 import { Root } from "../../storage/root.ts";
 import { freeSpace } from "../../storage/space.ts";
 import type { ContentPlan, PlacedFile } from "./contents.ts";
@@ -38,6 +39,12 @@ Deno.test("a pack needs its space twice, a single file once; what can't fit is l
     const fitting = withRoom(plans, Root.open(folder, "write"), refuse);
     assertEquals(fitting.map(({ key }) => key), ["file"]);
     assertEquals(refused, [["pack", "disk_full"], ["absurd", "disk_full"]]);
+    const [size, twice] = [free * 0.7, free * 1.4].map(formatBytes);
+    assertStringIncludes(
+      said[0]!,
+      `Cannot fetch ${size} to ${folder}: being many files they take ${twice} there`,
+    );
+    assertStringIncludes(said[1]!, `to ${folder}: only `);
     assertMatch(said[0]!, /; free some space there$/, "who is sent something has no other folder");
     withRoom(plans, Root.open(folder, "write"), refuse, "choose another folder with --out");
     assertMatch(said.at(-1)!, /; free some space there or choose another folder with --out$/);
