@@ -1,5 +1,6 @@
 /** `peer serve`. */
 
+import { resolve } from "@std/path";
 import { LabError, messageOf } from "../../base/errors.ts";
 import type { Tell } from "../../peer/control.ts";
 import { demandDataOf } from "../../peer/data_folder.ts";
@@ -62,6 +63,7 @@ export async function startPeer(ctx: Ctx, event: Tell): Promise<PeerServe> {
     classic: flags.classic,
     share,
     data,
+    logFile: flags.logFile === undefined ? undefined : resolve(flags.logFile),
     indexInterval: flags.indexInterval * 1000,
     rate: flags.rate ?? Infinity,
     acceptOpenBroadcasts: flags.acceptOpenBroadcasts,

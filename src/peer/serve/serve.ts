@@ -55,6 +55,8 @@ export interface ServeOptions {
   classic?: number | undefined;
   share: string;
   data: string;
+  /** Where the log is written, if to a file: when that lies in the share, nothing is logged of its having grown. */
+  logFile?: string | undefined;
   /** Milliseconds between two scans. */
   indexInterval: number;
   /** Bytes per second that are sent at most. */
@@ -385,11 +387,13 @@ export class PeerServe {
   #changed({ added, gone }: IndexNews): void {
     const { log } = this.#o.context;
     for (const row of added) this.#checkClaim(row);
-    if (added.length + gone.length <= 3) {
-      for (const row of added) log.info(`Shared: ${printable(row.name)}`);
+    // Each such line would be the reason for the next one.
+    const told = added.filter(({ name }) => this.#root.pathOf(name) !== this.#o.logFile);
+    if (told.length + gone.length <= 3) {
+      for (const row of told) log.info(`Shared: ${printable(row.name)}`);
       for (const row of gone) log.info(`Gone: ${printable(row.name)}`);
     } else {
-      log.info(`The share changed: ${added.length} files new or changed, ${gone.length} gone`);
+      log.info(`The share changed: ${told.length} files new or changed, ${gone.length} gone`);
     }
     this.#keeper?.announce(added, gone.map((row) => row.name));
   }
