@@ -206,7 +206,7 @@ function demandLead(receiver: OfferReceiver, { connection }: Exchange): void {
     ? `${printable(member.name)} joined as a member, and that takes a lead`
     : "this lab is open to anybody; start peer serve with --accept-open-broadcasts to take them all the same";
   receiver.context.log.warn(
-    `A broadcast from ${member ? printable(member.name) : connection.title} was refused`,
+    `A broadcast from ${member ? printable(member.name) : connection.title} was refused: ${why}`,
   );
   throw new LabError("not_permitted", `Broadcasts are refused here: ${why}`);
 }

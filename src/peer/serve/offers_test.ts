@@ -1,6 +1,6 @@
 /** Offers that meet: of one broadcast, of two broadcasts of the same files, of senders that go away. Real workers. */
 
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { codeOf, LabError } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { MessageOf, WireFile } from "../../protocol/messages.ts";
@@ -41,7 +41,7 @@ class World implements AsyncDisposable {
   readonly #server;
   #indexed = false;
 
-  constructor(options: { takesBroadcasts?: boolean; lists?: ListLimits } = {}) {
+  constructor(options: { takesBroadcasts?: boolean; isOpen?: boolean; lists?: ListLimits } = {}) {
     this.#pool.warm();
     const handler = offerHandler({
       context: this.context,
@@ -57,7 +57,7 @@ class World implements AsyncDisposable {
         return this.#pool.borrow(count);
       },
       ...(options.takesBroadcasts === false ? {} : {
-        acceptOpenBroadcasts: true,
+        acceptOpenBroadcasts: options.isOpen ?? true,
         broadcast: {
           relay: this.relay,
           whole: () => Promise.resolve(),
@@ -419,6 +419,16 @@ Deno.test("who takes no broadcasts says so", async () => {
   await using w = new World({ takesBroadcasts: false });
   const { connection, receipt } = await w.offer(w.source());
   assertEquals(codeOf(await assertRejects(() => receipt, LabError)), "unsupported");
+  connection.close();
+});
+
+Deno.test("a broadcast that anybody may have sent is refused, and both sides are told why", async () => {
+  await using w = new World({ isOpen: false });
+  const { connection, receipt } = await w.offer(w.source());
+  const { message } = await assertRejects(() => receipt, LabError);
+  assertStringIncludes(message, "start peer serve with --accept-open-broadcasts");
+  const why = message.slice(message.indexOf("this lab"));
+  assertEquals(w.context.log.lines.filter((line) => line.endsWith(` was refused: ${why}`)).length, 1);
   connection.close();
 });
 
