@@ -5,6 +5,7 @@
 
 import { codeOf, LabError, messageOf, RemoteProtocolError } from "../base/errors.ts";
 import { TIMEOUTS } from "../base/limits.ts";
+import type { HostPort } from "../base/units.ts";
 import { isNamed, printable } from "../catalog/names.ts";
 import type { MessageOf, WireFile } from "../protocol/messages.ts";
 import { type Address, connect } from "../transport/connect.ts";
@@ -74,6 +75,7 @@ export async function send(
       const end = () => connection.close(new LabError("interrupted", "Interrupted"));
       signal.addEventListener("abort", end, { once: true });
       try {
+        server.reachedAt(connection.local);
         return await offer(files, connection, server.address.port, setting);
       } finally {
         signal.removeEventListener("abort", end);
@@ -147,6 +149,15 @@ async function addressOf(to: string, setting: SendSetting): Promise<Address> {
   }
 }
 
+/** Where an offer's files can be had. */
+export interface OfferServer extends Pick<Server, "address" | "close" | "connections"> {
+  /**
+   * Listens where a receiver will dial back: at the address of ours that it was told of the offer from. IPv4 is listened to
+   * anyway.
+   */
+  reachedAt(local: HostPort): void;
+}
+
 /**
  * Listens on a free port for as long as the command runs; only the files of this offer can be had there.
  *
@@ -166,7 +177,7 @@ export function offerServer(
     changed?: (fault: LabError) => void;
   },
   most = 64,
-): Server {
+): OfferServer {
   const { context } = setting;
   const rate = setting.limiter ?? new RateLimiter(context.clock, setting.rate ?? Infinity);
   const handler = peerHandler({
@@ -184,13 +195,29 @@ export function offerServer(
     ...(setting.changed ? { changed: setting.changed } : {}),
   });
   const identity = { role: "peer" as const, name: setting.name, agent: context.agent };
-  const server: Server = serve(
-    { host: "0.0.0.0", port: 0 },
-    { identity, security: context.security, handlerFor: () => handler },
-    context,
-    { connections: most, handshakes: Math.max(32, most / 2) },
-  );
-  return server;
+  const listen = (at: HostPort): Server =>
+    serve(
+      at,
+      { identity, security: context.security, handlerFor: () => handler },
+      context,
+      { connections: most, handshakes: Math.max(32, most / 2) },
+    );
+  const server = listen({ host: "0.0.0.0", port: 0 });
+  // One listener for both kinds of addresses isn't to be had on Windows.
+  const more = new Map<string, Server>();
+  return {
+    address: server.address,
+    get connections() {
+      return new Set([server, ...more.values()].flatMap(({ connections }) => [...connections]));
+    },
+    reachedAt({ host }) {
+      if (!host.includes(":") || more.has(host)) return;
+      more.set(host, listen({ host, port: server.address.port }));
+    },
+    close() {
+      for (const each of [server, ...more.values()]) each.close();
+    },
+  };
 }
 
 async function offer(

@@ -16,8 +16,12 @@ import { send } from "./send.ts";
 import { filesToSend } from "./send_files.ts";
 import { offerHandler, type OfferReceiver } from "./serve/offers.ts";
 
+function hasIpv6(): boolean {
+  return Deno.networkInterfaces().some(({ address }) => address === "::1");
+}
+
 /** A receiver that listens, and a sender that would send to it as to a registration server. */
-function world(more: Partial<OfferReceiver> = {}) {
+function world(more: Partial<OfferReceiver> = {}, host = "127.0.0.1") {
   const temp = new TempFolder();
   const clock = fastClock(5);
   let ahead = 0;
@@ -32,7 +36,7 @@ function world(more: Partial<OfferReceiver> = {}) {
     signal: ending.signal,
     ...more,
   });
-  const server = serve({ host: "127.0.0.1", port: 0 }, {
+  const server = serve({ host, port: 0 }, {
     identity: { role: "rs", agent: "test" },
     handlerFor: () => (message, exchange) => {
       if (message.kind === "PQuery") return exchange.send({ kind: "Peers", peers: [] });
@@ -120,6 +124,13 @@ Deno.test("files and folders arrive as they are, and the receipt says where", as
   assertEquals(w.received.map(([, from]) => from), ["pc9", "pc9", "pc9"]);
   // No peer can be called that, in whatever case.
   await w.send([w.temp.at("from", "report.txt")], undefined, "RS");
+});
+
+Deno.test({ name: "who is reached by IPv6 dials back by IPv6", ignore: !hasIpv6() }, async () => {
+  await using w = world({}, "::1");
+  w.temp.file("from/report.txt", "report");
+  await w.send([w.temp.at("from", "report.txt")]);
+  assertEquals(w.inbox(), ["pc9/report.txt"]);
 });
 
 Deno.test("what is there already by its hash is received without travelling; what only has the name is kept", async () => {

@@ -10,7 +10,7 @@ import { handOut, type Mark, measure, type Measured } from "../../peer/experimen
 import { CASES, planTrial, type Trial } from "../../peer/experiment/plan.ts";
 import { makeTestFiles } from "../../peer/experiment/test_files.ts";
 import { connectRs, queryPeers } from "../../peer/rs_client.ts";
-import { offerServer } from "../../peer/send.ts";
+import { type OfferServer, offerServer } from "../../peer/send.ts";
 import { contentsOf, type SendFile } from "../../peer/send_files.ts";
 import type { WirePeer } from "../../protocol/messages.ts";
 import { tryLock } from "../../storage/lock.ts";
@@ -196,19 +196,19 @@ async function runTrial(
     const rate = Math.round(done / Math.max(seconds, 0.001));
     if (!output.isJson) progress.report({ name: TITLES[trial.kind], bytes: done, total, rate });
   };
-  const reach = async (port: number) => {
-    const sender = { context, name: "rs", port, signal };
+  const reach = async ({ address: { port }, reachedAt }: OfferServer) => {
+    const sender = { context, name: "rs", port, reachedAt, signal };
     const all = await Promise.allSettled(peers.map((peer) => Errands.to(peer, sender)));
     for (const each of all) if (each.status === "rejected") throw each.reason;
     return all.map((each) => (each as PromiseFulfilledResult<Errands>).value);
   };
   const open: Errands[] = [];
   try {
-    const givers = await reach(outside.address.port);
+    const givers = await reach(outside);
     open.push(...givers);
     await handOut(trial, { peers: givers, files: wire, clock, marked });
     ctx.log.debug(`Handed out in ${formatSeconds((clock.monotonic() - began) / 1000)}`);
-    const fetchers = await reach(nothing.address.port);
+    const fetchers = await reach(nothing);
     open.push(...fetchers);
     return await measure(trial, { peers: fetchers, files: wire, clock, marked });
   } finally {

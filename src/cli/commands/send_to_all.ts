@@ -15,7 +15,7 @@ const MOST_CONNECTIONS = 1_200;
 
 /** What a broadcast needs beside its files. */
 export type SendToAll =
-  & Omit<BroadcastSetting, "identity" | "port" | "home" | "background" | "multicast">
+  & Omit<BroadcastSetting, "identity" | "port" | "reachedAt" | "home" | "background" | "multicast">
   & Memory
   & {
     limiter?: RateLimiter;
@@ -50,6 +50,7 @@ export async function sendToAll(files: readonly SendFile[], setting: SendToAll):
       background: background !== undefined,
       identity: toolIdentity(context, name),
       port: server.address.port,
+      reachedAt: server.reachedAt,
       home: asSaid(() => Deno.networkInterfaces()).map(({ address }) => address),
       ...(setting.byMulticast === false
         ? {}

@@ -51,6 +51,8 @@ export interface BroadcastSetting extends ReceiversSetting {
   multicast?: { interfaces: readonly Interface[]; limiter: Throttle } | undefined;
   /** Where the files can be fetched. */
   port: number;
+  /** Hears at which address of ours a PC will look for that port, before it is told of it. */
+  reachedAt?: (local: HostPort) => void;
   /** Hears each change. */
   changed: (targets: readonly Target[]) => void;
 }
@@ -248,6 +250,7 @@ export class Broadcast {
     signal.addEventListener("abort", end, { once: true });
     const watched = this.#comeback!.watch(target.name, (reason) => connection.close(reason));
     try {
+      this.#o.reachedAt?.(connection.local);
       await this.#talk(target, connection, watched.heard);
     } finally {
       watched.end();

@@ -112,11 +112,13 @@ class World implements AsyncDisposable {
 
 Deno.test("all get an offer with their place in the plan, and are done when they say so", async () => {
   await using w = new World({ a: done, b: done, c: done });
-  const targets = await w.broadcast();
+  const reached: string[] = [];
+  const targets = await w.broadcast({ reachedAt: ({ host }) => reached.push(host) });
   assertEquals(
     [...targets.values()].map(({ state, bytes }) => [state, bytes]),
     Array(3).fill(["done", 1000]),
   );
+  assertEquals(reached, Array(3).fill("127.0.0.1"));
   const stripesOf = (pc: string) =>
     w.offers.get(pc)![0]!.stripes!.map((list) => list.map(({ name }) => name));
   assertEquals(stripesOf("a"), [[], ["c"]]);

@@ -9,6 +9,7 @@
 import { codeOf, LabError, messageOf } from "../../base/errors.ts";
 import { TIMEOUTS } from "../../base/limits.ts";
 import { inPages } from "../../base/pages.ts";
+import type { HostPort } from "../../base/units.ts";
 import { printable } from "../../catalog/names.ts";
 import type { MessageOf, WireFile, WireHolder, WirePeer } from "../../protocol/messages.ts";
 import type { Connection } from "../../transport/connection.ts";
@@ -23,6 +24,8 @@ export interface Sender {
   name: string;
   /** Where the sender's own files can be had. */
   port: number;
+  /** Hears at which address of the sender's the peer will look for that port. */
+  reachedAt?: (local: HostPort) => void;
   signal: AbortSignal;
 }
 
@@ -47,6 +50,7 @@ export class Errands {
       const options = { ...context, signal, idle: TIMEOUTS.manifest };
       const { connection } = await connect(at, toolIdentity(context, name), options);
       signal.addEventListener("abort", () => connection.close(signal.reason), { once: true });
+      sender.reachedAt?.(connection.local);
       return new Errands(peer, connection, sender);
     } catch (cause) {
       throw faultOf(peer, cause, signal);
