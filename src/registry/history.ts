@@ -95,9 +95,8 @@ export class History {
     private clock: Clock,
     private log: Logger,
     private mostEnded: number,
-    private isAlone: boolean,
   ) {
-    this.#file = openFile(path, isAlone);
+    this.#file = openFile(path);
     this.#ended = this.#file.ended;
     this.#clean();
     this.#stopCleaning = clock.every(CLEAN_EVERY, () => this.#clean());
@@ -107,24 +106,22 @@ export class History {
    * Opens the history of a data folder; begins anew where it is damaged.
    *
    * @param mostEnded how much is kept of what ended; for tests.
-   * @param isAlone no other connection may look into it; for tests.
    */
   static open(
-    { dataDir, clock, log, mostEnded = LIMITS.historyRows, isAlone = true }: {
+    { dataDir, clock, log, mostEnded = LIMITS.historyRows }: {
       dataDir: string;
       clock: Clock;
       log: Logger;
       mostEnded?: number;
-      isAlone?: boolean;
     },
   ): History {
     const path = join(dataDir, HISTORY_FILE);
     try {
-      return new History(path, clock, log, mostEnded, isAlone);
+      return new History(path, clock, log, mostEnded);
     } catch (thrown) {
       if (!isDamage(thrown)) throw thrown;
       log.warn(asideText(thrown, path, clock.now()));
-      return new History(path, clock, log, mostEnded, isAlone);
+      return new History(path, clock, log, mostEnded);
     }
   }
 
@@ -310,7 +307,7 @@ export class History {
     this.#file.db.close();
     try {
       this.log.warn(asideText(thrown, this.path, this.clock.now()));
-      this.#file = openFile(this.path, this.isAlone);
+      this.#file = openFile(this.path);
     } catch (cause) {
       this.log.error(
         `Cannot begin ${HISTORY_FILE} anew: ${messageOf(cause)}; it is not kept on until the next start`,

@@ -20,7 +20,7 @@ class Folder implements Disposable {
   #open: History[] = [];
 
   history(mostEnded?: number): History {
-    const options = { dataDir: this.path, clock: this.clock, log: silentLogger, isAlone: false };
+    const options = { dataDir: this.path, clock: this.clock, log: silentLogger };
     const history = History.open({ ...options, ...(mostEnded === undefined ? {} : { mostEnded }) });
     this.#open.push(history);
     return history;

@@ -3,7 +3,7 @@
  * by one of them: a PC may have a million of the one and a few of the other.
  */
 
-import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { fromHex, toHex } from "../base/bytes.ts";
 import type { ContentKey } from "./contents.ts";
 import { Crowding } from "./crowding.ts";
@@ -101,14 +101,9 @@ export interface HistoryFile {
   ended: number;
 }
 
-/**
- * Opens the file, and makes it if it's missing.
- *
- * @param isAlone no other connection may look into it, see {@linkcode openAlone}; not so in tests.
- * @throws what SQLite throws.
- */
-export function openFile(path: string, isAlone: boolean): HistoryFile {
-  const db = isAlone ? openAlone(path) : new DatabaseSync(path);
+/** Opens the file, and makes it if it's missing. @throws what SQLite throws. */
+export function openFile(path: string): HistoryFile {
+  const db = openAlone(path);
   try {
     db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
     db.exec(SCHEMA);
