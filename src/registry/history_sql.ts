@@ -3,11 +3,11 @@
  * by one of them: a PC may have a million of the one and a few of the other.
  */
 
-import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { fromHex, toHex } from "../base/bytes.ts";
 import type { ContentKey } from "./contents.ts";
 import { Crowding } from "./crowding.ts";
-import { openAlone } from "./sqlite_file.ts";
+import { isDamage, openAlone } from "./sqlite_file.ts";
 
 /** Makes the file what it is now; of an earlier version there may be an index of both together. */
 export const SCHEMA = `
@@ -101,9 +101,22 @@ export interface HistoryFile {
   ended: number;
 }
 
-/** Opens the file, and makes it if it's missing. @throws what SQLite throws. */
+/**
+ * Opens the file, and makes it if it's missing. Others may look into it meanwhile, unless a full disk has no room for the
+ * memory that they would share.
+ *
+ * @throws what SQLite throws.
+ */
 export function openFile(path: string): HistoryFile {
-  const db = openAlone(path);
+  try {
+    return prepared(new DatabaseSync(path));
+  } catch (thrown) {
+    if (isDamage(thrown)) throw thrown;
+    return prepared(openAlone(path));
+  }
+}
+
+function prepared(db: DatabaseSync): HistoryFile {
   try {
     db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
     db.exec(SCHEMA);
