@@ -79,11 +79,12 @@ export function parseHostPort(text: string, fallbackPort: number): HostPort {
   const match = /^\[([0-9a-f:.]+)\](?::(\d+))?$/i.exec(text) ?? /^([\w.-]+)(?::(\d+))?$/.exec(text) ??
     /^((?:[0-9a-f]{0,4}:){2,7}(?:[0-9a-f]{0,4}|\d+(?:\.\d+){3}))$/i.exec(text);
   const port = match?.[2] === undefined ? fallbackPort : Number(match[2]);
-  const isHost = match?.[1]!.includes(":") ? URL.canParse(`http://[${match[1]}]`) : true;
-  if (!match || !isHost || port < 1 || port > 65535) {
+  const host = match?.[1];
+  const isHost = host !== undefined && (!host.includes(":") || URL.canParse(`http://[${host}]`));
+  if (!isHost || port < 1 || port > 65535) {
     throw new LabError("usage", `Cannot read "${text}" as HOST[:PORT]: write it like 192.168.1.10:23475`);
   }
-  return { host: match[1]!, port };
+  return { host, port };
 }
 
 /** Writes host and port so that {@linkcode parseHostPort} reads it again. */
