@@ -198,19 +198,10 @@ export class Multicaster {
     const onAbort = () => reject(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
-    const late = () => {
+    const cancel = this.#clock.after(READY_WITHIN, () => {
       if (this.#listeners >= FEWEST) return this.#ready.resolve();
-      if (!this.#o.file.feed.isOver) return whenHashed();
       reject(new LabError("timeout", `${this.#listeners} PCs listen, which is too few`));
-    };
-    let cancel = this.#clock.after(READY_WITHIN, late);
-    // Who has another file of that name and size waits until it is known what this one is, as an image's next version.
-    const whenHashed = () => {
-      const again = () => {
-        if (this.#state === "waiting") cancel = this.#clock.after(READY_WITHIN, late);
-      };
-      this.#o.file.feed.closed().then(again, reject);
-    };
+    });
     try {
       await promise;
     } finally {

@@ -34,11 +34,10 @@ class Stage implements AsyncDisposable {
   onSend: () => void = () => {};
   #ticking = true;
 
-  /** @param gate is waited for before each part is hashed. */
-  constructor(size = SIZE, gate: (offset: number) => Promise<void> = () => Promise.resolve()) {
+  constructor(size = SIZE) {
     const path = this.temp.file("a.iso", BYTES.subarray(0, size));
     const file = fileToSend(path, "a.iso")!;
-    this.file = new HashedFile(file, { id: ID, offered: "a.iso", clock: systemClock, gate });
+    this.file = new HashedFile(file, { id: ID, offered: "a.iso", clock: systemClock });
     void this.#tick();
   }
 
@@ -173,18 +172,6 @@ Deno.test("multicaster: while PCs begin to listen one after the other it waits f
     assertGreater(first - began, least);
     assertLess(first - began, most);
   }
-});
-
-Deno.test("multicaster: PCs that have another file of its size, and so wait for its hash, are waited for", async () => {
-  const { promise: goesOn, resolve: goOn } = Promise.withResolvers<void>();
-  await using stage = new Stage(SIZE, (offset) => offset < SIZE / 2 ? Promise.resolve() : goesOn);
-  const multicaster = stage.plan()!;
-  const running = multicaster.run(stage.stop.signal);
-  stage.clock.after(2_000, goOn);
-  await stage.file.feed.closed();
-  for (const { name } of THREE) multicaster.heard(name, { got: 0, lost: 0 });
-  await running;
-  assertEquals(stage.heard().bytes.length, SIZE);
 });
 
 Deno.test("multicaster: with too few listeners nothing goes out but its end", async () => {
