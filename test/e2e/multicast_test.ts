@@ -8,7 +8,7 @@ import { join } from "@std/path";
 import type { Lab, Running } from "../../scripts/programs.ts";
 import { assertFile, assertTidy, bytesOf, MB, put } from "./files.ts";
 import { assertCode, eventsOf, labTest, whileStopped } from "./lab.ts";
-import { noSegments, type Pc, Segments } from "./segments.ts";
+import { noSegments, type Pc, Segments, sentBy } from "./segments.ts";
 
 const skip = await noSegments();
 const PATH = join("share", "image.bin");
@@ -57,14 +57,6 @@ const SECURED = {
 /** At a rate at which a busy machine loses nothing. */
 const broadcasting = (lab: Lab, { server }: Stage) =>
   lab.start("rs", "rs", ["broadcast", PATH, "--json", "--rs", "10.1.0.2:4321", "--rate", "8MB/s"], server.rs);
-
-/** Bytes that a PC has put on its wire so far. */
-async function sentBy({ namespace }: Pc): Promise<number> {
-  const { stdout } = await new Deno.Command("ip", {
-    args: ["-n", namespace, "-s", "-j", "link", "show", "eth0"],
-  }).output();
-  return JSON.parse(new TextDecoder().decode(stdout))[0].stats64.tx.bytes;
-}
 
 async function assertAll(lab: Lab, { bytes }: Stage): Promise<void> {
   for (const name of NAMES) {

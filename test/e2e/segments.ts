@@ -79,7 +79,7 @@ export class Segments {
       ...["nsenter", `--net=/run/netns/${own}`, "--"] as const,
       ...[command, ...args],
     ];
-    return { namespace: own, rs: inside(PROGRAMS.rs), peer: inside(PROGRAMS.peer) };
+    return { namespace: own, rs: inside(PROGRAMS.rs), peer: inside(PROGRAMS.peer), inside };
   }
 
   /** Pulls the plug of a PC's first card at the switch, or puts it back: both sides hear nothing any more. */
@@ -124,4 +124,13 @@ export interface Pc {
   namespace: string;
   rs: Launcher;
   peer: Launcher;
+  /** Has any program start there. */
+  inside: (launcher: Launcher) => Launcher;
+}
+
+/** Bytes that a PC has put on its first card's wire so far. */
+export async function sentBy({ namespace }: Pc): Promise<number> {
+  const args = ["-n", namespace, "-s", "-j", "link", "show", "eth0"];
+  const { stdout } = await new Deno.Command("ip", { args }).output();
+  return JSON.parse(new TextDecoder().decode(stdout))[0].stats64.tx.bytes;
 }
