@@ -353,12 +353,16 @@ export class PeerServe {
       this.#o.name = peer;
     }
     const { named } = this.#state;
-    await this.#remember({
+    const isNew = this.#state.name !== peer || this.#state.cookie !== cookie;
+    const remembered = this.#remember({
       ...{ name: peer, cookie, ...this.#serversOf(rs) },
       ...named === undefined ? {} : { named },
     });
+    // Who reads that we're registered may end us: what a restart can't do without is on the disk by then.
+    if (isNew) await remembered;
     event({ event: "registered", peer, cookie, ttl });
     context.log.info(`Registered as ${printable(peer)} at ${formatHostPort(rs)}`);
+    await remembered;
   }
 
   #serversOf(rs: RsAddress): Pick<PeerState, "rs" | "servers"> {
