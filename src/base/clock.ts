@@ -102,6 +102,35 @@ export function afterThisTurn(callback: () => void): () => void {
   return () => clearImmediate(immediate);
 }
 
+/** A wait for somebody else is cut into so many: each is followed by a look at what has come in. */
+const LOOKS = 10;
+
+/**
+ * Calls back when somebody else has been waited for long enough. A program that was held up itself, as on a busy PC, finds its
+ * timer over before it has looked at the answer that is there: so the wait is in parts, and is longer by as much as this
+ * program is late. Without that a busy PC takes everybody for dead, and is busier still with connecting anew.
+ *
+ * @param ms how long, in milliseconds, where nothing holds us up.
+ * @returns what keeps it from happening.
+ * @example
+ * ```ts
+ * import { systemClock, whenPatienceEnds } from "./clock.ts";
+ * const answered = whenPatienceEnds(systemClock, 5_000, () => console.log("no answer within 5 s"));
+ * answered();
+ * ```
+ */
+export function whenPatienceEnds(clock: Pick<Clock, "after">, ms: number, callback: () => void): () => void {
+  let cancel = () => {};
+  const part = Math.floor(ms / LOOKS);
+  const wait = (looks: number) => {
+    cancel = looks === 1
+      ? clock.after(ms - part * (LOOKS - 1), callback)
+      : clock.after(part, () => wait(looks - 1));
+  };
+  wait(LOOKS);
+  return () => cancel();
+}
+
 /** A clock that moves only when told to: for tests and simulations. */
 export class FakeClock implements Clock {
   #now: number;

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { FakeClock, sleepOrLess, systemClock } from "./clock.ts";
+import { FakeClock, sleepOrLess, systemClock, whenPatienceEnds } from "./clock.ts";
 
 Deno.test("a fake clock calls back in order of time, then of asking", () => {
   const clock = new FakeClock(0);
@@ -23,6 +23,30 @@ Deno.test("what a callback asks for is called in the same advance, if due", () =
   clock.after(1, () => clock.after(1, () => seen.push(clock.now())));
   clock.advance(5);
   assertEquals(seen, [2]);
+});
+
+Deno.test("patience ends at its time; where timers come late something else has its turn several times before", () => {
+  const clock = new FakeClock(0);
+  const seen: number[] = [];
+  for (const ms of [5_003, 200, 7, 0]) whenPatienceEnds(clock, ms, () => seen.push(clock.now()));
+  clock.advance(10_000);
+  assertEquals(seen, [0, 7, 200, 5_003]);
+
+  // One call each time that a busy program gets round to it.
+  const turns: (() => void)[] = [];
+  const busy = { after: (_: number, callback: () => void) => (turns.push(callback), () => turns.splice(0)) };
+  let isOver = false;
+  whenPatienceEnds(busy, 200, () => isOver = true);
+  for (let turn = 1; turn < 10; turn++) {
+    turns.shift()!();
+    assertEquals([isOver, turns.length], [false, 1]);
+  }
+  turns.shift()!();
+  assertEquals([isOver, turns.length], [true, 0]);
+  const answered = whenPatienceEnds(busy, 200, () => {});
+  turns.shift()!();
+  answered();
+  assertEquals(turns.length, 0);
 });
 
 Deno.test("a sleep that may be cut short ends at its time or at the signal, and rejects at neither", async () => {

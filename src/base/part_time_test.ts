@@ -18,6 +18,10 @@ Deno.test("work in turns takes its part of the time, however long its steps are"
     await time.pause();
   }
   assertEquals(pauses, [30, 300, 0]);
+  time.hurry();
+  now += 10;
+  await time.pause();
+  assertEquals(pauses.at(-1), 0);
   const all = new PartTime(clock, 1);
   now += 40;
   await all.pause();

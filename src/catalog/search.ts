@@ -29,6 +29,19 @@ export function isGlob(text: string): boolean {
 }
 
 /**
+ * A pattern as a name: "./" before and "/" after it, which a shell and a person write, mean nothing.
+ *
+ * @example
+ * ```ts
+ * import { nameIn } from "./search.ts";
+ * if (nameIn("./docs/") !== "docs" || nameIn("docs/a.txt") !== "docs/a.txt") throw new Error("as it is in an index");
+ * ```
+ */
+export function nameIn(pattern: string): string {
+  return pattern.replace(/^\.\//, "").replace(/\/$/, "");
+}
+
+/**
  * Letters in a row that are in every name which a glob among patterns or search words finds.
  *
  * @example
@@ -38,7 +51,7 @@ export function isGlob(text: string): boolean {
  * ```
  */
 export function globParts(pattern: string): string[] {
-  return globLiterals(pattern.replace(/^\.\//, "").replace(/\/$/, ""));
+  return globLiterals(nameIn(pattern));
 }
 
 /**
@@ -99,7 +112,7 @@ export function unmatched(patterns: readonly string[], names: readonly string[])
     for (let at = name.indexOf("/"); at >= 0; at = name.indexOf("/", at + 1)) there.add(name.slice(0, at));
   }
   return patterns.filter((pattern) => {
-    if (there.has(pattern.replace(/^\.\//, "").replace(/\/$/, ""))) return false;
+    if (there.has(nameIn(pattern))) return false;
     return !isGlob(pattern) || !names.some(matcher([pattern]));
   });
 }
@@ -150,7 +163,7 @@ export function matcher(patterns: readonly string[]): (name: string) => boolean 
         `Cannot use a pattern of ${pattern.length} characters: limit is ${MAX_PATTERN}`,
       );
     }
-    literal.add(pattern.endsWith("/") ? pattern.slice(0, -1) : pattern);
+    literal.add(nameIn(raw));
     if (isGlob(pattern)) globs.push(globOf(pattern));
   }
   return (name) => holds(literal, name) || globs.some((matches) => matches(name));

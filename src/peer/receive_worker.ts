@@ -5,7 +5,7 @@
  */
 
 import { codeOf, LabError, messageOf } from "../base/errors.ts";
-import { afterThisTurn, systemClock } from "../base/clock.ts";
+import { afterThisTurn, systemClock, whenPatienceEnds } from "../base/clock.ts";
 import { TIMEOUTS } from "../base/limits.ts";
 import { MAX_PIECE_SIZE } from "../catalog/layout.ts";
 import { PartFile } from "../storage/part_file.ts";
@@ -103,7 +103,7 @@ async function openInTime(
   { stream, proving }: Awaited<ReturnType<typeof dialSource>>,
 ): Promise<PieceChannel> {
   let isLate = false;
-  const cancel = systemClock.after(TIMEOUTS.handshake, () => {
+  const cancel = whenPatienceEnds(systemClock, TIMEOUTS.handshake, () => {
     isLate = true;
     stream.close();
   });

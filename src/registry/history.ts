@@ -83,6 +83,8 @@ export class History {
   #anew: Promise<void> | undefined;
   /** What it was compared with. */
   #aligned: Parameters<History["align"]> | undefined;
+  /** The time that comparing takes. */
+  #aligning: PartTime | undefined;
   #waiting = new Map<string, Change>();
   #stopFlush: (() => void) | undefined;
   #stopCleaning: () => void;
@@ -199,6 +201,7 @@ export class History {
    * @throws {LabError} "failed" when the file turns out to be damaged; the next time a new one is asked.
    */
   async *ask({ query, at }: HistoryQuery): AsyncGenerator<Span> {
+    if (this.#anew) this.#aligning?.hurry();
     await this.#anew;
     await this.#written();
     const finds = searcher(query);
@@ -236,7 +239,7 @@ export class History {
   async align(held: HeldNow, peerOf: (cookie: string) => string | undefined): Promise<void> {
     this.#aligned = [held, peerOf];
     try {
-      const time = new PartTime(this.clock, ALIGN_PART);
+      const time = this.#aligning = new PartTime(this.clock, ALIGN_PART);
       let looked = 0;
       for (const cookie of new Set([...this.#known(), ...held.holders()])) {
         if (looked > STEP) {

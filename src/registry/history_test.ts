@@ -115,28 +115,30 @@ Deno.test("a damaged history is set aside and a new one begun", async () => {
   }
 });
 
+/** Damages the history of a data folder where it isn't looked at when it is opened. */
+function spoil(dataDir: string): void {
+  const path = join(dataDir, HISTORY_FILE);
+  const db = new DatabaseSync(path);
+  const { at, size } = db.prepare(
+    "SELECT (rootpage - 1) * page_size AS at, page_size AS size FROM sqlite_master, pragma_page_size " +
+      "WHERE name = 'spans'",
+  ).get() as { at: number; size: number };
+  db.close();
+  using file = Deno.openSync(path, { write: true });
+  file.seekSync(at, Deno.SeekMode.Start);
+  file.writeSync(new Uint8Array(size));
+}
+
 Deno.test("damage that shows only later is set aside, too, once; what is held then is in the new file", () =>
   withHistory(async (before, clock, dataDir) => {
     before.note(pc1, key("old"), true);
     before.close();
-    const spoil = () => {
-      const path = join(dataDir, HISTORY_FILE);
-      const db = new DatabaseSync(path);
-      const { at, size } = db.prepare(
-        "SELECT (rootpage - 1) * page_size AS at, page_size AS size FROM sqlite_master, pragma_page_size " +
-          "WHERE name = 'spans'",
-      ).get() as { at: number; size: number };
-      db.close();
-      using file = Deno.openSync(path, { write: true });
-      file.seekSync(at, Deno.SeekMode.Start);
-      file.writeSync(new Uint8Array(size));
-    };
     const said: string[] = [];
     const hear = (line: string) => said.push(line);
     const open = () => History.open({ dataDir, clock, log: { ...silentLogger, warn: hear, error: hear } });
     const held = { holders: () => ["c1"], heldBy: () => [key("old"), key("new")] };
 
-    spoil();
+    spoil(dataDir);
     const history = open();
     await history.align(held, () => "pc1");
     history.note(pc1, key("new"), true);
@@ -147,11 +149,42 @@ Deno.test("damage that shows only later is set aside, too, once; what is held th
     history.close();
 
     // Whoever asks meets it first.
-    spoil();
+    spoil(dataDir);
     const another = open();
     await assertRejects(() => told(another), LabError, "Cannot read history.sqlite");
     assertEquals(await told(another), []);
     another.close();
+  }));
+
+/** A clock by which every step takes a while; it keeps how long was slept. */
+class StepClock extends AnswerClock {
+  readonly slept: number[] = [];
+  #steps = 0;
+  override monotonic(): number {
+    return super.monotonic() + 5 * this.#steps++;
+  }
+  override sleep(ms: number): Promise<void> {
+    this.slept.push(ms);
+    return Promise.resolve();
+  }
+}
+
+Deno.test("a new file is filled beside other work, and without a pause once somebody waits for it", () =>
+  withHistory(async (before, _, dataDir) => {
+    before.note(pc1, key("old"), true);
+    before.close();
+    spoil(dataDir);
+    const clock = new StepClock(START);
+    const history = History.open({ dataDir, clock, log: silentLogger });
+    const keys = Array.from({ length: 2_000 }, (_, n) => key(`file ${n}`));
+    const holders = Array.from({ length: 9 }, (_, n) => `c${n}`);
+    // Meets the damage, and begins anew beside whatever comes.
+    await history.align({ holders: () => holders, heldBy: () => keys }, (cookie) => cookie);
+    while (!clock.slept.some((ms) => ms > 0)) await Promise.resolve();
+    const [paused, asked] = [clock.slept.length, told(history)];
+    assertEquals((await asked).length, 9 * 2_000);
+    assertEquals(clock.slept.slice(paused).filter((ms) => ms > 0), []);
+    history.close();
   }));
 
 Deno.test("the server tells it what peers announce, and when they leave", () =>

@@ -9,7 +9,7 @@
 import { LabError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { utf8Length } from "../catalog/names.ts";
-import { isGlob } from "../catalog/search.ts";
+import { isGlob, nameIn } from "../catalog/search.ts";
 import { filterOf, NAMES_PER_PAGE, PageWork } from "../catalog/search_work.ts";
 import type { MessageOf, WireHolder } from "../protocol/messages.ts";
 import { compareContents, type Content, type ContentKey } from "./contents.ts";
@@ -123,8 +123,8 @@ const EVERYTHING: Range = { from: "", to: "\uffff" };
 /** Where the names lie that patterns without globs can mean, in order and apart: each itself, and all below it. */
 function rangesOf(patterns: readonly string[]): Range[] {
   const ranges = new Map<string, Range>();
-  for (const raw of patterns) {
-    const name = raw.replace(/^\.\//, "").replace(/\/$/, "");
+  for (const pattern of patterns) {
+    const name = nameIn(pattern);
     ranges.set(name, { from: name, to: `${name}\0` });
     // "0" is what follows "/".
     ranges.set(`${name}/`, { from: `${name}/`, to: `${name}0` });

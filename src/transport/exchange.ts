@@ -4,6 +4,7 @@
  */
 
 import { type Bytes, Gathering } from "../base/bytes.ts";
+import { whenPatienceEnds } from "../base/clock.ts";
 import { isErrorCode, LabError, RemoteError, RemoteProtocolError } from "../base/errors.ts";
 import { LIMITS, TIMEOUTS } from "../base/limits.ts";
 import { printable } from "../base/text.ts";
@@ -90,7 +91,7 @@ export class Exchange {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     if (this.#waiting) return Promise.reject(new Error("Somebody waits on this exchange already"));
     return new Promise<Incoming>((resolve, reject) => {
-      const cancel = this.connection.clock.after(timeout, () => {
+      const cancel = whenPatienceEnds(this.connection.clock, timeout, () => {
         this.#waiting = undefined;
         reject(
           new LabError(

@@ -1,6 +1,6 @@
 /** Tries once more beside the first try, where an answer that is late is most often one that was lost. Pure but for the clock. */
 
-import type { Clock } from "../base/clock.ts";
+import { type Clock, whenPatienceEnds } from "../base/clock.ts";
 
 /** Something that was opened. */
 interface Opened {
@@ -8,7 +8,8 @@ interface Opened {
 }
 
 /**
- * Opens something; where that takes long, once more beside it. The first that succeeds is taken, the other one is closed.
+ * Opens something; where that takes long, and it isn't us who are slow, once more beside it. The first that succeeds is taken,
+ * the other one is closed.
  *
  * @param open opens it; the signal ends the try.
  * @param options.after milliseconds until the second try.
@@ -29,7 +30,7 @@ export async function hedged<Thing extends Opened>(
   const first = open(signal);
   let second: Promise<Thing> | undefined;
   const tried = Promise.withResolvers<Thing>();
-  const cancel = clock.after(after, () => {
+  const cancel = whenPatienceEnds(clock, after, () => {
     second = open(signal);
     second.then(tried.resolve, tried.reject);
   });

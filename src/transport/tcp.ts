@@ -3,7 +3,7 @@
  * In a secured lab the first byte is TLS already, on the same port; there's no way from one to the other.
  */
 
-import type { Clock } from "../base/clock.ts";
+import { type Clock, whenPatienceEnds } from "../base/clock.ts";
 import { LabError } from "../base/errors.ts";
 import { TIMEOUTS } from "../base/limits.ts";
 import { Lingering } from "../base/lingering.ts";
@@ -75,7 +75,8 @@ export async function dialTcp(
   const giveUp = new AbortController();
   const attempt = establish(to, { ...options, signal: giveUp.signal });
   const { promise: deadline, reject } = Promise.withResolvers<never>();
-  const cancel = options.clock.after(
+  const cancel = whenPatienceEnds(
+    options.clock,
     timeout,
     () => reject(new LabError("unreachable", `no answer within ${timeout / 1000} s`)),
   );
