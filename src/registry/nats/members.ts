@@ -58,6 +58,11 @@ export class NatsMembers implements MembershipKeeper {
     return members;
   }
 
+  /** Invitations that were heard of are opened: nothing goes on once the store is closed, too. */
+  idle(): Promise<void> {
+    return this.#opening;
+  }
+
   onRevoked(heard: (id: string) => void): void {
     this.#heard = heard;
   }

@@ -63,6 +63,7 @@ function shared(name: string, work: (a: Server, b: Server, clock: FakeClock) => 
         await work(servers[0]!, servers[1]!, clock);
       } finally {
         for (const { store } of servers) await store.close();
+        for (const { members } of servers) await members.idle();
       }
     },
   });
