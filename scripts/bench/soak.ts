@@ -62,8 +62,6 @@ class Soak {
   /** Of each program; those that are killed begin anew. */
   readonly samples: Record<string, Sample[]> = {};
   readonly faults: string[] = [];
-  /** When the server had as many broadcasts as it keeps, seconds: until then each takes room. */
-  fullAt = 0;
   readonly count = { broadcasts: 0, fetches: 0, files: 0, kills: 0, stops: 0, serverKills: 0 };
   #rs!: { running: Running; address: string; port: number };
   #peers = new Map<string, Running>();
@@ -191,14 +189,15 @@ async function bench(options: Options, cleanup: Cleanup): Promise<number> {
   const began = performance.now();
   const seconds = () => (performance.now() - began) / 1000;
   const all = 60 * options.minutes;
-  soak.fullAt = all;
+  // When the server has as many broadcasts as it keeps, seconds: until then each takes room.
+  let fullAt = all;
   const sampling = setInterval(() => soak.sample(seconds()), SAMPLE);
   cleanup.add(() => clearInterval(sampling));
   for (let n = 1; seconds() < all && !cleanup.signal.aborted; n++) {
     // Early, so that most of what is seen of its memory is one life.
     if (soak.count.serverKills === 0 && seconds() > all / 10) await soak.killServer();
     await soak.round(n);
-    if (n === BROADCASTS_MAX) soak.fullAt = seconds();
+    if (n === BROADCASTS_MAX) fullAt = seconds();
     console.error(
       `${Math.round(seconds())} s: ${
         JSON.stringify(soak.count)
@@ -208,7 +207,7 @@ async function bench(options: Options, cleanup: Cleanup): Promise<number> {
   clearInterval(sampling);
   await soak.end();
   console.log(`\n${describe(machine)}`);
-  const warm = Math.round(Math.max(all / 2, Math.min(soak.fullAt, all - JUDGED)));
+  const warm = Math.round(Math.max(all / 2, Math.min(fullAt, all - JUDGED)));
   const about = (who: string) => {
     const samples = soak.samples[who] ?? [];
     return { ...flatness(samples, warm), mbPerMinute: slope(samples, warm) };

@@ -5,7 +5,7 @@
  * Rule: what catalog/search.ts would find is never passed over.
  */
 
-import { globParts, isGlob } from "../catalog/search.ts";
+import { globParts, isGlob, nameIn } from "../catalog/search.ts";
 import { needed, type Signature } from "./signature.ts";
 
 /** With more patterns than this, looking what each needs costs more than it saves. */
@@ -29,9 +29,7 @@ export function needsOf(
 /** For each pattern what it needs; undefined when one of them needs nothing, or there are too many. */
 function patternNeeds(patterns: readonly string[] | undefined): Set<number>[] | undefined {
   if (patterns === undefined || patterns.length > PATTERNS_MAX) return undefined;
-  const needs = patterns.map((pattern) =>
-    needed(isGlob(pattern) ? globParts(pattern) : [pattern.replace(/^\.\//, "").replace(/\/$/, "")])
-  );
+  const needs = patterns.map((pattern) => needed(isGlob(pattern) ? globParts(pattern) : [nameIn(pattern)]));
   return needs.some((each) => each.size === 0) ? undefined : needs;
 }
 
