@@ -247,6 +247,8 @@ export const CONTROL = {
       content: sha256,
       /** Stripes that the sender is behind with, and how many PCs are between it and the one who said so first. */
       behind: list(v.object({ stripe: count, hops: count }), 8),
+      /** Stripes of which nothing comes to the sender, since all stands still there; `hops` likewise. */
+      still: v.optional(list(v.object({ stripe: count, hops: count }), 8)),
     }),
   },
   Choke: { type: 0x35, cap: SMALL, schema: v.object({ content: sha256 }) },

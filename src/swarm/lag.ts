@@ -27,7 +27,7 @@ export interface LagLimits {
 const LAG_LIMITS: LagLimits = { pieces: 8, piecesPerLevel: 1, pause: 200, hold: 300 };
 
 /** News that have passed through so many PCs go round in a circle: there are 16 levels below 100,000 PCs. */
-const FURTHEST = 20;
+export const FURTHEST = 20;
 
 /**
  * Falling behind by the limit counts within so many times the limit: only who brings less than a third of what the others

@@ -5,7 +5,7 @@
  * are asked: as long as somebody is left, every piece has somebody who is asked for it.
  */
 
-import { Lag, type LagLimits } from "./lag.ts";
+import { FURTHEST, Lag, type LagLimits } from "./lag.ts";
 
 /** Who delivers a piece now and then is given so many of its longest pauses. */
 const PACES = 3;
@@ -20,12 +20,32 @@ const FIRST_PIECE = 7;
 /** Those who ask us are told only so often that we're behind, milliseconds. */
 const TELL_AGAIN = 100;
 
+/** Where everything stands still for so long, those who ask us are told, and again as often, milliseconds. */
+const TELL_STILL = 500;
+
+/** Who says that it waits itself has said so for so many milliseconds: four words, for busy PCs say them late. */
+const HELD = 2_000;
+
+/**
+ * Who says that it waits itself is given so many times the patience: the fault is further up, and those right below it see to
+ * it. But not for ever, for it might be lying, or its disk hang.
+ */
+const HELD_TIMES = 4;
+
+/** A stripe that is to be told of, and how many PCs are between us and the one who said so first. */
+export interface StripeNews {
+  stripe: number;
+  hops: number;
+}
+
 /** What has changed. */
 export interface Reinforced {
   /** Stripes that others may be asked for now. */
   changed: number[];
   /** Stripes that are behind: who asks us for them is to be told. */
-  behind: { stripe: number; hops: number }[];
+  behind: StripeNews[];
+  /** Stripes of which nothing comes, since all stands still: who asks us for them is to be told of that. */
+  still: StripeNews[];
 }
 
 /** Somebody who may be asked. */
@@ -49,6 +69,8 @@ interface Stripe<Holder> {
   pace: number;
   /** When those who ask us were last told that it is behind, milliseconds. */
   toldAt: number;
+  /** When one who is asked last said that it waits itself, milliseconds, and what is to go with that news. */
+  held: { at: number; hops: number };
 }
 
 /** The stripes of one content. */
@@ -80,6 +102,7 @@ export class Parents<Holder extends Candidate> {
       pieceAt: now,
       pace: 0,
       toldAt: -Infinity,
+      held: { at: -Infinity, hops: 0 },
     }));
     this.#movedAt = now;
     this.#lag = new Lag(
@@ -144,6 +167,14 @@ export class Parents<Holder extends Candidate> {
     }
   }
 
+  /** This one, whom we ask for a stripe, gets nothing at all itself at the moment. */
+  wait(peer: string, { stripe, hops }: StripeNews, now: number): void {
+    // In a circle everybody waits for himself.
+    if (hops >= FURTHEST) return;
+    const waiting = this.#stripes[stripe];
+    if (waiting?.asked.some((holder) => holder.peer === peer)) waiting.held = { at: now, hops: hops + 1 };
+  }
+
   /** A piece has come. */
   gained(piece: number, now: number): void {
     const stripe = this.#stripes[piece % this.count]!;
@@ -179,7 +210,8 @@ export class Parents<Holder extends Candidate> {
    * @returns the stripes in which others may be asked now, and some not any more; and what those who ask us are to be told.
    */
   reinforce(now: number, patience: number, isOpen: (stripe: number) => boolean): Reinforced {
-    const reinforced: Reinforced = { changed: [], behind: [] };
+    const reinforced: Reinforced = { changed: [], behind: [], still: [] };
+    const isQuiet = now - this.#movedAt >= TELL_STILL;
     this.#stripes.forEach((stripe, i) => {
       if (!isOpen(i)) return this.#lag.whole(i);
       const verdict = this.#lag.look(i, now);
@@ -187,10 +219,16 @@ export class Parents<Holder extends Candidate> {
         stripe.toldAt = now;
         reinforced.behind.push({ stripe: i, hops: verdict.hops });
       }
+      const isHeld = now - stripe.held.at < HELD;
+      if (isQuiet && now - stripe.toldAt >= TELL_STILL) {
+        stripe.toldAt = now;
+        reinforced.still.push({ stripe: i, hops: isHeld ? stripe.held.hops : 0 });
+      }
       // One who delivers another stripe too lets one wait for the other.
       const isLagging = verdict.kind === "leave" && !this.#isShared(stripe);
-      const isStill = now - this.#movedAt >= this.#patience(stripe, patience);
-      if (!isLagging && !(isStill && now - stripe.gainedAt >= patience)) return;
+      const times = isHeld ? HELD_TIMES : 1;
+      const isStill = now - this.#movedAt >= times * this.#patience(stripe, patience);
+      if (!isLagging && !(isStill && now - stripe.gainedAt >= times * patience)) return;
       stripe.gainedAt = now;
       // The others' candidates may wait for us: only when there is nobody else.
       if (stripe.next >= stripe.own) return;

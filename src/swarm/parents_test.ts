@@ -129,6 +129,51 @@ Deno.test("the other stripe is whole, this one has nothing: its parent may be de
   assertEquals(changed(slow, 5_700, (stripe) => stripe === 1), [1]);
 });
 
+Deno.test("while all stands still those who ask us are told twice a second, and one hop more than we were told", () => {
+  const parents = new Parents(lists("aS", "cS"), 4, 0);
+  parents.wait("a", { stripe: 0, hops: 2 }, 300);
+  const told = [];
+  for (let now = 0; now <= 2_500; now += 100) {
+    for (const news of parents.reinforce(now, 1_000, always).still) told.push([now, news.stripe, news.hops]);
+  }
+  const both = (now: number, hops: number) => [[now, 0, hops], [now, 1, 0]];
+  // What was said 2 s ago counts no longer.
+  assertEquals(told, [500, 1_000, 1_500, 2_000, 2_500].flatMap((now) => both(now, now < 2_300 ? 3 : 0)));
+  parents.gained(0, 2_500);
+  assertEquals(parents.reinforce(2_900, 1_000, always).still, []);
+  assertEquals(parents.reinforce(3_000, 1_000, (stripe) => stripe === 1).still, [{ stripe: 1, hops: 0 }]);
+});
+
+Deno.test("who says that it waits itself is given four times the patience, and no more: it may lie", () => {
+  const parents = new Parents(lists("aS", "cS"), 4, 0);
+  parents.gained(0, 10);
+  parents.gained(1, 10);
+  const seen: [number, number[]][] = [];
+  for (let now = 0; now <= 8_000; now += 100) {
+    parents.wait("a", { stripe: 0, hops: 0 }, now);
+    if (now < 1_500) parents.wait("c", { stripe: 1, hops: 0 }, now);
+    // Nobody asks these for that stripe, and these have been round in a circle.
+    parents.wait("c", { stripe: 0, hops: 0 }, now);
+    parents.wait("c", { stripe: 1, hops: 20 }, now);
+    const stripes = changed(parents, now);
+    if (stripes.length > 0) seen.push([now, stripes]);
+  }
+  // c falls silent, which shows two seconds after its last word.
+  assertEquals(seen, [[3_400, [1]], [4_100, [0]]]);
+});
+
+Deno.test("who waits itself is left all the same when the other stripe goes on: its own link may be slow", () => {
+  const parents = new Parents(lists("abS", "cS"), 200, 0, { depths: [1, 1], lag: LAG });
+  let left = 0;
+  for (let i = 0; i < 40 && left === 0; i++) {
+    parents.gained(2 * i + 1, i * 40);
+    if (i < 20) parents.gained(2 * i, i * 40);
+    parents.wait("a", { stripe: 0, hops: 0 }, i * 40);
+    if (changed(parents, i * 40).includes(0)) left = i;
+  }
+  assert(left > 25 && left < 35, `${left}`);
+});
+
 Deno.test("a stripe that is whole needs nobody", () => {
   const parents = new Parents(lists("abS", "abS"), 4, 0);
   assertEquals(changed(parents, 9_000, () => false), []);

@@ -66,6 +66,14 @@ Deno.test("the source dies when the others hold one copy of each piece: all fini
   for (const count of [4, 16, 33]) assertAll(`${count}`, run(lab(count), { sourceDies: true }), 1.1);
 });
 
+Deno.test("a source so slow that pieces take half a minute is nobody's fault: one copy, nobody else is dialled", () => {
+  const outcome = run(lab(50), { rate: 30_000, bytes: 8 * MiB, piece: MiB / 2 });
+  assertEquals(outcome.missing, []);
+  assertLessOrEqual(outcome.seconds / outcome.bound, 1.01);
+  assertLessOrEqual(outcome.copies, 1.001);
+  assertLessOrEqual(outcome.connections, 2);
+});
+
 Deno.test("two labs behind slow uplinks: one copy goes into the other lab", () => {
   const pcs = [...lab(8), ...lab(8, "b")];
   for (const uplink of [RATE / 2, RATE, 10 * RATE]) {

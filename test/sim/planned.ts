@@ -1,7 +1,7 @@
 /** The product's policy: planned trees, and the next candidate where one is lost or stands still. */
 
 import { planBroadcast } from "../../src/swarm/plan.ts";
-import { Parents } from "../../src/swarm/parents.ts";
+import { Parents, type StripeNews } from "../../src/swarm/parents.ts";
 import type { Simulation } from "./broadcast_sim.ts";
 import type { Pc } from "./pc.ts";
 import type { Behaviour, Policy } from "./policy.ts";
@@ -56,6 +56,10 @@ class Receiver implements Behaviour {
     this.tick();
   }
 
+  wait(from: Pc, news: StripeNews): void {
+    this.#parents.wait(from.spec.name, news, this.simulation.events.now);
+  }
+
   lost(pc: Pc): void {
     this.#parents.lose(pc.spec.name, this.simulation.events.now);
     this.#ask();
@@ -85,11 +89,12 @@ class Receiver implements Behaviour {
     const { scheduler } = this.pc;
     const { count } = this.#parents;
     const isOpen = (stripe: number) => !scheduler.isHeldEvery("c", count, stripe);
-    const { changed, behind } = this.#parents.reinforce(this.simulation.events.now, PATIENCE, isOpen);
-    for (const { stripe, hops } of behind) {
-      for (const pc of this.pc.askers()) {
-        this.simulation.events.after(1, () => pc.behaviour?.hold?.(this.pc, stripe, hops));
-      }
+    const { changed, behind, still } = this.#parents.reinforce(this.simulation.events.now, PATIENCE, isOpen);
+    for (const pc of this.pc.askers()) {
+      this.simulation.events.after(1, () => {
+        for (const { stripe, hops } of behind) pc.behaviour?.hold?.(this.pc, stripe, hops);
+        for (const news of still) pc.behaviour?.wait?.(this.pc, news);
+      });
     }
     if (changed.length === 0) return;
     this.#ask();

@@ -1,5 +1,6 @@
 /** Who talks to whom in a simulated broadcast: what makes one policy differ from another. */
 
+import type { StripeNews } from "../../src/swarm/parents.ts";
 import type { Simulation } from "./broadcast_sim.ts";
 import type { Pc } from "./pc.ts";
 
@@ -26,6 +27,8 @@ export interface Behaviour {
   servedLast?(by: Pc): void;
   /** One whom we ask for a stripe is behind with it itself. */
   hold?(from: Pc, stripe: number, hops: number): void;
+  /** One whom we ask for a stripe gets nothing at all itself. */
+  wait?(from: Pc, news: StripeNews): void;
   /** It sent a bad piece. */
   lied(pc: Pc): void;
   /** A tenth of a second has gone by. */

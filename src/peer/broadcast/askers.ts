@@ -4,17 +4,28 @@
  */
 
 import { type Clock, sleepOrLess } from "../../base/clock.ts";
+import type { StripeNews } from "../../swarm/parents.ts";
 import { type Claim, Precedence } from "../../swarm/precedence.ts";
 import type { Connection } from "../../transport/connection.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 
 /**
- * Who doesn't come first is sent a piece when none has gone to those who do for so many milliseconds: bytes that were
- * handed to the system may lie in its buffers for that long.
+ * Who doesn't come first is sent a piece when nothing has gone to those who do for so many milliseconds: bytes that were
+ * handed to the system may lie in its buffers for that long. Where they take longer from one part of a piece to the next,
+ * since the link is slow or there is a limit, it's for twice as long, at most `most`.
  */
-const LEFT_OVER = 250;
-/** But one piece in so many milliseconds in any case: who gets nothing at all takes us for dead. */
+const LEFT_OVER = { least: 250, most: 4_000 };
+/**
+ * But one piece in so many milliseconds in any case: who gets nothing at all takes us for dead. Where many wait, and pieces
+ * take long, it is less: they go to one of them at a time, and what those who come first get is not to be halved and halved again.
+ */
 const TRICKLE = 4_000;
+/** Who got a piece out of turn so much later than another waits for that one, milliseconds. */
+const FAIR = 1_000;
+/** A piece out of turn that doesn't move for so many milliseconds keeps nobody from his. */
+const STUCK = 1_000;
+/** How much of the longest time between two parts of a piece counts at the next. */
+const REMEMBERED = 0.9;
 /** How often it is looked whether something is left over, milliseconds. */
 const LOOK = 50;
 /** Who is so many pieces ahead of another goes slower: both are needed by all who hang below. */
@@ -39,13 +50,20 @@ interface Asker {
   at: number;
   /** When it last got a piece out of turn, monotonic milliseconds. */
   trickledAt: number;
+  /** Its questions that wait for their turn. */
+  waiting: number;
+  /** When a part of a piece last went to it. */
+  movedAt: number;
 }
 
 interface Asked {
   precedence: Precedence;
   askers: Map<Connection, Asker>;
-  /** When a piece was last sent to one who comes first. */
+  /** When something last went to one who comes first, and how long that took lately from one part to the next. */
   firstAt: number;
+  firstGap: number;
+  /** To whom pieces go out of turn, and which. */
+  spare: { asker: Asker; pieces: Set<Exchange> } | undefined;
   askedAt: number;
 }
 
@@ -91,11 +109,13 @@ export class Askers {
     return () => {
       asker.open.delete(exchange);
       asker.pending--;
+      asked.spare?.pieces.delete(exchange);
+      if (asked.spare?.pieces.size === 0) asked.spare = undefined;
     };
   }
 
   /**
-   * A piece is being sent.
+   * A piece is being sent. Ask before each of its parts.
    *
    * @returns true when another who comes first, and waits for pieces too, is further behind: where both share our uplink
    *   it is to get more of it. What it isn't able to take is for all others as before.
@@ -104,6 +124,7 @@ export class Askers {
     const asked = this.#of(content);
     const asker = this.#asker(asked, exchange);
     asker.at = piece;
+    this.#moved(asked, asker, true);
     for (const other of asked.askers.values()) {
       if (other === asker || other.pending === 0 || !asked.precedence.isFirst(other.name)) continue;
       if (piece - other.at > AHEAD) return true;
@@ -119,21 +140,49 @@ export class Askers {
   async turn(content: string, exchange: Exchange): Promise<boolean> {
     const asked = this.#of(content);
     const asker = this.#asker(asked, exchange);
-    while (!this.#sentAway.has(exchange) && !exchange.aborted) {
-      const now = this.clock.monotonic();
-      if (asked.precedence.isFirst(asker.name)) {
-        asked.firstAt = now;
-        asker.open.delete(exchange);
-        return true;
+    asker.waiting++;
+    try {
+      while (!this.#sentAway.has(exchange) && !exchange.aborted) {
+        const isFirst = asked.precedence.isFirst(asker.name);
+        if (isFirst || this.#mayHaveSpare(asked, asker)) {
+          if (!isFirst) this.#spare(asked, asker, exchange);
+          this.#moved(asked, asker, false);
+          asker.open.delete(exchange);
+          return true;
+        }
+        await sleepOrLess(this.clock, LOOK, exchange.signal);
       }
-      if (now - asked.firstAt >= LEFT_OVER || now - asker.trickledAt >= TRICKLE) {
-        asker.trickledAt = now;
-        asker.open.delete(exchange);
-        return true;
-      }
-      await sleepOrLess(this.clock, LOOK, exchange.signal);
+    } finally {
+      asker.waiting--;
     }
     return !this.#sentAway.has(exchange);
+  }
+
+  /** Something goes to this one. @param isPart it goes on with a piece. */
+  #moved(asked: Asked, asker: Asker, isPart: boolean): void {
+    const now = this.clock.monotonic();
+    const gap = isPart ? now - asker.movedAt : 0;
+    asker.movedAt = now;
+    if (!asked.precedence.isFirst(asker.name)) return;
+    asked.firstAt = now;
+    asked.firstGap = Math.max(gap, REMEMBERED * asked.firstGap);
+  }
+
+  /** Tells whether there is something left over for one who doesn't come first, and it's its turn among those. */
+  #mayHaveSpare({ firstAt, firstGap, spare, askers, precedence }: Asked, asker: Asker): boolean {
+    const now = this.clock.monotonic();
+    const least = Math.min(LEFT_OVER.most, Math.max(LEFT_OVER.least, 2 * firstGap));
+    if (now - firstAt < least && now - asker.trickledAt < TRICKLE) return false;
+    if (spare && spare.asker !== asker && now - spare.asker.movedAt < STUCK) return false;
+    return [...askers.values()].every((other) =>
+      other.waiting === 0 || precedence.isFirst(other.name) || asker.trickledAt - other.trickledAt <= FAIR
+    );
+  }
+
+  #spare(asked: Asked, asker: Asker, exchange: Exchange): void {
+    asker.trickledAt = this.clock.monotonic();
+    if (asked.spare?.asker === asker) asked.spare.pieces.add(exchange);
+    else asked.spare = { asker, pieces: new Set([exchange]) };
   }
 
   /** True for a question that was answered with "not here": it must not be answered again. */
@@ -141,10 +190,10 @@ export class Askers {
     return this.#sentAway.has(exchange);
   }
 
-  /** We are behind with stripes of this content: those who ask us for it are told. */
-  behind(content: string, behind: readonly { stripe: number; hops: number }[]): void {
+  /** We are behind with stripes of this content, or nothing comes of them: those who ask us for it are told. */
+  tell(content: string, { behind, still = [] }: { behind: StripeNews[]; still?: StripeNews[] }): void {
     for (const { latest } of this.#contents.get(content)?.askers.values() ?? []) {
-      latest.send({ kind: "Have", content, behind: [...behind] }).catch(() => {});
+      latest.send({ kind: "Have", content, behind, ...still.length > 0 && { still } }).catch(() => {});
     }
   }
 
@@ -170,7 +219,10 @@ export class Askers {
   #of(content: string): Asked {
     const now = this.clock.monotonic();
     const asked = this.#contents.get(content) ??
-      { precedence: new Precedence(), askers: new Map(), firstAt: -Infinity, askedAt: now };
+      {
+        ...{ precedence: new Precedence(), askers: new Map(), spare: undefined },
+        ...{ firstAt: -Infinity, firstGap: 0, askedAt: now },
+      };
     asked.askedAt = now;
     this.#contents.delete(content);
     this.#contents.set(content, asked);
@@ -190,6 +242,8 @@ export class Askers {
         at: -1,
         latest: exchange,
         trickledAt: this.clock.monotonic(),
+        waiting: 0,
+        movedAt: this.clock.monotonic(),
       };
       asked.askers.set(connection, asker);
       this.#hear(connection);

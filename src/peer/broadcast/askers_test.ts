@@ -100,13 +100,70 @@ Deno.test("who never comes first gets a piece now and then, or it would take us 
   assertEquals(ms, 4_000);
 });
 
+Deno.test("a piece that takes long is no sign that something is left over", async () => {
+  const { askers, clock } = stage();
+  const [first, last] = [new Asker("first"), new Asker("last")];
+  const piece = first.question();
+  askers.asks(CONTENT, piece);
+  await askers.turn(CONTENT, piece);
+  askers.join(CONTENT, { instead: [], demoted: true }, last.question());
+  // At 100 kB/s a part of 60 kB takes 600 ms.
+  const part = async () => {
+    for (let ms = 0; ms < 600; ms += 50) {
+      clock.advance(50);
+      for (const each of waiting) await isSettled(each);
+    }
+    askers.isAhead(CONTENT, piece, 0);
+  };
+  const waiting: Promise<boolean>[] = [];
+  await part();
+  waiting.push(turn(askers, last));
+  for (let i = 0; i < 4; i++) await part();
+  assertEquals(await isSettled(waiting[0]!), false);
+  // Nothing goes to the first any more: twice as long, and the rest is left over.
+  for (let ms = 0; ms < 1_200; ms += 50) clock.advance(50);
+  assertEquals(await isSettled(waiting[0]!), true);
+});
+
+Deno.test("what is left over goes to one at a time, in turns; a piece that is stuck keeps nobody", async () => {
+  const { askers, clock } = stage();
+  const all = ["a", "b", "c"].map((name) => new Asker(name));
+  const begun: string[] = [];
+  const over = new Map<string, () => void>();
+  const ask = (asker: Asker, name: string) => {
+    const question = asker.question();
+    over.set(name, askers.asks(CONTENT, question));
+    askers.turn(CONTENT, question).then(() => begun.push(name));
+  };
+  const wait = async (ms: number) => {
+    for (let at = 0; at < ms; at += 50) {
+      clock.advance(50);
+      for (let i = 0; i < 20; i++) await Promise.resolve();
+    }
+  };
+  for (const asker of all) askers.join(CONTENT, { instead: [], demoted: true }, asker.question());
+  for (const [i, name] of [..."abc"].entries()) ask(all[i]!, `${name}1`);
+  await wait(300);
+  assertEquals(begun, ["a1"]);
+  over.get("a1")!();
+  ask(all[0]!, "a2");
+  await wait(100);
+  assertEquals(begun, ["a1", "a2"], "it has a second");
+  await wait(1_200);
+  assertEquals(begun, ["a1", "a2", "b1"], "and is stuck after another");
+  ask(all[0]!, "a3");
+  over.get("b1")!();
+  await wait(200);
+  assertEquals(begun, ["a1", "a2", "b1", "c1"], "who has waited longest comes first");
+});
+
 Deno.test("those who ask are told that we're behind; sent away, their questions are answered", async () => {
   const { askers } = stage();
   const child = new Asker("child");
-  askers.behind(CONTENT, [{ stripe: 0, hops: 1 }]);
+  askers.tell(CONTENT, { behind: [{ stripe: 0, hops: 1 }] });
   const question = child.question();
   askers.asks(CONTENT, question);
-  askers.behind(CONTENT, [{ stripe: 1, hops: 2 }]);
+  askers.tell(CONTENT, { behind: [{ stripe: 1, hops: 2 }] });
   askers.sendAway(CONTENT);
   assertEquals(child.heard.map(({ kind }) => kind), ["Have", "Error"]);
   assertEquals(await askers.turn(CONTENT, question), false);
@@ -129,7 +186,7 @@ Deno.test("what was answered is answered once; who has gone is told nothing", as
   askers.sendAway(CONTENT);
   assertEquals(child.heard, []);
   await child.hangUp();
-  askers.behind(CONTENT, [{ stripe: 0, hops: 0 }]);
+  askers.tell(CONTENT, { behind: [{ stripe: 0, hops: 0 }] });
   assertEquals(child.heard, []);
 });
 

@@ -136,8 +136,8 @@ export class ParentDesk {
     if (this.#multicast.look(run)) this.grown(run, askable);
     if (this.#isResting(run)) return this.#rest(run);
     const isOpen = (stripe: number) => !scheduler.isHeldEvery(run.id, run.stripes.count, stripe);
-    const { changed, behind } = run.stripes.reinforce(clock.monotonic(), PATIENCE, isOpen);
-    if (behind.length > 0) relay?.askers.behind(run.id, behind);
+    const { changed, behind, still } = run.stripes.reinforce(clock.monotonic(), PATIENCE, isOpen);
+    if (behind.length + still.length > 0) relay?.askers.tell(run.id, { behind, still });
     if (changed.length > 0) this.ask(run);
   }
 
@@ -149,7 +149,7 @@ export class ParentDesk {
     const now = this.o.clock.monotonic();
     run.stripes.rest(now);
     const behind = run.isHeard ? run.stripes.waiting(now) : [];
-    if (behind.length > 0) this.o.relay?.askers.behind(run.id, behind);
+    if (behind.length > 0) this.o.relay?.askers.tell(run.id, { behind });
   }
 
   /** One above us has news. */
@@ -158,6 +158,7 @@ export class ParentDesk {
     if (news.kind === "Have") {
       const now = this.o.clock.monotonic();
       for (const { stripe, hops } of news.behind) run.stripes.hold(peer, stripe, hops, now);
+      for (const each of news.still ?? []) run.stripes.wait(peer, each, now);
       return this.look(run);
     }
     if (run.demoted) return;
