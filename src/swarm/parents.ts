@@ -189,6 +189,12 @@ export class Parents<Holder extends Candidate> {
     for (const stripe of this.#stripes) stripe.gainedAt = stripe.pieceAt = now;
   }
 
+  /** What came until now came by another way, and quickly; those above us are asked from now on, and to be dialled first. */
+  begin(now: number): void {
+    this.rest(now);
+    for (const stripe of this.#stripes) stripe.pace = 0;
+  }
+
   /**
    * What is to come of all stripes comes by another way: those who ask us for them are to know that we wait ourselves.
    *

@@ -116,6 +116,14 @@ Deno.test("before anything has come others are asked late: the source may only b
   assertEquals(asked(parents), "ab");
 });
 
+Deno.test("what came by another way says nothing of those who are asked then: they have as long as at the beginning", () => {
+  const parents = new Parents(lists("abS", "cS"), 40, 0);
+  for (let piece = 0; piece < 20; piece++) parents.gained(piece, 10 * piece);
+  parents.begin(500);
+  assertEquals(changed(parents, 7_499), []);
+  assertEquals(changed(parents, 7_500), [0, 1]);
+});
+
 Deno.test("the other stripe is whole, this one has nothing: its parent may be dead, and is given no more than at any time", () => {
   const quick = new Parents(lists("S", "aS"), 100, 0);
   for (let piece = 0; piece < 100; piece += 2) quick.gained(piece, 2 * (piece + 1));

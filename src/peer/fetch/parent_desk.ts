@@ -121,8 +121,9 @@ export class ParentDesk {
     const { scheduler, sources } = this.o;
     if (from >= run.askable) return;
     if (run.parents.size === 0 && isPlanned(run)) {
-      if (!scheduler.isHeldEvery(run.id, 1, 0, run.askable)) this.ask(run);
-      return;
+      if (scheduler.isHeldEvery(run.id, 1, 0, run.askable)) return;
+      run.stripes.begin(this.o.clock.monotonic());
+      return this.ask(run);
     }
     for (const peer of run.confirmed) {
       for (const source of sources.openTo(peer)) scheduler.offer(source, run.id, run.piecesOf(peer, from));
