@@ -21,6 +21,7 @@ const HELP = `deno task bench servers [flags]
   --size SIZE   of what is broadcast (default: 32M)
   --rate RATE   of the broadcast: the faults have to fall in its middle, and where fifty PCs share a few cores
                 they are to have time left, as a real PC has (default: 500kB/s)
+                Servers have a higher priority than peers (nice -10), as they have PCs of their own
   --no-record   leave the file of results alone`;
 
 /** Peers of a server that ended have to be at another one by then, seconds. */
