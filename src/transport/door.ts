@@ -8,7 +8,7 @@
  * waits for the other side is cut off at once.
  */
 
-import { type Clock, sleepOrLess } from "../base/clock.ts";
+import { type Clock, sleepOrLess, whenPatienceEnds } from "../base/clock.ts";
 import { Lingering } from "../base/lingering.ts";
 import { TIMEOUTS } from "../base/limits.ts";
 import type { ByteStream } from "./stream.ts";
@@ -78,7 +78,7 @@ export class Door {
         const conn = await this.#inner.accept();
         const { port } = addressOf(conn.remoteAddr);
         // Whoever found this door by itself, on this PC, is nobody's caller.
-        const forget = this.options.clock.after(TIMEOUTS.dial, () => {
+        const forget = whenPatienceEnds(this.options.clock, TIMEOUTS.dial, () => {
           this.#arrived.delete(port);
           closeQuietly(conn);
         });

@@ -6,7 +6,7 @@
  */
 
 import type { Socket } from "node:net";
-import type { Clock } from "../base/clock.ts";
+import { type Clock, whenPatienceEnds } from "../base/clock.ts";
 import { LabError, messageOf, RemoteError, RemoteProtocolError } from "../base/errors.ts";
 import { TIMEOUTS } from "../base/limits.ts";
 import { formatHostPort, type HostPort } from "../base/units.ts";
@@ -30,7 +30,8 @@ export async function askAuthority(
   const { connect } = await import("node:tls");
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const socket = connect({ host: to.host, port: to.port, rejectUnauthorized: false });
-  const stop = options.clock.after(
+  const stop = whenPatienceEnds(
+    options.clock,
     TIMEOUTS.handshake,
     () => reject(new LabError("unreachable", `it did not answer within ${TIMEOUTS.handshake / 1000} s`)),
   );
