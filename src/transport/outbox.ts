@@ -140,14 +140,15 @@ export class Outbox {
     return this.#inTurn(async () => {
       if (signal?.aborted) return;
       // The header goes out with the first part, on top of its bytes: a piece is then a whole number of parts.
-      const most = HEADER_BYTES + Math.min(partBytes, length);
+      const atOnce = Math.min(partBytes, rate?.portion ?? Infinity);
+      const most = HEADER_BYTES + Math.min(atOnce, length);
       if (this.#buffer.length < most) this.#buffer = new Uint8Array(most);
       const buffer = this.#buffer;
       writeHeader(buffer, { length, type: DATA[kind].type, stream });
       let head = HEADER_BYTES;
       let offset = 0;
       do {
-        const take = Math.min(partBytes, length - offset);
+        const take = Math.min(atOnce, length - offset);
         const part = buffer.subarray(0, head + take);
         fill(part.subarray(head), offset);
         await this.#pause(rate?.take(part.length) ?? 0);

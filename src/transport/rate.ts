@@ -7,8 +7,16 @@
 
 import type { Clock } from "../base/clock.ts";
 
+/**
+ * What is to be taken at once of a limit: so much of a second's worth, and no less than `least` bytes. Whoever waits for its
+ * part gets none before those of all others who share the limit have gone, and takes a sender for dead after 15 s without a byte.
+ */
+const PORTION = { ofSecond: 0.1, least: 4 * 1024 };
+
 /** What a sender asks before each part that it sends. */
 export interface Throttle {
+  /** Bytes to be taken at once, at most; any number where it isn't said. */
+  readonly portion?: number;
   /** Takes `bytes`. @returns milliseconds to wait before sending them. */
   take(bytes: number): number;
   /** Hears how long the system took to take a part, milliseconds: long where the network is full. */
@@ -44,6 +52,10 @@ export class RateLimiter implements Throttle {
     this.#rate = rate;
     this.#burst = burst;
     this.#tokens = Math.min(this.#tokens, burst);
+  }
+
+  get portion(): number {
+    return Math.max(PORTION.least, Math.floor(PORTION.ofSecond * this.rate));
   }
 
   /** True when there is nothing to limit. */

@@ -49,6 +49,7 @@ const MORE = [
   "Offer-broadcast",
   "Offer-late",
   "PQuery-since",
+  "Have-still",
   "Peers-changes",
   "Offer-provisional",
   "OfferProgress-limit",
