@@ -69,8 +69,10 @@ interface Stripe<Holder> {
   pace: number;
   /** When those who ask us were last told that it is behind, milliseconds. */
   toldAt: number;
-  /** When one who is asked last said that it waits itself, milliseconds, and what is to go with that news. */
-  held: { at: number; hops: number };
+  /** And that nothing comes of it. */
+  stillAt: number;
+  /** When those who are asked last said that they wait themselves, milliseconds, and what is to go with that news. */
+  held: Map<string, { at: number; hops: number }>;
 }
 
 /** The stripes of one content. */
@@ -102,7 +104,8 @@ export class Parents<Holder extends Candidate> {
       pieceAt: now,
       pace: 0,
       toldAt: -Infinity,
-      held: { at: -Infinity, hops: 0 },
+      stillAt: -Infinity,
+      held: new Map(),
     }));
     this.#movedAt = now;
     this.#lag = new Lag(
@@ -169,10 +172,12 @@ export class Parents<Holder extends Candidate> {
 
   /** This one, whom we ask for a stripe, gets nothing at all itself at the moment. */
   wait(peer: string, { stripe, hops }: StripeNews, now: number): void {
-    // In a circle everybody waits for himself.
+    // In a circle everybody waits for himself; the patience ends, too.
     if (hops >= FURTHEST) return;
     const waiting = this.#stripes[stripe];
-    if (waiting?.asked.some((holder) => holder.peer === peer)) waiting.held = { at: now, hops: hops + 1 };
+    if (waiting?.asked.some((holder) => holder.peer === peer)) {
+      waiting.held.set(peer, { at: now, hops: hops + 1 });
+    }
   }
 
   /** A piece has come. */
@@ -225,14 +230,14 @@ export class Parents<Holder extends Candidate> {
         stripe.toldAt = now;
         reinforced.behind.push({ stripe: i, hops: verdict.hops });
       }
-      const isHeld = now - stripe.held.at < HELD;
-      if (isQuiet && now - stripe.toldAt >= TELL_STILL) {
-        stripe.toldAt = now;
-        reinforced.still.push({ stripe: i, hops: isHeld ? stripe.held.hops : 0 });
+      const held = heldBy(stripe, now);
+      if (isQuiet && now - stripe.stillAt >= TELL_STILL) {
+        stripe.stillAt = now;
+        reinforced.still.push({ stripe: i, hops: held ?? 0 });
       }
       // One who delivers another stripe too lets one wait for the other.
       const isLagging = verdict.kind === "leave" && !this.#isShared(stripe);
-      const times = isHeld ? HELD_TIMES : 1;
+      const times = held === undefined ? 1 : HELD_TIMES;
       const isStill = now - this.#movedAt >= times * this.#patience(stripe, patience);
       if (!isLagging && !(isStill && now - stripe.gainedAt >= times * patience)) return;
       stripe.gainedAt = now;
@@ -271,6 +276,13 @@ export class Parents<Holder extends Candidate> {
     // Who was left for being slow is better than nobody.
     stripe.asked = stripe.list.filter((holder) => !this.#lost.has(holder.peer));
   }
+}
+
+/** How far the news has come that all who are asked wait themselves; undefined where one of them doesn't say so. */
+function heldBy({ asked, held }: Stripe<Candidate>, now: number): number | undefined {
+  const words = asked.map(({ peer }) => held.get(peer));
+  if (words.length === 0 || words.some((word) => !word || now - word.at >= HELD)) return undefined;
+  return Math.max(...words.map((word) => word!.hops));
 }
 
 function distinct<Holder extends Candidate>(holders: readonly Holder[]): Holder[] {

@@ -170,6 +170,33 @@ Deno.test("who says that it waits itself is given four times the patience, and n
   assertEquals(seen, [[3_400, [1]], [4_100, [0]]]);
 });
 
+Deno.test("of two who are asked beside both have to wait themselves: one may be dead, and the other lie", () => {
+  const parents = new Parents(lists("abcS"), 4, 0);
+  parents.gained(0, 10);
+  const seen: number[] = [];
+  for (let now = 0; now <= 3_100; now += 100) {
+    if (now > 1_000) parents.wait("b", { stripe: 0, hops: 0 }, now);
+    if (changed(parents, now).length > 0) seen.push(now);
+  }
+  assertEquals(seen, [1_100, 2_100, 3_100]);
+});
+
+Deno.test("a stripe that was behind when all came to a stop is told of as still all the same", () => {
+  const parents = new Parents(lists("abS", "cS"), 200, 0, { depths: [1, 1], lag: LAG });
+  for (let i = 0; i < 20; i++) {
+    parents.gained(2 * i + 1, i * 40);
+    if (i < 13) parents.gained(2 * i, i * 40);
+    parents.reinforce(i * 40, 1_000, always);
+  }
+  const told: number[] = [];
+  for (let now = 800; now < 1_700; now += 100) {
+    const { behind, still } = parents.reinforce(now, 1_000, always);
+    if (still.some(({ stripe }) => stripe === 0)) told.push(now);
+    if (now === 800) assertEquals(behind.length, 1, "it is behind");
+  }
+  assertEquals(told, [1_300]);
+});
+
 Deno.test("who waits itself is left all the same when the other stripe goes on: its own link may be slow", () => {
   const parents = new Parents(lists("abS", "cS"), 200, 0, { depths: [1, 1], lag: LAG });
   let left = 0;

@@ -289,46 +289,23 @@ Deno.test("waiting for a rate limit is no stall, and ends with the connection", 
       e.connection.sendData({
         kind: "PieceData",
         stream: e.stream,
-        length: 100_000,
+        length: 11_000,
         fill() {},
-        rate: new RateLimiter(e.connection.clock, 1000),
+        rate: new RateLimiter(e.connection.clock, 100),
       }),
   });
   w.dialer.idle = Infinity;
   const asked = w.dialer.open({ kind: "PieceRequest", content: CONTENT, piece: 0 });
   const got = asked.collect("PieceData", LIMITS.piece, 200_000);
-  for (let seconds = 0; seconds < 130; seconds++) {
-    await pass(w.clock, 1_000);
-    assert(!w.acceptor.isClosed);
-  }
-  assertEquals((await got).length, 100_000);
+  await pass(w.clock, 90_000);
+  assert(!w.acceptor.isClosed);
+  await pass(w.clock, 29_000);
+  assertEquals((await got).length, 11_000);
   const again = w.dialer.open({ kind: "PieceRequest", content: CONTENT, piece: 0 });
   const lost = assertRejects(() => again.collect("PieceData", LIMITS.piece), LabError);
   await settle();
   w.end();
   await lost;
-});
-
-Deno.test("with a limit a piece trickles: nobody waits half a minute for its first byte", async () => {
-  const w = await pair({
-    acceptor: (_, e) =>
-      e.connection.sendData({
-        kind: "PieceData",
-        stream: e.stream,
-        length: 256 * 1024,
-        fill() {},
-        rate: new RateLimiter(e.connection.clock, 8_000),
-      }),
-  });
-  const asked = w.dialer.open({ kind: "PieceRequest", content: CONTENT, piece: 0 });
-  const got = asked.collect("PieceData", LIMITS.piece, 200_000);
-  for (let seconds = 0; seconds < 34; seconds++) {
-    const before = w.dialer.lastRead;
-    await pass(w.clock, 1_000);
-    if (seconds < 32) assert(w.dialer.lastRead > before, `nothing came in second ${seconds}`);
-  }
-  assertEquals((await got).length, 256 * 1024);
-  w.end();
 });
 
 Deno.test("an aborted data frame is left out whole, the connection goes on", async () => {

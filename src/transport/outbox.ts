@@ -32,6 +32,8 @@ export interface DataFrame {
    */
   fill: (into: Uint8Array, offset: number) => void;
   rate?: Throttle;
+  /** Called before each part for which the limit made us wait. */
+  limited?: () => void;
   /**
    * Given where the receiver says what has come: no more than a window goes ahead of that. True while another receiver is to
    * come first.
@@ -130,7 +132,7 @@ export class Outbox {
 
   /** Sends a data frame, read bit by bit, so that a piece never lies whole in memory. */
   sendData(
-    { kind, stream, length, fill, rate, isAhead, partBytes = SEND_BYTES, signal }: DataFrame,
+    { kind, stream, length, fill, rate, limited, isAhead, partBytes = SEND_BYTES, signal }: DataFrame,
   ): Promise<void> {
     if (length > DATA[kind].cap) {
       return rejected(
@@ -151,7 +153,9 @@ export class Outbox {
         const take = Math.min(atOnce, length - offset);
         const part = buffer.subarray(0, head + take);
         fill(part.subarray(head), offset);
-        await this.#pause(rate?.take(part.length) ?? 0);
+        const pause = rate?.take(part.length) ?? 0;
+        await this.#pause(pause);
+        if (pause > 0) limited?.();
         if (signal?.aborted && head > 0) return;
         const began = this.#clock.monotonic();
         await (isAhead ? this.#writePaced(part, isAhead) : this.#write(part));

@@ -10,22 +10,28 @@ import type { Connection } from "../../transport/connection.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 
 /**
- * Who doesn't come first is sent a piece when nothing has gone to those who do for so many milliseconds: bytes that were
- * handed to the system may lie in its buffers for that long. Where they take longer from one part of a piece to the next,
- * since the link is slow or there is a limit, it's for twice as long, at most `most`.
+ * Who doesn't come first is sent a piece when none has gone to those who do for so many milliseconds: bytes that were
+ * handed to the system may lie in its buffers for that long.
  */
-const LEFT_OVER = { least: 250, most: 4_000 };
-/**
- * But one piece in so many milliseconds in any case: who gets nothing at all takes us for dead. Where many wait, and pieces
- * take long, it is less: they go to one of them at a time, and what those who come first get is not to be halved and halved again.
- */
+const LEFT_OVER = 250;
+/** But one piece in so many milliseconds in any case: who gets nothing at all takes us for dead. */
 const TRICKLE = 4_000;
+/**
+ * Where a limit holds us up a piece takes long, and nothing is left over between its parts: not before no part has gone to
+ * those who come first for twice as long as it lately took from one to the next, at most so many milliseconds. And it goes
+ * to one at a time, or all would halve and halve again what those get.
+ */
+const LIMITED = 4_000;
+/** A piece out of turn that isn't what the limit holds up for so many milliseconds keeps nobody from his. */
+const STUCK = 1_000;
 /** Who got a piece out of turn so much later than another waits for that one, milliseconds. */
 const FAIR = 1_000;
-/** A piece out of turn that doesn't move for so many milliseconds keeps nobody from his. */
-const STUCK = 1_000;
+/** Who waits for his turn is told that we're there, so often, milliseconds. */
+const WORD = 5_000;
 /** How much of the longest time between two parts of a piece counts at the next. */
 const REMEMBERED = 0.9;
+/** Names of which it is remembered when they got something out of turn. */
+const MOST_NAMES = 4_096;
 /** How often it is looked whether something is left over, milliseconds. */
 const LOOK = 50;
 /** Who is so many pieces ahead of another goes slower: both are needed by all who hang below. */
@@ -48,22 +54,25 @@ interface Asker {
   pending: number;
   /** The piece that was last sent to it; none yet when negative. */
   at: number;
-  /** When it last got a piece out of turn, monotonic milliseconds. */
-  trickledAt: number;
   /** Its questions that wait for their turn. */
   waiting: number;
-  /** When a part of a piece last went to it. */
-  movedAt: number;
+  /** When it was last told that we're there, monotonic milliseconds. */
+  toldAt: number;
 }
 
 interface Asked {
   precedence: Precedence;
   askers: Map<Connection, Asker>;
-  /** When something last went to one who comes first, and how long that took lately from one part to the next. */
+  /** When a piece was last sent to one who comes first, or a part of it that a limit had held up. */
   firstAt: number;
+  /** How long it took lately from one such part to the next. */
   firstGap: number;
-  /** To whom pieces go out of turn, and which. */
-  spare: { asker: Asker; pieces: Set<Exchange> } | undefined;
+  /** When a limit last held up anybody. */
+  limitedAt: number;
+  /** When those who don't come first last got a piece, by their names: who dials anew keeps his place. */
+  trickledAt: Map<string, number>;
+  /** To whom pieces go out of turn while there is a limit, which, and when a part of them last went. */
+  spare: { name: string; pieces: Set<Exchange>; movedAt: number } | undefined;
   askedAt: number;
 }
 
@@ -115,7 +124,7 @@ export class Askers {
   }
 
   /**
-   * A piece is being sent. Ask before each of its parts.
+   * A piece is being sent.
    *
    * @returns true when another who comes first, and waits for pieces too, is further behind: where both share our uplink
    *   it is to get more of it. What it isn't able to take is for all others as before.
@@ -124,7 +133,6 @@ export class Askers {
     const asked = this.#of(content);
     const asker = this.#asker(asked, exchange);
     asker.at = piece;
-    this.#moved(asked, asker, true);
     for (const other of asked.askers.values()) {
       if (other === asker || other.pending === 0 || !asked.precedence.isFirst(other.name)) continue;
       if (piece - other.at > AHEAD) return true;
@@ -143,13 +151,15 @@ export class Askers {
     asker.waiting++;
     try {
       while (!this.#sentAway.has(exchange) && !exchange.aborted) {
+        const now = this.clock.monotonic();
         const isFirst = asked.precedence.isFirst(asker.name);
-        if (isFirst || this.#mayHaveSpare(asked, asker)) {
-          if (!isFirst) this.#spare(asked, asker, exchange);
-          this.#moved(asked, asker, false);
+        if (isFirst || this.#mayHaveSpare(asked, asker.name, now)) {
+          if (isFirst) asked.firstAt = now;
+          else spare(asked, asker.name, exchange, now);
           asker.open.delete(exchange);
           return true;
         }
+        this.#comfort(content, asker, now);
         await sleepOrLess(this.clock, LOOK, exchange.signal);
       }
     } finally {
@@ -158,31 +168,38 @@ export class Askers {
     return !this.#sentAway.has(exchange);
   }
 
-  /** Something goes to this one. @param isPart it goes on with a piece. */
-  #moved(asked: Asked, asker: Asker, isPart: boolean): void {
+  /** A part of a piece goes to somebody that a limit has held up. */
+  limited(content: string, exchange: Exchange): void {
+    const asked = this.#of(content);
     const now = this.clock.monotonic();
-    const gap = isPart ? now - asker.movedAt : 0;
-    asker.movedAt = now;
-    if (!asked.precedence.isFirst(asker.name)) return;
+    const { name } = this.#asker(asked, exchange);
+    const gap = now - asked.firstAt;
+    asked.limitedAt = now;
+    if (asked.spare?.name === name) asked.spare.movedAt = now;
+    if (!asked.precedence.isFirst(name)) return;
     asked.firstAt = now;
-    asked.firstGap = Math.max(gap, REMEMBERED * asked.firstGap);
+    asked.firstGap = Math.min(LIMITED / 2, Math.max(gap, REMEMBERED * asked.firstGap));
   }
 
   /** Tells whether there is something left over for one who doesn't come first, and it's its turn among those. */
-  #mayHaveSpare({ firstAt, firstGap, spare, askers, precedence }: Asked, asker: Asker): boolean {
-    const now = this.clock.monotonic();
-    const least = Math.min(LEFT_OVER.most, Math.max(LEFT_OVER.least, 2 * firstGap));
-    if (now - firstAt < least && now - asker.trickledAt < TRICKLE) return false;
-    if (spare && spare.asker !== asker && now - spare.asker.movedAt < STUCK) return false;
-    return [...askers.values()].every((other) =>
-      other.waiting === 0 || precedence.isFirst(other.name) || asker.trickledAt - other.trickledAt <= FAIR
-    );
+  #mayHaveSpare(asked: Asked, name: string, now: number): boolean {
+    const { firstAt, firstGap, limitedAt, trickledAt, spare, askers, precedence } = asked;
+    const isDue = now - trickledAt.get(name)! >= TRICKLE;
+    if (now - limitedAt >= Math.max(STUCK, 2 * firstGap)) return isDue || now - firstAt >= LEFT_OVER;
+    if (!isDue && now - firstAt < Math.max(LEFT_OVER, 2 * firstGap)) return false;
+    const isTaken = spare && spare.name !== name && now - spare.movedAt < Math.max(STUCK, 2 * firstGap);
+    return !isTaken &&
+      [...askers.values()].every((other) =>
+        other.waiting === 0 || precedence.isFirst(other.name) ||
+        trickledAt.get(name)! - trickledAt.get(other.name)! <= FAIR
+      );
   }
 
-  #spare(asked: Asked, asker: Asker, exchange: Exchange): void {
-    asker.trickledAt = this.clock.monotonic();
-    if (asked.spare?.asker === asker) asked.spare.pieces.add(exchange);
-    else asked.spare = { asker, pieces: new Set([exchange]) };
+  /** Whoever hears nothing for 15 s takes us for dead, dials again and asks again: a word is less. */
+  #comfort(content: string, asker: Asker, now: number): void {
+    if (now - asker.toldAt < WORD) return;
+    asker.toldAt = now;
+    asker.latest.send({ kind: "Have", content, behind: [] }).catch(() => {});
   }
 
   /** True for a question that was answered with "not here": it must not be answered again. */
@@ -211,8 +228,9 @@ export class Askers {
   /** Forgets contents that nobody asks for. */
   tidy(): void {
     const now = this.clock.monotonic();
-    for (const [content, { askedAt }] of this.#contents) {
-      if (now - askedAt > FORGET) this.#contents.delete(content);
+    for (const [content, { askedAt, askers }] of this.#contents) {
+      const isWaitedFor = [...askers.values()].some(({ pending }) => pending > 0);
+      if (now - askedAt > FORGET && !isWaitedFor) this.#contents.delete(content);
     }
   }
 
@@ -220,8 +238,8 @@ export class Askers {
     const now = this.clock.monotonic();
     const asked = this.#contents.get(content) ??
       {
-        ...{ precedence: new Precedence(), askers: new Map(), spare: undefined },
-        ...{ firstAt: -Infinity, firstGap: 0, askedAt: now },
+        ...{ precedence: new Precedence(), askers: new Map(), trickledAt: new Map(), spare: undefined },
+        ...{ firstAt: -Infinity, firstGap: 0, limitedAt: -Infinity, askedAt: now },
       };
     asked.askedAt = now;
     this.#contents.delete(content);
@@ -241,10 +259,10 @@ export class Askers {
         pending: 0,
         at: -1,
         latest: exchange,
-        trickledAt: this.clock.monotonic(),
         waiting: 0,
-        movedAt: this.clock.monotonic(),
+        toldAt: this.clock.monotonic(),
       };
+      if (!asked.trickledAt.has(name)) trickled(asked, name, asker.toldAt);
       asked.askers.set(connection, asker);
       this.#hear(connection);
     }
@@ -269,4 +287,18 @@ export class Askers {
     const others = [...asked.askers.values()];
     if (!others.some(({ name }) => name === asker.name)) asked.precedence.leaves(asker.name);
   }
+}
+
+/** Somebody gets a piece out of turn. */
+function spare(asked: Asked, name: string, exchange: Exchange, now: number): void {
+  trickled(asked, name, now);
+  if (asked.spare?.name === name) asked.spare.pieces.add(exchange);
+  else asked.spare = { name, pieces: new Set([exchange]), movedAt: now };
+}
+
+function trickled({ trickledAt, askers }: Asked, name: string, now: number): void {
+  trickledAt.set(name, now);
+  if (trickledAt.size <= MOST_NAMES) return;
+  const here = new Set([...askers.values()].map((asker) => asker.name));
+  for (const each of trickledAt.keys()) if (!here.has(each)) trickledAt.delete(each);
 }

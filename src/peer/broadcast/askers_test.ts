@@ -100,61 +100,146 @@ Deno.test("who never comes first gets a piece now and then, or it would take us 
   assertEquals(ms, 4_000);
 });
 
-Deno.test("a piece that takes long is no sign that something is left over", async () => {
-  const { askers, clock } = stage();
-  const [first, last] = [new Asker("first"), new Asker("last")];
-  const piece = first.question();
-  askers.asks(CONTENT, piece);
-  await askers.turn(CONTENT, piece);
-  askers.join(CONTENT, { instead: [], demoted: true }, last.question());
-  // At 100 kB/s a part of 60 kB takes 600 ms.
-  const part = async () => {
-    for (let ms = 0; ms < 600; ms += 50) {
-      clock.advance(50);
-      for (const each of waiting) await isSettled(each);
-    }
-    askers.isAhead(CONTENT, piece, 0);
-  };
-  const waiting: Promise<boolean>[] = [];
-  await part();
-  waiting.push(turn(askers, last));
-  for (let i = 0; i < 4; i++) await part();
-  assertEquals(await isSettled(waiting[0]!), false);
-  // Nothing goes to the first any more: twice as long, and the rest is left over.
-  for (let ms = 0; ms < 1_200; ms += 50) clock.advance(50);
-  assertEquals(await isSettled(waiting[0]!), true);
-});
+/** Pieces that are asked for, and what becomes of them. */
+class Desk {
+  /** Those whose turn has come, in that order. */
+  readonly begun: string[] = [];
+  #asked = new Map<string, { question: Exchange; answered: () => void }>();
 
-Deno.test("what is left over goes to one at a time, in turns; a piece that is stuck keeps nobody", async () => {
-  const { askers, clock } = stage();
-  const all = ["a", "b", "c"].map((name) => new Asker(name));
-  const begun: string[] = [];
-  const over = new Map<string, () => void>();
-  const ask = (asker: Asker, name: string) => {
+  constructor(private askers: Askers, private clock: FakeClock) {}
+
+  ask(asker: Asker, name: string): void {
     const question = asker.question();
-    over.set(name, askers.asks(CONTENT, question));
-    askers.turn(CONTENT, question).then(() => begun.push(name));
-  };
-  const wait = async (ms: number) => {
+    this.#asked.set(name, { question, answered: this.askers.asks(CONTENT, question) });
+    this.askers.turn(CONTENT, question).then(() => this.begun.push(name));
+  }
+
+  /** A part of it goes, that a limit had held up. */
+  part(name: string): void {
+    this.askers.limited(CONTENT, this.#asked.get(name)!.question);
+  }
+
+  answered(name: string): void {
+    this.#asked.get(name)!.answered();
+  }
+
+  async wait(ms: number): Promise<void> {
     for (let at = 0; at < ms; at += 50) {
-      clock.advance(50);
+      this.clock.advance(50);
       for (let i = 0; i < 20; i++) await Promise.resolve();
     }
+  }
+}
+
+function limitedStage(...last: string[]) {
+  const { askers, clock } = stage();
+  const desk = new Desk(askers, clock);
+  const others = last.map((name) => new Asker(name));
+  const first = new Asker("first");
+  desk.ask(first, "first");
+  for (const other of others) askers.join(CONTENT, { instead: [], demoted: true }, other.question());
+  return { desk, askers, first, others };
+}
+
+Deno.test("a piece that a limit makes long is no sign that something is left over", async () => {
+  const { desk, others: [last] } = limitedStage("last");
+  const parts = async (count: number) => {
+    for (let i = 0; i < count; i++) {
+      await desk.wait(500);
+      desk.part("first");
+    }
   };
-  for (const asker of all) askers.join(CONTENT, { instead: [], demoted: true }, asker.question());
-  for (const [i, name] of [..."abc"].entries()) ask(all[i]!, `${name}1`);
-  await wait(300);
-  assertEquals(begun, ["a1"]);
-  over.get("a1")!();
-  ask(all[0]!, "a2");
-  await wait(100);
-  assertEquals(begun, ["a1", "a2"], "it has a second");
-  await wait(1_200);
-  assertEquals(begun, ["a1", "a2", "b1"], "and is stuck after another");
-  ask(all[0]!, "a3");
-  over.get("b1")!();
-  await wait(200);
-  assertEquals(begun, ["a1", "a2", "b1", "c1"], "who has waited longest comes first");
+  await parts(1);
+  desk.ask(last!, "a");
+  await parts(5);
+  assertEquals(desk.begun, ["first"]);
+  // Nothing goes to the first any more: twice as long, and the rest is left over.
+  await desk.wait(950);
+  assertEquals(desk.begun, ["first"]);
+  await desk.wait(100);
+  assertEquals(desk.begun, ["first", "a"]);
+});
+
+Deno.test("who comes first and takes little while nothing is limited leaves the rest to others, as ever", async () => {
+  const { desk, others: [a, b] } = limitedStage("a", "b");
+  await desk.wait(50);
+  desk.ask(a!, "a1");
+  desk.ask(a!, "a2");
+  desk.ask(b!, "b1");
+  await desk.wait(250);
+  assertEquals(desk.begun, ["first", "a1", "a2", "b1"]);
+});
+
+Deno.test("within a limit what is left over goes to one at a time, who has waited longest first, by name", async () => {
+  const { desk, askers, others: [a, b, c] } = limitedStage("a", "b", "c");
+  await desk.wait(50);
+  desk.part("first");
+  for (const [asker, name] of [[a!, "a1"], [b!, "b1"], [c!, "c1"], [a!, "a2"]] as const) {
+    desk.ask(asker, name);
+  }
+  // What is one's at a time is the limit's to hold up.
+  const on = async (ms: number, ...names: string[]) => {
+    for (let at = 0; at < ms; at += 200) {
+      await desk.wait(200);
+      for (const name of names) desk.part(name);
+    }
+  };
+  await on(600, "first");
+  assertEquals(desk.begun, ["first"]);
+  await on(400);
+  assertEquals(desk.begun, ["first", "a1"]);
+  await on(2_000, "a1");
+  assertEquals(desk.begun, ["first", "a1"], "as long as it moves");
+  desk.answered("a1");
+  // It dials anew: it is the same.
+  const again = new Asker("a");
+  askers.join(CONTENT, { instead: [], demoted: true }, again.question());
+  desk.ask(again, "a3");
+  await on(200, "first");
+  await on(400);
+  assertEquals(desk.begun, ["first", "a1", "b1"]);
+  await on(1_200, "first");
+  await on(600);
+  assertEquals(desk.begun, ["first", "a1", "b1", "c1"], "what is stuck keeps nobody");
+});
+
+Deno.test("who waits hears from us within the time after which it would take us for dead", async () => {
+  const { desk, askers, others: [last] } = limitedStage("last");
+  askers.join(CONTENT, { instead: [], demoted: true }, last!.question());
+  await desk.wait(50);
+  desk.ask(last!, "a");
+  for (let ms = 0; ms < 3_900; ms += 100) {
+    await desk.wait(100);
+    desk.part("first");
+  }
+  assertEquals(last!.heard, []);
+  // Its piece has begun by now, and is as slow as it is.
+  desk.ask(last!, "b");
+  for (let ms = 0; ms < 3_000; ms += 100) {
+    await desk.wait(100);
+    desk.part("first");
+  }
+  assertEquals(last!.heard, [{ kind: "Have", content: CONTENT, behind: [] }]);
+});
+
+Deno.test("a content is not forgotten while somebody waits for a piece of it", async () => {
+  const { askers, clock } = stage();
+  const child = new Asker("child");
+  const question = child.question();
+  const answered = askers.asks(CONTENT, question);
+  clock.advance(90_000);
+  askers.tidy();
+  askers.tell(CONTENT, { behind: [], still: [{ stripe: 0, hops: 0 }] });
+  assertEquals(child.heard, [{
+    kind: "Have",
+    content: CONTENT,
+    behind: [],
+    still: [{ stripe: 0, hops: 0 }],
+  }]);
+  answered();
+  askers.tidy();
+  assertEquals(askers.size, 0);
+  await Promise.resolve();
 });
 
 Deno.test("those who ask are told that we're behind; sent away, their questions are answered", async () => {

@@ -74,7 +74,8 @@ export class ParentDesk {
     }
     relay?.hold(run.id, fresh);
     const { askable } = run;
-    if (this.#multicast.told(run, news)) this.grown(run, askable);
+    const wasHeard = run.isHeard;
+    if (this.#multicast.told(run, news)) this.#more(run, askable, wasHeard);
     return run;
   }
 
@@ -121,20 +122,26 @@ export class ParentDesk {
     const { scheduler, sources } = this.o;
     if (from >= run.askable) return;
     if (run.parents.size === 0 && isPlanned(run)) {
-      if (scheduler.isHeldEvery(run.id, 1, 0, run.askable)) return;
-      run.stripes.begin(this.o.clock.monotonic());
-      return this.ask(run);
+      if (!scheduler.isHeldEvery(run.id, 1, 0, run.askable)) this.ask(run);
+      return;
     }
     for (const peer of run.confirmed) {
       for (const source of sources.openTo(peer)) scheduler.offer(source, run.id, run.piecesOf(peer, from));
     }
   }
 
+  /** Of what comes by multicast more may be asked for; at its end all that is missing. */
+  #more(run: ContentRun, askable: number, wasHeard: boolean): void {
+    const isOver = wasHeard && !run.isHeard;
+    if (isPlanned(run) && (isOver || run.parents.size === 0)) run.stripes.begin(this.o.clock.monotonic());
+    this.grown(run, askable);
+  }
+
   /** Looks for stripes that lag behind or stand still. Ask with each piece that comes, and ten times a second. */
   look(run: PlannedRun): void {
     const { scheduler, clock, relay } = this.o;
     const { askable } = run;
-    if (this.#multicast.look(run)) this.grown(run, askable);
+    if (this.#multicast.look(run)) this.#more(run, askable, true);
     if (this.#isResting(run)) return this.#rest(run);
     const isOpen = (stripe: number) => !scheduler.isHeldEvery(run.id, run.stripes.count, stripe);
     const { changed, behind, still } = run.stripes.reinforce(clock.monotonic(), PATIENCE, isOpen);

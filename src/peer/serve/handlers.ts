@@ -133,6 +133,7 @@ async function sendPiece(
       stream: exchange.stream,
       length,
       fill,
+      limited: () => answers.askers?.limited(content, exchange),
       ...paced && { isAhead: () => answers.askers?.isAhead(content, exchange, piece) ?? false },
       ...answers.giveWay?.(relayed !== undefined) ?? { rate: answers.rate },
       signal: exchange,
