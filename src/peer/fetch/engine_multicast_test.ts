@@ -32,7 +32,8 @@ class Stage implements AsyncDisposable {
   #hear: (news: ReceiveNews) => void = () => {};
   #tuned = Promise.withResolvers<void>();
 
-  constructor(known: number) {
+  /** @param known pieces that are hashed. @param stripes who is asked for each, one after another. */
+  constructor(known: number, stripes: (typeof SOURCE)[][] = [[SOURCE], [SOURCE]]) {
     this.feed.add(0, hashes(known));
     const root = Root.open(this.temp.path, "write");
     const pool = {
@@ -54,7 +55,7 @@ class Stage implements AsyncDisposable {
     const multicast = { at: "10.1.0.7", group: "239.255.1.2", session: "ab".repeat(8), piece: 0 };
     const placed = [{ ...FILE, sha256: ID, target: FILE.name, modified: 0, present: false, holders: [] }];
     const { plans } = planBroadcastContents(placed, {
-      stripes: [[SOURCE], [SOURCE]],
+      stripes,
       depths: [0, 0],
       feed: this.feed,
       multicast,
@@ -68,8 +69,14 @@ class Stage implements AsyncDisposable {
   }
 
   /** The worker tells what came by multicast. */
-  tell(passed: number, pieces: number[], why: string): void {
-    this.#hear({ kind: "multicast", content: ID, passed, got: 5 * passed, lost: 0, pieces, why });
+  tell(passed: number, pieces: number[], why?: string): void {
+    const how = { passed, got: 5 * passed, lost: 0, pieces };
+    this.#hear({ kind: "multicast", content: ID, ...how, ...why !== undefined && { why } });
+  }
+
+  /** Ports of those who were dialled. */
+  get dials(): number[] {
+    return this.orders.flatMap((order) => order.kind === "dial" ? [order.port] : []);
   }
 
   get dialled(): boolean {
@@ -117,4 +124,22 @@ Deno.test("multicast: so does who can't listen, before anything is hashed; it en
   stage.feed.fail(new LabError("changed", "It changed"));
   await stage.running;
   assertEquals(stage.failures, ["It changed"]);
+});
+
+Deno.test("multicast: at its end those above us are given as long as at the beginning, though some had to send what was lost", async () => {
+  const [a, b] = [2, 3].map((port) => ({ ...SOURCE, peer: `pc${port}`, port }));
+  await using stage = new Stage(PIECES, [[a!, SOURCE], [b!, SOURCE]]);
+  await stage.tuned;
+  // The second is lost; the others come at once.
+  for (const [passed, piece] of [[1, 0], [3, 2], [4, 3], [5, 4]] as const) {
+    stage.tell(passed, [piece]);
+    stage.clock.advance(130);
+  }
+  stage.tell(5, [], "It has ended");
+  await settled();
+  assertEquals(stage.dials, [2, 3]);
+  stage.clock.advance(9_900);
+  assertEquals(stage.dials, [2, 3]);
+  stage.clock.advance(1_000);
+  assertEquals(stage.dials, [2, 3, 1]);
 });
