@@ -20,11 +20,15 @@ const FIRST_PIECE = 7;
 /** Those who ask us are told only so often that we're behind, milliseconds. */
 const TELL_AGAIN = 100;
 
-/** Where everything stands still for so long, those who ask us are told, and again as often, milliseconds. */
-const TELL_STILL = 500;
+/**
+ * Where everything has stood still for as long as it ever did between two pieces, `least` to `most` milliseconds, and at the
+ * beginning for `first`, those who ask us are told, and again each `again`: earlier than their patience ends, and than they
+ * take for dead who says nothing for 15 s; but not between any two pieces of a slow source, for words cost CPU.
+ */
+const STILL = { least: 500, most: 5_000, first: 3_000, again: 1_000 };
 
-/** Who says that it waits itself has said so for so many milliseconds: four words, for busy PCs say them late. */
-const HELD = 2_000;
+/** Who says that it waits itself has said so for so many milliseconds: three words, for busy PCs say them late. */
+const HELD = 3_000;
 
 /**
  * Who says that it waits itself is given so many times the patience: the fault is further up, and those right below it see to
@@ -222,7 +226,7 @@ export class Parents<Holder extends Candidate> {
    */
   reinforce(now: number, patience: number, isOpen: (stripe: number) => boolean): Reinforced {
     const reinforced: Reinforced = { changed: [], behind: [], still: [] };
-    const isQuiet = now - this.#movedAt >= TELL_STILL;
+    const isQuiet = now - this.#movedAt >= this.#longestPause();
     this.#stripes.forEach((stripe, i) => {
       if (!isOpen(i)) return this.#lag.whole(i);
       const verdict = this.#lag.look(i, now);
@@ -231,7 +235,7 @@ export class Parents<Holder extends Candidate> {
         reinforced.behind.push({ stripe: i, hops: verdict.hops });
       }
       const held = heldBy(stripe, now);
-      if (isQuiet && now - stripe.stillAt >= TELL_STILL) {
+      if (isQuiet && now - stripe.stillAt >= STILL.again) {
         stripe.stillAt = now;
         reinforced.still.push({ stripe: i, hops: held ?? 0 });
       }
@@ -252,6 +256,11 @@ export class Parents<Holder extends Candidate> {
       reinforced.behind.push({ stripe: i, hops: 0 });
     });
     return reinforced;
+  }
+
+  #longestPause(): number {
+    const pace = Math.max(...this.#stripes.map((stripe) => stripe.pace));
+    return pace === 0 ? STILL.first : Math.min(STILL.most, Math.max(STILL.least, pace));
   }
 
   #isShared(stripe: Stripe<Holder>): boolean {
