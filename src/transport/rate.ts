@@ -54,6 +54,7 @@ export class RateLimiter implements Throttle {
     this.#tokens = Math.min(this.#tokens, burst);
   }
 
+  /** Bytes to be taken at once: a tenth of a second's worth, 4 KiB at least; Infinity where there is no limit. */
   get portion(): number {
     return Math.max(PORTION.least, Math.floor(PORTION.ofSecond * this.rate));
   }

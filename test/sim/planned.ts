@@ -90,7 +90,7 @@ class Receiver implements Behaviour {
     const { count } = this.#parents;
     const isOpen = (stripe: number) => !scheduler.isHeldEvery("c", count, stripe);
     const { changed, behind, still } = this.#parents.reinforce(this.simulation.events.now, PATIENCE, isOpen);
-    for (const pc of this.pc.askers()) {
+    for (const pc of behind.length + still.length > 0 ? this.pc.askers() : []) {
       this.simulation.events.after(1, () => {
         for (const { stripe, hops } of behind) pc.behaviour?.hold?.(this.pc, stripe, hops);
         for (const news of still) pc.behaviour?.wait?.(this.pc, news);

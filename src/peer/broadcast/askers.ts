@@ -14,7 +14,7 @@ import type { Exchange } from "../../transport/exchange.ts";
  * handed to the system may lie in its buffers for that long.
  */
 const LEFT_OVER = 250;
-/** But one piece in so many milliseconds in any case: who gets nothing at all takes us for dead. */
+/** But one piece in so many milliseconds in any case, unless a limit holds us up: who gets nothing at all takes us for dead. */
 const TRICKLE = 4_000;
 /**
  * Where a limit holds us up a piece takes long, and nothing is left over between its parts: not before no part has gone to
@@ -185,9 +185,10 @@ export class Askers {
   #mayHaveSpare(asked: Asked, name: string, now: number): boolean {
     const { firstAt, firstGap, limitedAt, trickledAt, spare, askers, precedence } = asked;
     const isDue = now - trickledAt.get(name)! >= TRICKLE;
-    if (now - limitedAt >= Math.max(STUCK, 2 * firstGap)) return isDue || now - firstAt >= LEFT_OVER;
+    const stuck = Math.max(STUCK, 2 * firstGap);
+    if (now - limitedAt >= stuck) return isDue || now - firstAt >= LEFT_OVER;
     if (!isDue && now - firstAt < Math.max(LEFT_OVER, 2 * firstGap)) return false;
-    const isTaken = spare && spare.name !== name && now - spare.movedAt < Math.max(STUCK, 2 * firstGap);
+    const isTaken = spare && spare.name !== name && now - spare.movedAt < stuck;
     return !isTaken &&
       [...askers.values()].every((other) =>
         other.waiting === 0 || precedence.isFirst(other.name) ||
@@ -262,8 +263,9 @@ export class Askers {
         waiting: 0,
         toldAt: this.clock.monotonic(),
       };
-      if (!asked.trickledAt.has(name)) trickled(asked, name, asker.toldAt);
       asked.askers.set(connection, asker);
+      // Only now: of too many names those are forgotten that are not here.
+      if (!asked.trickledAt.has(name)) trickled(asked, name, asker.toldAt);
       this.#hear(connection);
     }
     asker.latest = exchange;

@@ -222,7 +222,7 @@ Deno.test("who waits hears from us within the time after which it would take us 
   assertEquals(last!.heard, [{ kind: "Have", content: CONTENT, behind: [] }]);
 });
 
-Deno.test("a content is not forgotten while somebody waits for a piece of it", async () => {
+Deno.test("a content is not forgotten while somebody waits for a piece of it", () => {
   const { askers, clock } = stage();
   const child = new Asker("child");
   const question = child.question();
@@ -239,7 +239,25 @@ Deno.test("a content is not forgotten while somebody waits for a piece of it", a
   answered();
   askers.tidy();
   assertEquals(askers.size, 0);
-  await Promise.resolve();
+});
+
+Deno.test("more names than are remembered: who comes then gets what is left over, and keeps nobody from it", async () => {
+  const { desk, askers, others: [last] } = limitedStage("last");
+  for (let i = 0; i < 4_094; i++) {
+    const one = new Asker(`name ${i}`);
+    askers.join(CONTENT, { instead: [], demoted: true }, one.question());
+    await one.hangUp();
+  }
+  const late = new Asker("late");
+  askers.join(CONTENT, { instead: [], demoted: true }, late.question());
+  await desk.wait(50);
+  desk.part("first");
+  desk.ask(late, "late");
+  desk.ask(last!, "last");
+  await desk.wait(600);
+  desk.answered("late");
+  await desk.wait(200);
+  assertEquals(desk.begun, ["first", "late", "last"]);
 });
 
 Deno.test("those who ask are told that we're behind; sent away, their questions are answered", async () => {
