@@ -9,7 +9,8 @@ import { afterThisTurn, type Clock } from "../base/clock.ts";
 import { decodeBlock, MULTICAST } from "../protocol/multicast.ts";
 import type { PartFile } from "../storage/part_file.ts";
 import { Blocks } from "../swarm/blocks.ts";
-import { BlockListener, type BlockSeal, blockSeal, type Hearer } from "../transport/multicast.ts";
+import { type BlockSeal, blockSeal } from "../transport/block_seal.ts";
+import { BlockListener, type Hearer } from "../transport/multicast.ts";
 import type { ReceiveNews, ReceiveOrder } from "./receive_protocol.ts";
 
 /** Between two words on what has come, milliseconds: one for each piece would be much talk between threads. */

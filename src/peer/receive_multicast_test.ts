@@ -9,7 +9,8 @@ import { noise, TempFolder } from "../storage/_testing.ts";
 import { sha256 } from "../storage/hashing.ts";
 import { PartFile } from "../storage/part_file.ts";
 import { Root } from "../storage/root.ts";
-import { blockSeal, type Hearer } from "../transport/multicast.ts";
+import { blockSeal } from "../transport/block_seal.ts";
+import type { Hearer } from "../transport/multicast.ts";
 import { Tuned } from "./receive_multicast.ts";
 import type { ReceiveNews } from "./receive_protocol.ts";
 

@@ -1,67 +1,10 @@
 /**
- * The sockets for blocks that go by multicast, and what keeps them from others in the subnet. What is sent goes out of the
- * interface whose address the socket is bound to, as in `discovery/`; a group is heard on one interface.
- *
- * In a secured lab blocks are sealed with a key of their own for each broadcast, which receivers are told on their TLS
- * connections: enciphered (AES-128 in counter mode), and their headers tagged (HMAC-SHA-256, cut short), so that nobody
- * without the key can say that it has ended, or jump ahead. A block's own bytes carry no proof: each piece's SHA-256 is known
- * from the broadcaster.
+ * The sockets for blocks that go by multicast. What is sent goes out of the interface whose address the socket is bound to,
+ * as in `discovery/`; a group is heard on one interface.
  */
 
-import { Buffer } from "node:buffer";
-import { createCipheriv, createHmac } from "node:crypto";
-import { type Bytes, fromHex, sameBytes } from "../base/bytes.ts";
-import { MULTICAST, portOfBlock, taggedPart, tagOf } from "../protocol/multicast.ts";
-
-/** Seals datagrams, and opens them. */
-export interface BlockSeal {
-  /** Enciphers a datagram's block in its place and tags its header, both of which are there. */
-  close(datagram: Bytes, number: number): void;
-  /** The block in clear; undefined where the header comes from somebody without the key. */
-  open(datagram: Uint8Array, number: number): Uint8Array | undefined;
-}
-
-/** In an open lab all goes in clear. */
-const CLEAR: BlockSeal = { close() {}, open: (datagram) => datagram.subarray(MULTICAST.headerBytes) };
-
-/**
- * The seal of one broadcast. A block's number is never used twice, so neither is its key stream.
- *
- * @param key 16 bytes, hexadecimal; undefined in an open lab.
- */
-export function blockSeal(key: string | undefined): BlockSeal {
-  if (key === undefined) return CLEAR;
-  const secret = Buffer.from(fromHex(key));
-  // Two uses of one key would be one too many.
-  const tagKey = createHmac("sha256", secret).update("LabSwarm multicast tag").digest();
-  const tag = (datagram: Uint8Array) =>
-    new Uint8Array(createHmac("sha256", tagKey).update(taggedPart(datagram)).digest()).subarray(
-      0,
-      MULTICAST.tagBytes,
-    );
-  return {
-    close(datagram, number) {
-      datagram.set(cipher(secret, number, datagram.subarray(MULTICAST.headerBytes)), MULTICAST.headerBytes);
-      tagOf(datagram).set(tag(datagram));
-    },
-    open: (datagram, number) =>
-      sameBytes(tag(datagram), tagOf(datagram))
-        ? cipher(secret, number, datagram.subarray(MULTICAST.headerBytes))
-        : undefined,
-  };
-}
-
-/** Enciphers or deciphers, which is the same. */
-function cipher(secret: Buffer, number: number, block: Uint8Array): Uint8Array {
-  const counter = Buffer.alloc(16);
-  // The last four bytes count the cipher's own blocks of 16 bytes.
-  counter.writeUInt32BE(number, 8);
-  const made = createCipheriv("aes-128-ctr", secret, counter);
-  const other = made.update(block);
-  // There is nothing left to come; it frees what the runtime keeps.
-  made.final();
-  return other;
-}
+import type { Bytes } from "../base/bytes.ts";
+import { MULTICAST, portOfBlock } from "../protocol/multicast.ts";
 
 /**
  * Sockets that send in turn. The system keeps some 140 KB of one's blocks, which at 100 Mbit/s is 11 ms: a program that is

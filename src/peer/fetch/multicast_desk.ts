@@ -1,6 +1,7 @@
 /**
- * Contents that come by multicast: has a worker listen, and keeps what is on its way from being asked for. What is lost is
- * asked of those above us as soon as it has gone by; when nothing comes any more, all that is missing is.
+ * Contents that come by multicast: has a worker listen, and keeps what comes that way from being asked for. What is lost is
+ * asked of those above us when nothing comes any more, not before: until then blocks fill the link to this PC, and what
+ * others sent it would push more of them out, each of which costs a piece.
  */
 
 import type { Clock } from "../../base/clock.ts";
@@ -69,14 +70,14 @@ export class MulticastDesk {
   begin(run: ContentRun): void {
     const { multicast } = run.plan;
     if (!multicast || (run.resumes && multicast.piece === 0)) return;
-    const { piece, ...how } = multicast;
-    run.ceiling = piece;
+    const { piece: _, ...how } = multicast;
+    run.isHeard = true;
     const now = this.o.clock.monotonic();
     this.#listening.set(run, { at: now, got: 0, pieceAt: now, pieces: 0 });
     this.o.pool.tell(0, { kind: "tune", content: run.id, ...how });
   }
 
-  /** @returns true when more may be asked for now. */
+  /** @returns true when it has ended, and all that is missing may be asked for. */
   told(run: ContentRun, news: Extract<ReceiveNews, { kind: "multicast" }>): boolean {
     const listening = this.#listening.get(run);
     if (!listening) return false;
@@ -91,12 +92,10 @@ export class MulticastDesk {
     if (this.#losesTooMuch(listening, passed, now)) {
       return this.#end(run, `Too few pieces came whole, and ${lost} of ${got + lost} blocks were lost`);
     }
-    if (passed <= run.ceiling) return false;
-    run.ceiling = passed;
-    return true;
+    return false;
   }
 
-  /** Looks for silence. Ask ten times a second. @returns true when more may be asked for now. */
+  /** Looks for silence. Ask ten times a second. @returns as `told` does. */
   look(run: ContentRun): boolean {
     const listening = this.#listening.get(run);
     if (!listening) return false;
@@ -126,7 +125,7 @@ export class MulticastDesk {
     this.o.log.debug(`${printable(run.title)} is not heard by multicast any more: ${why}`);
     this.o.pool.tell(0, { kind: "untune", content: run.id });
     this.o.heard?.(undefined);
-    run.ceiling = Infinity;
+    run.isHeard = false;
     return true;
   }
 }

@@ -58,7 +58,7 @@ export class ParentDesk {
   }
 
   /**
-   * What has come by multicast; what was lost may be asked for.
+   * What has come by multicast; at its end what was lost is asked for.
    *
    * @returns the content.
    */
@@ -73,9 +73,7 @@ export class ParentDesk {
       run.gained(piece, bytes);
     }
     relay?.hold(run.id, fresh);
-    const { askable } = run;
-    const wasHeard = run.isHeard;
-    if (this.#multicast.told(run, news)) this.#more(run, askable, wasHeard);
+    if (this.#multicast.told(run, news)) this.#askForLost(run);
     return run;
   }
 
@@ -117,7 +115,7 @@ export class ParentDesk {
     }
   }
 
-  /** More pieces of a file that is being hashed yet, or that comes by multicast, may be asked for: those from `from` on. */
+  /** More pieces of a file that is being hashed yet, or that came by multicast, may be asked for: those from `from` on. */
   grown(run: ContentRun, from: number): void {
     const { scheduler, sources } = this.o;
     if (from >= run.askable) return;
@@ -130,18 +128,16 @@ export class ParentDesk {
     }
   }
 
-  /** Of what comes by multicast more may be asked for; at its end all that is missing. */
-  #more(run: ContentRun, askable: number, wasHeard: boolean): void {
-    const isOver = wasHeard && !run.isHeard;
-    if (isPlanned(run) && (isOver || run.parents.size === 0)) run.stripes.begin(this.o.clock.monotonic());
-    this.grown(run, askable);
+  /** Multicast has ended: those above us have to be dialled, and have as long for it as at the beginning. */
+  #askForLost(run: ContentRun): void {
+    if (isPlanned(run)) run.stripes.begin(this.o.clock.monotonic());
+    this.grown(run, 0);
   }
 
   /** Looks for stripes that lag behind or stand still. Ask with each piece that comes, and ten times a second. */
   look(run: PlannedRun): void {
     const { scheduler, clock, relay } = this.o;
-    const { askable } = run;
-    if (this.#multicast.look(run)) this.#more(run, askable, true);
+    if (this.#multicast.look(run)) this.#askForLost(run);
     if (this.#isResting(run)) return this.#rest(run);
     const isOpen = (stripe: number) => !scheduler.isHeldEvery(run.id, run.stripes.count, stripe);
     const { changed, behind, still } = run.stripes.reinforce(clock.monotonic(), PATIENCE, isOpen);
