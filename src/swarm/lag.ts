@@ -83,10 +83,25 @@ export class Lag {
    * @param depths for each stripe, PCs between the source and us.
    * @param began milliseconds.
    */
-  constructor(depths: readonly number[], private began: number, private limits: LagLimits = LAG_LIMITS) {
+  constructor(
+    private depths: readonly number[],
+    private began: number,
+    private limits: LagLimits = LAG_LIMITS,
+  ) {
+    this.#gauges = this.#fresh();
+  }
+
+  /** What has come until now came by another way, and says nothing of those who are asked from now on. */
+  begin(now: number): void {
+    this.began = now;
+    this.#gauges = this.#fresh();
+  }
+
+  #fresh(): Gauge[] {
+    const { depths, began } = this;
     // How much later it comes down its tree than the others down theirs is no fault.
     const ahead = (stripe: number) => Math.min(...depths.filter((_, i) => i !== stripe));
-    this.#gauges = depths.map((depth, stripe) => ({
+    return depths.map((depth, stripe) => ({
       depth,
       gained: 0,
       recent: [{ front: 0, behind: depths.length > 1 ? depth - ahead(stripe) : 0 }],

@@ -201,6 +201,7 @@ export class Parents<Holder extends Candidate> {
   /** What came until now came by another way, and quickly; those above us are asked from now on, and to be dialled first. */
   begin(now: number): void {
     this.rest(now);
+    this.#lag.begin(now);
     for (const stripe of this.#stripes) stripe.pace = 0;
   }
 

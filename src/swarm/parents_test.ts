@@ -124,6 +124,15 @@ Deno.test("what came by another way says nothing of those who are asked then: th
   assertEquals(changed(parents, 7_500), [0, 1]);
 });
 
+Deno.test("nor does a stripe that came whole by another way say anything of one that lacks some yet", () => {
+  const parents = new Parents(lists("abS", "cdS"), 256, 0);
+  for (let piece = 0; piece < 256; piece++) if (piece % 20 !== 1) parents.gained(piece, 10 * piece);
+  parents.begin(2_560);
+  const isOpen = (stripe: number) => stripe === 1;
+  for (let now = 2_600; now < 9_560; now += 100) assertEquals(changed(parents, now, isOpen), []);
+  assertEquals(changed(parents, 9_560, isOpen), [1]);
+});
+
 Deno.test("the other stripe is whole, this one has nothing: its parent may be dead, and is given no more than at any time", () => {
   const quick = new Parents(lists("S", "aS"), 100, 0);
   for (let piece = 0; piece < 100; piece += 2) quick.gained(piece, 2 * (piece + 1));

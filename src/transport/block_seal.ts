@@ -14,7 +14,7 @@ import { MULTICAST, taggedPart, tagOf } from "../protocol/multicast.ts";
 export interface BlockSeal {
   /** Enciphers a datagram's block in its place and tags its header, both of which are there. */
   close(datagram: Uint8Array, number: number): void;
-  /** The block, deciphered in its place; undefined where the header comes from somebody without the key. */
+  /** The block, deciphered in its place; undefined where the header comes from somebody without the key, or it is too long. */
   open(datagram: Uint8Array, number: number): Uint8Array | undefined;
 }
 
@@ -43,8 +43,9 @@ export function blockSeal(key: string | undefined): BlockSeal {
       tagOf(datagram).set(tag(datagram));
     },
     open(datagram, number) {
-      if (!sameBytes(tag(datagram), tagOf(datagram))) return undefined;
       const block = datagram.subarray(MULTICAST.headerBytes);
+      // A header that was heard may be sent again before anything.
+      if (block.length > MULTICAST.blockBytes || !sameBytes(tag(datagram), tagOf(datagram))) return undefined;
       stream.apply(block, number);
       return block;
     },

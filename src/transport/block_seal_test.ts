@@ -94,3 +94,9 @@ Deno.test("block seal: the key stream is that of counter mode, whatever the leng
     assert(sameBytes(seal.open(datagram, number)!, block), `${length} bytes, opened`);
   }
 });
+
+Deno.test("block seal: what is longer than a block is nobody's, whatever its header", () => {
+  const datagram = new Uint8Array(MULTICAST.headerBytes + MULTICAST.blockBytes + 4);
+  datagram.set(sealed(KEY, 9, new Uint8Array(4)).subarray(0, MULTICAST.headerBytes));
+  assertEquals(blockSeal(KEY).open(datagram, 9), undefined);
+});

@@ -137,6 +137,12 @@ export class Relay {
     return content && contentTitle(content.layout.files);
   }
 
+  /** Tells whether somebody waits for a piece before this one. */
+  isWaitedFor(id: string, before: number): boolean {
+    const waiting = this.#contents.get(id)?.waiting ?? [];
+    return [...waiting].some(([piece, sleepers]) => piece < before && sleepers.size > 0);
+  }
+
   /**
    * Waits for a piece, if its content is being received here or is about to be.
    *

@@ -62,6 +62,18 @@ async function assertGivenUp(promise: Promise<unknown>): Promise<void> {
   assertEquals(codeOf(await assertRejects(() => promise, LabError)), "not_found");
 }
 
+Deno.test("it is known whether anybody waits for a piece before another, that isn't here", async () => {
+  using stage = new Stage();
+  assertEquals(stage.relay.isWaitedFor(ID, 3), false, "it isn't passed on");
+  stage.begin();
+  assertEquals(stage.relay.isWaitedFor(ID, 3), false);
+  const waiting = stage.piece(1);
+  assertEquals([1, 2].map((before) => stage.relay.isWaitedFor(ID, before)), [false, true]);
+  stage.relay.hold(ID, [1]);
+  await waiting;
+  assertEquals(stage.relay.isWaitedFor(ID, 3), false);
+});
+
 Deno.test("a piece that is held is read; one that isn't is waited for, by several", async () => {
   using stage = new Stage();
   stage.begin();

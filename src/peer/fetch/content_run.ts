@@ -97,8 +97,8 @@ export class ContentRun {
   reach = 0;
   /** An earlier run has left a part file. */
   resumes = false;
-  /** It comes by multicast, or may: nothing is asked for yet. */
-  isHeard = false;
+  /** Pieces from this one on come by multicast, or may: they are not asked for yet. */
+  ceiling = Infinity;
   /** How often holders had forgotten the manifest and were asked for it again. */
   readonly reasked = new Map<string, number>();
   networkBytes = 0;
@@ -137,6 +137,11 @@ export class ContentRun {
     return this.stripes ? 1 : Math.min(HOLDERS_AT_ONCE, Math.max(1, Math.ceil(this.layout.pieceCount / 4)));
   }
 
+  /** It comes by multicast, or may. */
+  get isHeard(): boolean {
+    return this.ceiling !== Infinity;
+  }
+
   /** In a broadcast: nobody has to be asked yet, and there is somebody to be asked. */
   get needsNobody(): boolean {
     return this.isHeard || (this.parents.size === 0 && (this.stripes?.holders().length ?? 0) > 0);
@@ -144,8 +149,7 @@ export class ContentRun {
 
   /** Pieces that may be asked for now: this many, from the first on. */
   get askable(): number {
-    if (this.isHeard) return 0;
-    return this.feed ? this.reach : this.layout.pieceCount;
+    return Math.min(this.feed ? this.reach : this.layout.pieceCount, this.ceiling);
   }
 
   /** The pieces that a holder may be asked for now, from `from` on. */

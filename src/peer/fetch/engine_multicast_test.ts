@@ -5,6 +5,8 @@ import { FakeClock } from "../../base/clock.ts";
 import { LabError } from "../../base/errors.ts";
 import { Root } from "../../storage/root.ts";
 import { TempFolder } from "../../storage/_testing.ts";
+import type { Connection } from "../../transport/connection.ts";
+import { Exchange } from "../../transport/exchange.ts";
 import { Relay } from "../broadcast/relay.ts";
 import { HashFeed } from "../broadcast/hash_feed.ts";
 import { contextOf, TOOL } from "../_testing.ts";
@@ -28,6 +30,7 @@ class Stage implements AsyncDisposable {
   readonly orders: ReceiveOrder[] = [];
   readonly failures: string[] = [];
   readonly running: Promise<void>;
+  readonly relay = new Relay(this.clock);
   #stop = new AbortController();
   #hear: (news: ReceiveNews) => void = () => {};
   #tuned = Promise.withResolvers<void>();
@@ -42,7 +45,7 @@ class Stage implements AsyncDisposable {
       tell: (_: number, order: ReceiveOrder) => this.#obey(order),
       tellAll: (order: ReceiveOrder) => this.#obey(order),
     } as unknown as WorkerPool;
-    const relay = new Relay(this.clock);
+    const { relay } = this;
     const engine = new FetchEngine({
       ...contextOf(this.clock),
       ...{ root, pool, identity: TOOL, relay, signal: this.#stop.signal },
@@ -144,4 +147,31 @@ Deno.test("multicast: what was lost is asked for at its end, and those above us 
   assertEquals(stage.dials, [2, 3]);
   stage.clock.advance(1_000);
   assertEquals(stage.dials, [2, 3, 1]);
+});
+
+Deno.test("multicast: a silence is an end, too, and what is missing is asked for", async () => {
+  await using stage = new Stage(PIECES);
+  await stage.tuned;
+  stage.tell(3, [0, 2]);
+  await settled();
+  stage.clock.advance(1_100);
+  assertEquals(stage.dialled, false);
+  stage.clock.advance(200);
+  assertEquals(stage.dialled, true);
+});
+
+Deno.test("multicast: what somebody below us waits for, who can't hear it, is asked for once it has gone by", async () => {
+  await using stage = new Stage(PIECES);
+  await stage.tuned;
+  const asker = new Exchange({} as Connection, 1);
+  const ask = (piece: number) => void stage.relay.piece(ID, piece, asker).catch(() => {});
+  ask(3);
+  stage.tell(3, [0, 2]);
+  await settled();
+  assertEquals(stage.dialled, false, "it may come yet, and the one that was lost keeps nobody waiting");
+  ask(1);
+  stage.tell(4, []);
+  await settled();
+  assertEquals(stage.dialled, true);
+  asker.end(new LabError("interrupted", "Over"));
 });

@@ -1,7 +1,8 @@
 /**
  * Contents that come by multicast: has a worker listen, and keeps what comes that way from being asked for. What is lost is
  * asked of those above us when nothing comes any more, not before: until then blocks fill the link to this PC, and what
- * others sent it would push more of them out, each of which costs a piece.
+ * others sent it would push more of them out, each of which costs a piece. Unless somebody below us waits for it, who
+ * doesn't hear multicast: that one is to have the file as soon as the others.
  */
 
 import type { Clock } from "../../base/clock.ts";
@@ -65,20 +66,27 @@ export class MulticastDesk {
 
   /**
    * Listens for a content that is about to be fetched, if it comes that way. Where an earlier run left pieces, what others
-   * miss is no measure: those that are missing here are asked for, unless multicast is under way in any case.
+   * miss is no measure: those that are missing here are asked for at once, unless multicast is under way in any case.
    */
   begin(run: ContentRun): void {
     const { multicast } = run.plan;
     if (!multicast || (run.resumes && multicast.piece === 0)) return;
     const { piece: _, ...how } = multicast;
-    run.isHeard = true;
+    run.ceiling = 0;
     const now = this.o.clock.monotonic();
     this.#listening.set(run, { at: now, got: 0, pieceAt: now, pieces: 0 });
     this.o.pool.tell(0, { kind: "tune", content: run.id, ...how });
   }
 
-  /** @returns true when it has ended, and all that is missing may be asked for. */
-  told(run: ContentRun, news: Extract<ReceiveNews, { kind: "multicast" }>): boolean {
+  /**
+   * @param isWaitedFor whether somebody below us waits for a piece before this one.
+   * @returns true when more may be asked for now.
+   */
+  told(
+    run: ContentRun,
+    news: Extract<ReceiveNews, { kind: "multicast" }>,
+    isWaitedFor: (before: number) => boolean,
+  ): boolean {
     const listening = this.#listening.get(run);
     if (!listening) return false;
     const { got, lost, passed, why } = news;
@@ -92,10 +100,12 @@ export class MulticastDesk {
     if (this.#losesTooMuch(listening, passed, now)) {
       return this.#end(run, `Too few pieces came whole, and ${lost} of ${got + lost} blocks were lost`);
     }
-    return false;
+    if (passed <= run.ceiling || !isWaitedFor(passed)) return false;
+    run.ceiling = passed;
+    return true;
   }
 
-  /** Looks for silence. Ask ten times a second. @returns as `told` does. */
+  /** Looks for silence. Ask ten times a second. @returns true when more may be asked for now. */
   look(run: ContentRun): boolean {
     const listening = this.#listening.get(run);
     if (!listening) return false;
@@ -125,7 +135,7 @@ export class MulticastDesk {
     this.o.log.debug(`${printable(run.title)} is not heard by multicast any more: ${why}`);
     this.o.pool.tell(0, { kind: "untune", content: run.id });
     this.o.heard?.(undefined);
-    run.isHeard = false;
+    run.ceiling = Infinity;
     return true;
   }
 }

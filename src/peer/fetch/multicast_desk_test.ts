@@ -22,6 +22,8 @@ interface More {
   lost?: number;
   pieces?: number;
   why?: string;
+  /** A piece that somebody below us waits for. */
+  waited?: number;
 }
 
 /** @param plan how it comes by multicast; null where it doesn't. */
@@ -48,13 +50,13 @@ function stage(plan: Partial<MulticastPlan> | null = {}) {
   const desk = new MulticastDesk({ pool, clock, log: new Lines(), heard: (tally) => void told.push(tally) });
   let whole = 0;
   /** @param more.pieces as many have come whole by now. */
-  const hear = (passed: number, got: number, { lost = 0, pieces = passed, ...why }: More = {}) => {
+  const hear = (passed: number, got: number, { lost = 0, pieces = passed, waited, ...why }: More = {}) => {
     const fresh = Array.from({ length: pieces - whole }, (_, i) => whole + i);
     whole = pieces;
     return desk.told(run, {
       ...{ kind: "multicast", content: run.id, passed, got, lost, pieces: fresh },
       ...why,
-    });
+    }, (before) => waited !== undefined && waited < before);
   };
   return { clock, run, orders, told, desk, hear };
 }
@@ -70,6 +72,16 @@ Deno.test("multicast: nothing is asked for while it comes, lost or not: it would
   assertEquals([run.askable, run.piecesOf("(source)")], [0, []]);
   assertEquals(hear(7, 120, { lost: 1, pieces: 6 }), false);
   assertEquals(told, [{ got: 0, lost: 0 }, { got: 100, lost: 1 }, { got: 120, lost: 1 }]);
+});
+
+Deno.test("multicast: once somebody waits for what was lost, all that has gone by may be asked for", () => {
+  const { run, desk, hear } = stage();
+  desk.begin(run);
+  assertEquals([hear(7, 100, { lost: 1, pieces: 6, waited: 7 }), run.askable], [false, 0]);
+  assertEquals(hear(9, 120, { lost: 1, pieces: 6, waited: 7 }), true);
+  assertEquals(run.piecesOf("(source)"), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  assertEquals([hear(9, 140, { lost: 1, pieces: 6, waited: 7 }), hear(12, 160)], [false, false]);
+  assertEquals(run.askable, 9);
 });
 
 Deno.test("multicast: at its end all that is missing may be asked for", () => {

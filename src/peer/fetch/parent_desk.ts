@@ -58,7 +58,7 @@ export class ParentDesk {
   }
 
   /**
-   * What has come by multicast; at its end what was lost is asked for.
+   * What has come by multicast; at its end, or once somebody below us waits for it, what was lost is asked for.
    *
    * @returns the content.
    */
@@ -73,7 +73,9 @@ export class ParentDesk {
       run.gained(piece, bytes);
     }
     relay?.hold(run.id, fresh);
-    if (this.#multicast.told(run, news)) this.#askForLost(run);
+    const isWaitedFor = (before: number) => relay?.isWaitedFor(run.id, before) ?? false;
+    const { askable } = run;
+    if (this.#multicast.told(run, news, isWaitedFor)) this.#more(run, askable);
     return run;
   }
 
@@ -128,16 +130,20 @@ export class ParentDesk {
     }
   }
 
-  /** Multicast has ended: those above us have to be dialled, and have as long for it as at the beginning. */
-  #askForLost(run: ContentRun): void {
-    if (isPlanned(run)) run.stripes.begin(this.o.clock.monotonic());
-    this.grown(run, 0);
+  /** Of what comes by multicast more may be asked for; at its end all that is missing. */
+  #more(run: ContentRun, from: number): void {
+    // Those above us have to be dialled, and have as long for it as at the beginning.
+    if (isPlanned(run) && (!run.isHeard || run.parents.size === 0)) {
+      run.stripes.begin(this.o.clock.monotonic());
+    }
+    this.grown(run, from);
   }
 
   /** Looks for stripes that lag behind or stand still. Ask with each piece that comes, and ten times a second. */
   look(run: PlannedRun): void {
     const { scheduler, clock, relay } = this.o;
-    if (this.#multicast.look(run)) this.#askForLost(run);
+    const { askable } = run;
+    if (this.#multicast.look(run)) this.#more(run, askable);
     if (this.#isResting(run)) return this.#rest(run);
     const isOpen = (stripe: number) => !scheduler.isHeldEvery(run.id, run.stripes.count, stripe);
     const { changed, behind, still } = run.stripes.reinforce(clock.monotonic(), PATIENCE, isOpen);
