@@ -8,13 +8,17 @@ import { messageOf } from "../base/errors.ts";
 import { afterThisTurn, type Clock } from "../base/clock.ts";
 import { decodeBlock, MULTICAST } from "../protocol/multicast.ts";
 import type { PartFile } from "../storage/part_file.ts";
-import { Blocks } from "../swarm/blocks.ts";
+import { Blocks, type BlockTally } from "../swarm/blocks.ts";
 import { type BlockSeal, blockSeal } from "../transport/block_seal.ts";
 import { BlockListener, type Hearer } from "../transport/multicast.ts";
 import type { ReceiveNews, ReceiveOrder } from "./receive_protocol.ts";
 
-/** Between two words on what has come, milliseconds: one for each piece would be much talk between threads. */
-const TELL_EVERY = 200;
+/**
+ * Between two words on what has come: one for each piece would be much talk between threads, and with whoever sends. At least
+ * so many milliseconds; then once so many blocks have come, which say enough of what is lost, or more are missing than may lie
+ * unread on other ports; at last in any case.
+ */
+const TELL = { after: 200, blocks: 120, latest: 500 };
 
 /**
  * Blocks gather while the thread stands still: what comes together costs less than what comes one after the other, most of
@@ -64,6 +68,7 @@ export class Tuned {
   #ends = 0;
   #cancelEnd: (() => void) | undefined;
   #toldAt = -Infinity;
+  #told: BlockTally = { got: 0, lost: 0 };
 
   constructor(setting: TunedSetting) {
     const { order, part: { layout } } = setting;
@@ -115,8 +120,15 @@ export class Tuned {
     this.#cancelTurn ??= afterThisTurn(() => this.#gather());
     const whole = this.#blocks.take({ piece, offset, number }, bytes);
     if (whole) this.#accept(piece, whole);
-    const now = this.#o.clock.monotonic();
-    if (!this.#isClosed && now - this.#toldAt >= TELL_EVERY) this.#tell();
+    if (!this.#isClosed && this.#isWorthTelling()) this.#tell();
+  }
+
+  #isWorthTelling(): boolean {
+    const since = this.#o.clock.monotonic() - this.#toldAt;
+    if (since < TELL.after) return false;
+    const { got, lost } = this.#blocks.tally;
+    const isMissing = lost > this.#told.lost + MULTICAST.ports;
+    return since >= TELL.latest || got >= this.#told.got + TELL.blocks || isMissing;
   }
 
   /** All that had come has been dealt with. */
@@ -167,6 +179,7 @@ export class Tuned {
     const { content } = this.#o.order;
     const more = { pieces: this.#came, ...(why === undefined ? {} : { why }) };
     this.#came = [];
+    this.#told = tally;
     this.#o.tell({ kind: "multicast", content, passed, ...tally, ...more });
   }
 }

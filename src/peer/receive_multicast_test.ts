@@ -71,6 +71,11 @@ class Stage implements Disposable {
     this.hearer!.heard(datagram);
   }
 
+  /** So many blocks don't come. */
+  skip(count: number): void {
+    this.#number += count;
+  }
+
   piece(i: number, bytes = pieceOf(i)): void {
     for (let at = 0; at < bytes.length; at += MULTICAST.blockBytes) {
       this.block(i, at, bytes.subarray(at, at + MULTICAST.blockBytes));
@@ -119,6 +124,27 @@ Deno.test("multicast heard: a lost block loses its piece, a piece without a hash
   assertEquals(stage.closed, 0);
 });
 
+Deno.test("multicast heard: a word follows on another once enough has come or is missing, or it has been long", async () => {
+  using stage = new Stage();
+  await stage.tuned.open();
+  const first = pieceOf(0).subarray(0, MULTICAST.blockBytes);
+  const words = () => stage.news.filter(({ kind }) => kind === "multicast").length;
+  stage.clock.advance(250);
+  stage.block(0, 0, first);
+  assertEquals(words(), 1, "a block says little");
+  stage.clock.advance(250);
+  stage.block(0, 0, first);
+  assertEquals([words(), stage.last.got], [2, 1], "it has been long");
+  stage.clock.advance(250);
+  stage.skip(MULTICAST.ports);
+  stage.block(0, 0, first);
+  assertEquals(
+    [words(), stage.last.lost],
+    [3, MULTICAST.ports + 2],
+    "more is missing than may lie elsewhere",
+  );
+});
+
 Deno.test("multicast heard: it ends when every port has said so, or a moment after the first has", async () => {
   for (const ports of [MULTICAST.ports, 1]) {
     using stage = new Stage();
@@ -159,7 +185,7 @@ Deno.test("multicast heard: what was sealed with another key, or with none, does
     stage.block(5, 0, new Uint8Array(MULTICAST.blockBytes), seal);
   }
   stage.piece(0);
-  stage.clock.advance(200);
+  stage.clock.advance(500);
   stage.block(1, 0, pieceOf(1).subarray(0, MULTICAST.blockBytes));
   assertEquals([stage.pieces, stage.last.passed, stage.last.lost], [[0], 0, 0]);
 });

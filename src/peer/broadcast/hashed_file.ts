@@ -29,6 +29,8 @@ export class HashedFile {
   #served: Deno.FsFile;
   #hashing: Promise<void>;
   #stop = false;
+  /** Until then nothing else is done, monotonic milliseconds. */
+  #alone: number;
   #looked = -Infinity;
 
   /**
@@ -37,16 +39,25 @@ export class HashedFile {
    * @param file as it was just seen.
    * @param o.id provisional name of its content, 32 random bytes, hexadecimal.
    * @param o.offered the name under which it is offered.
+   * @param o.headStart for so many milliseconds, or until it is hashed, nothing else is done: what is hashed by then all
+   * receivers are told at once.
    * @param o.gate is waited for before each slice: for tests.
    * @throws {LabError} when it can't be read.
    */
   constructor(
     private file: LocalFile,
-    private o: { id: string; offered: string; clock: Clock; gate?: (offset: number) => Promise<void> },
+    private o: {
+      id: string;
+      offered: string;
+      clock: Clock;
+      headStart?: number;
+      gate?: (offset: number) => Promise<void>;
+    },
   ) {
     this.feed = new HashFeed(o.id, { name: o.offered, size: file.size });
     this.#path = file.root.pathToRead(file.name);
     this.#served = this.#open();
+    this.#alone = o.clock.monotonic() + (o.headStart ?? 0);
     this.#hashing = this.#hash().catch((cause) => this.#fail(cause));
   }
 
@@ -88,7 +99,7 @@ export class HashedFile {
   async #hash(): Promise<void> {
     const { layout } = this.feed;
     const file = this.#open();
-    let reading: Promise<Bytes> | undefined;
+    let reading: Bytes | Promise<Bytes> | undefined;
     try {
       const whole = createHash("sha256");
       // One is read while the other is hashed.
@@ -97,7 +108,8 @@ export class HashedFile {
       for (let i = 0, at = 0; i < layout.pieceCount; i++) {
         const piece = createHash("sha256");
         for (const end = at + layout.pieceLength(layout.piece(i)); at < end;) {
-          const slice: Bytes = await reading;
+          // Waiting is left out where there is nothing to wait for: it would let others have their turn.
+          const slice: Bytes = reading instanceof Uint8Array ? reading : await reading;
           if (this.#stop || this.feed.fault) return;
           at += slice.length;
           reading = this.#read(file, next, at);
@@ -108,18 +120,34 @@ export class HashedFile {
         this.#requireUnchanged();
         this.feed.add(i, [piece.digest("hex")]);
       }
-      if ((await reading).length > 0 || await file.read(now.subarray(0, 1)) !== null) throw this.#changed();
+      if ((await reading).length > 0 || file.readSync(now.subarray(0, 1)) !== null) throw this.#changed();
       this.#looked = -Infinity;
       this.#requireUnchanged();
       this.feed.close({ sha256: toHex(whole.digest()) });
     } finally {
-      await reading?.catch(() => {});
+      await Promise.resolve(reading).catch(() => {});
       file.close();
     }
   }
 
   /** Reads on; nothing at the end of the file. */
-  async #read(file: Deno.FsFile, into: Bytes, at: number): Promise<Bytes> {
+  #read(file: Deno.FsFile, into: Bytes, at: number): Bytes | Promise<Bytes> {
+    return this.o.clock.monotonic() < this.#alone
+      ? this.#readNow(file, into, at)
+      : this.#readSoon(file, into, at);
+  }
+
+  #readNow(file: Deno.FsFile, into: Bytes, at: number): Bytes {
+    const wanted = into.subarray(0, Math.min(into.length, this.file.size - at));
+    for (let filled = 0; filled < wanted.length;) {
+      const n = file.readSync(wanted.subarray(filled));
+      if (n === null) throw this.#changed();
+      filled += n;
+    }
+    return wanted;
+  }
+
+  async #readSoon(file: Deno.FsFile, into: Bytes, at: number): Promise<Bytes> {
     await this.o.gate?.(at);
     const wanted = into.subarray(0, Math.min(into.length, this.file.size - at));
     for (let filled = 0; filled < wanted.length && !this.#stop;) {

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { toHex } from "../../base/bytes.ts";
-import { systemClock } from "../../base/clock.ts";
+import { FakeClock, systemClock } from "../../base/clock.ts";
 import { codeOf, LabError } from "../../base/errors.ts";
 import { noise, TempFolder } from "../../storage/_testing.ts";
 import { sha256 } from "../../storage/hashing.ts";
@@ -56,6 +56,18 @@ Deno.test("the first pieces can be had while the rest isn't hashed; the others n
   assertEquals(codeOf(assertThrows(() => hashed.piece(ID, 3))), "not_found");
   assertEquals(hashed.piece("ef".repeat(32), 0), undefined);
   assertEquals(hashed.manifest([{ name: "image.bin", size: BYTES.length, sha256: ID }]), undefined);
+});
+
+Deno.test("with a head start it is hashed before anything else is done, or as far as time allows", async () => {
+  using temp = new TempFolder();
+  const file = fileToSend(temp.file("image.bin", BYTES), "image.bin")!;
+  const clock = new FakeClock();
+  for (const [headStart, known] of [[100, 6], [0, 0]] as const) {
+    const hashed = new HashedFile(file, { id: ID, offered: "image.bin", clock, headStart });
+    assertEquals(hashed.feed.known, known);
+    assertEquals((await hashed.feed.closed()).sha256, toHex(sha256(BYTES)));
+    await hashed.close();
+  }
 });
 
 Deno.test("closed, it is the content that any holder would make of it, by both names", async () => {

@@ -25,6 +25,12 @@ import { PartLocks } from "./part_locks.ts";
 import { withRoom } from "./room.ts";
 import { Sources } from "./sources.ts";
 
+/**
+ * Between two looks, milliseconds: often, and less often while all comes by multicast and nobody is asked for anything. To wake
+ * up costs more than to look.
+ */
+const LOOK = { often: 100, calm: 300 };
+
 /** Contents open at once: enough to keep the pipe full while small ones begin and end. */
 const WINDOW = { contents: 8, bytes: 256e6 };
 
@@ -95,7 +101,7 @@ export class FetchEngine {
     this.#o.signal.addEventListener("abort", onAbort, { once: true });
     if (this.#o.signal.aborted) onAbort();
     this.#o.pool.listen((news) => this.#hear(news));
-    this.#stop = this.#o.clock.every(100, () => this.#reinforce());
+    this.#lookLater();
     try {
       this.#admit();
       await done;
@@ -199,6 +205,15 @@ export class FetchEngine {
   #offer(run: ContentRun, peer: string): void {
     if (isPlanned(run)) return this.#parents.offer(run, peer);
     for (const source of this.#sources.openTo(peer)) this.#scheduler.offer(source, run.id, "all");
+  }
+
+  #lookLater(): void {
+    const runs = [...this.#runs.values(), ...this.#opening];
+    const isCalm = runs.length > 0 && runs.every((run) => run.isHeard && run.parents.size === 0);
+    this.#stop = this.#o.clock.after(isCalm ? LOOK.calm : LOOK.often, () => {
+      this.#reinforce();
+      this.#lookLater();
+    });
   }
 
   /** Stuck sources are seen only by the passing of time: stripes that stand still get another one. */

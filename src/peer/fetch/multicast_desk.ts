@@ -105,7 +105,7 @@ export class MulticastDesk {
     return true;
   }
 
-  /** Looks for silence. Ask ten times a second. @returns true when more may be asked for now. */
+  /** Looks for silence. Ask a few times a second. @returns true when more may be asked for now. */
   look(run: ContentRun): boolean {
     const listening = this.#listening.get(run);
     if (!listening) return false;

@@ -139,7 +139,10 @@ export class ParentDesk {
     this.grown(run, from);
   }
 
-  /** Looks for stripes that lag behind or stand still. Ask with each piece that comes, and ten times a second. */
+  /**
+   * Looks for stripes that lag behind or stand still. Ask with each piece that comes, and ten times a second; less often while
+   * nobody is asked for anything.
+   */
   look(run: PlannedRun): void {
     const { scheduler, clock, relay } = this.o;
     const { askable } = run;

@@ -3,8 +3,8 @@
  * peers for their share and by the registration server for its inbox.
  */
 
-import type { Clock } from "../../base/clock.ts";
 import { LabError, messageOf } from "../../base/errors.ts";
+import { rarely } from "../../base/rarely.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";
 import type { Holder } from "../../catalog/merge.ts";
 import { cleanPeerName, nameFault, nameKey, peerNameFault, printable } from "../../catalog/names.ts";
@@ -340,7 +340,7 @@ function begin(
   const listeners = new Set<Exchange>();
   const { sendLimit = Infinity } = receiver;
   const limit = Number.isFinite(sendLimit) ? { limit: Math.round(sendLimit) } : {};
-  const { tell, end } = rarely<News>(receiver.context.clock, ({ bytes, multicast }) => {
+  const { tell, end } = rarely<News>(receiver.context.clock, TELL_EVERY, ({ bytes, multicast }) => {
     const message: MessageOf<"OfferProgress"> = {
       ...{ kind: "OfferProgress", bytes: Math.min(bytes, total), total, ...limit },
       ...(multicast ? { multicast } : {}),
@@ -373,27 +373,6 @@ interface News {
   bytes: number;
   /** How it goes with multicast; undefined where nobody listens. */
   multicast?: BlockTally | undefined;
-}
-
-/** Passes on the newest, at most every `TELL_EVERY` milliseconds. */
-function rarely<T>(clock: Clock, pass: (newest: T) => void): { tell: (news: T) => void; end: () => void } {
-  let latest: T;
-  let passed: T | undefined;
-  let cancel: (() => void) | undefined;
-  const next = () => {
-    cancel = undefined;
-    if (latest === passed) return;
-    passed = latest;
-    pass(latest);
-    cancel = clock.after(TELL_EVERY, next);
-  };
-  return {
-    tell(news) {
-      latest = news;
-      if (!cancel) next();
-    },
-    end: () => cancel?.(),
-  };
 }
 
 async function receive(

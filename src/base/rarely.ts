@@ -1,0 +1,58 @@
+/** News that come more often than anybody needs to hear them. */
+
+import type { Clock } from "./clock.ts";
+
+/** What comes of {@linkcode rarely}. */
+export interface Rarely<T> {
+  /** There is something new; it stands for all before it. */
+  tell: (news: T) => void;
+  /** What has not been passed on by now never is. */
+  end: () => void;
+}
+
+/**
+ * Passes on the newest of many news: what comes in one go as one, and at most so often. Nothing runs while nothing is new.
+ *
+ * @param every between two that are passed on, milliseconds.
+ * @example
+ * ```ts
+ * import { FakeClock } from "./clock.ts";
+ * import { rarely } from "./rarely.ts";
+ * const clock = new FakeClock();
+ * const heard: number[] = [];
+ * const { tell } = rarely<number>(clock, 200, (news) => heard.push(news));
+ * for (let news = 1; news <= 3; news++) tell(news);
+ * await Promise.resolve();
+ * if (heard.join() !== "3") throw new Error("unexpected");
+ * ```
+ */
+export function rarely<T>(
+  clock: Pick<Clock, "monotonic" | "after">,
+  every: number,
+  pass: (newest: T) => void,
+): Rarely<T> {
+  let latest: T;
+  let passedAt = -Infinity;
+  let cancel: (() => void) | undefined;
+  const next = () => {
+    cancel = undefined;
+    passedAt = clock.monotonic();
+    pass(latest);
+  };
+  return {
+    tell(news) {
+      latest = news;
+      if (cancel) return;
+      const wait = passedAt + every - clock.monotonic();
+      cancel = wait > 0 ? clock.after(wait, next) : afterThisCall(next);
+    },
+    end: () => cancel?.(),
+  };
+}
+
+/** Once whoever is at work now has said all that it has to say. */
+function afterThisCall(callback: () => void): () => void {
+  let isOff = false;
+  queueMicrotask(() => isOff || callback());
+  return () => isOff = true;
+}
