@@ -18,12 +18,6 @@ import { meantPeers } from "./meant_peers.ts";
 import type { KeptBroadcast } from "./remember.ts";
 import { sendToAll } from "./send_to_all.ts";
 
-/**
- * So long a large file is hashed before anybody is greeted, milliseconds. One of 64 MB is hashed to its end by then even on a
- * slow PC, and neither we nor the receivers have to talk of hashes while pieces flow.
- */
-const HEAD_START = 150;
-
 type Ctx = CommandContext<typeof BROADCAST_FLAGS>;
 
 /** Whom the command speaks for. */
@@ -59,7 +53,7 @@ export async function broadcast(ctx: Ctx, { find, ...self }: Broadcaster): Promi
   const began = clock.monotonic();
   const to = flags.to.length === 0 ? undefined : await meantPeers(flags.to, { ...who, signal });
   demandOthers(to ?? [], who);
-  const files = await filesToBroadcast(paths, { ...context, headStart: HEAD_START });
+  const files = await filesToBroadcast(paths, context);
   demandOwnPlace(report, files);
   const limiter = new RateLimiter(clock, flags.rate ?? who.rate ?? Infinity);
   const title = files.length === 1 ? files[0]!.offered : formatCount(files.length, "file");

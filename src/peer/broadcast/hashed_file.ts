@@ -5,7 +5,7 @@
 
 import { createHash } from "node:crypto";
 import { type Bytes, toHex } from "../../base/bytes.ts";
-import type { Clock } from "../../base/clock.ts";
+import { afterThisTurn, type Clock } from "../../base/clock.ts";
 import { codeOf, LabError, messageOf } from "../../base/errors.ts";
 import type { ContentFile } from "../../catalog/layout.ts";
 import { sameFiles } from "../../catalog/manifest.ts";
@@ -19,6 +19,13 @@ import { HashFeed } from "./hash_feed.ts";
 /** Bytes read and hashed in one go, about 1 ms: longer, and those who are served would notice. Divides every piece size. */
 const SLICE = 256 * 1024;
 
+/**
+ * For so long it is read without waiting for the disk, milliseconds: until PCs have been greeted and listen there is little else
+ * to do, and a file of 64 MB is hashed to its end by then even on a slow PC. What is known early is told at once, and nobody
+ * has to talk of hashes while pieces flow.
+ */
+const HEAD_START = 300;
+
 /** Between two looks whether the file is still the same, milliseconds. */
 const LOOK = 500;
 
@@ -29,8 +36,7 @@ export class HashedFile {
   #served: Deno.FsFile;
   #hashing: Promise<void>;
   #stop = false;
-  /** Until then nothing else is done, monotonic milliseconds. */
-  #alone: number;
+  #began: number;
   #looked = -Infinity;
 
   /**
@@ -39,25 +45,17 @@ export class HashedFile {
    * @param file as it was just seen.
    * @param o.id provisional name of its content, 32 random bytes, hexadecimal.
    * @param o.offered the name under which it is offered.
-   * @param o.headStart for so many milliseconds, or until it is hashed, nothing else is done: what is hashed by then all
-   * receivers are told at once.
    * @param o.gate is waited for before each slice: for tests.
    * @throws {LabError} when it can't be read.
    */
   constructor(
     private file: LocalFile,
-    private o: {
-      id: string;
-      offered: string;
-      clock: Clock;
-      headStart?: number;
-      gate?: (offset: number) => Promise<void>;
-    },
+    private o: { id: string; offered: string; clock: Clock; gate?: (offset: number) => Promise<void> },
   ) {
     this.feed = new HashFeed(o.id, { name: o.offered, size: file.size });
     this.#path = file.root.pathToRead(file.name);
     this.#served = this.#open();
-    this.#alone = o.clock.monotonic() + (o.headStart ?? 0);
+    this.#began = o.clock.monotonic();
     this.#hashing = this.#hash().catch((cause) => this.#fail(cause));
   }
 
@@ -99,7 +97,7 @@ export class HashedFile {
   async #hash(): Promise<void> {
     const { layout } = this.feed;
     const file = this.#open();
-    let reading: Bytes | Promise<Bytes> | undefined;
+    let reading: Promise<Bytes> | undefined;
     try {
       const whole = createHash("sha256");
       // One is read while the other is hashed.
@@ -108,8 +106,7 @@ export class HashedFile {
       for (let i = 0, at = 0; i < layout.pieceCount; i++) {
         const piece = createHash("sha256");
         for (const end = at + layout.pieceLength(layout.piece(i)); at < end;) {
-          // Waiting is left out where there is nothing to wait for: it would let others have their turn.
-          const slice: Bytes = reading instanceof Uint8Array ? reading : await reading;
+          const slice: Bytes = await reading;
           if (this.#stop || this.feed.fault) return;
           at += slice.length;
           reading = this.#read(file, next, at);
@@ -120,38 +117,25 @@ export class HashedFile {
         this.#requireUnchanged();
         this.feed.add(i, [piece.digest("hex")]);
       }
-      if ((await reading).length > 0 || file.readSync(now.subarray(0, 1)) !== null) throw this.#changed();
+      if ((await reading).length > 0 || await file.read(now.subarray(0, 1)) !== null) throw this.#changed();
       this.#looked = -Infinity;
       this.#requireUnchanged();
       this.feed.close({ sha256: toHex(whole.digest()) });
     } finally {
-      await Promise.resolve(reading).catch(() => {});
+      await reading?.catch(() => {});
       file.close();
     }
   }
 
   /** Reads on; nothing at the end of the file. */
-  #read(file: Deno.FsFile, into: Bytes, at: number): Bytes | Promise<Bytes> {
-    return this.o.clock.monotonic() < this.#alone
-      ? this.#readNow(file, into, at)
-      : this.#readSoon(file, into, at);
-  }
-
-  #readNow(file: Deno.FsFile, into: Bytes, at: number): Bytes {
-    const wanted = into.subarray(0, Math.min(into.length, this.file.size - at));
-    for (let filled = 0; filled < wanted.length;) {
-      const n = file.readSync(wanted.subarray(filled));
-      if (n === null) throw this.#changed();
-      filled += n;
-    }
-    return wanted;
-  }
-
-  async #readSoon(file: Deno.FsFile, into: Bytes, at: number): Promise<Bytes> {
+  async #read(file: Deno.FsFile, into: Bytes, at: number): Promise<Bytes> {
     await this.o.gate?.(at);
+    const isEarly = this.o.clock.monotonic() - this.#began < HEAD_START;
+    if (isEarly) await new Promise<void>((resolve) => afterThisTurn(resolve));
     const wanted = into.subarray(0, Math.min(into.length, this.file.size - at));
     for (let filled = 0; filled < wanted.length && !this.#stop;) {
-      const n = await file.read(wanted.subarray(filled));
+      const rest = wanted.subarray(filled);
+      const n = isEarly ? file.readSync(rest) : await file.read(rest);
       if (n === null) throw this.#changed();
       filled += n;
     }

@@ -11,16 +11,15 @@ import { HashedFile } from "./hashed_file.ts";
  * hashed; whoever gets it closes its `hashing` at the end.
  *
  * @param paths files or folders, as the person named them; reading them must have been granted.
- * @param o.headStart how long it may be hashed before anything else is done, milliseconds, where nobody else is kept waiting.
  * @throws {LabError} when something can't be read or has a name that no peer would accept.
  */
 export async function filesToBroadcast(
   paths: readonly string[],
-  { random, clock, headStart = 0 }: Pick<PeerContext, "random" | "clock"> & { headStart?: number },
+  { random, clock }: Pick<PeerContext, "random" | "clock">,
 ): Promise<SendFile[]> {
   const [path] = paths;
   const file = paths.length === 1 ? fileToSend(resolve(path!), path!) : undefined;
   if (!file || file.size <= LARGE) return await filesToSend(paths);
-  const hashing = new HashedFile(file, { id: random.id(32), offered: file.name, clock, headStart });
+  const hashing = new HashedFile(file, { id: random.id(32), offered: file.name, clock });
   return [{ ...file, offered: file.name, sha256: hashing.feed.id, hashing }];
 }
