@@ -1,6 +1,6 @@
 /** News that come more often than anybody needs to hear them. */
 
-import type { Clock } from "./clock.ts";
+import { afterThisTurn, type Clock } from "./clock.ts";
 
 /** What comes of {@linkcode rarely}. */
 export interface Rarely<T> {
@@ -11,18 +11,18 @@ export interface Rarely<T> {
 }
 
 /**
- * Passes on the newest of many news: what comes in one go as one, and at most so often. Nothing runs while nothing is new.
+ * Passes on the newest of many news: what comes in one turn of the event loop as one, and at most so often. Nothing runs while nothing is new.
  *
  * @param every between two that are passed on, milliseconds.
  * @example
  * ```ts
- * import { FakeClock } from "./clock.ts";
+ * import { afterThisTurn, FakeClock } from "./clock.ts";
  * import { rarely } from "./rarely.ts";
  * const clock = new FakeClock();
  * const heard: number[] = [];
  * const { tell } = rarely<number>(clock, 200, (news) => heard.push(news));
  * for (let news = 1; news <= 3; news++) tell(news);
- * await Promise.resolve();
+ * await new Promise<void>((resolve) => afterThisTurn(resolve));
  * if (heard.join() !== "3") throw new Error("unexpected");
  * ```
  */
@@ -44,15 +44,8 @@ export function rarely<T>(
       latest = news;
       if (cancel) return;
       const wait = passedAt + every - clock.monotonic();
-      cancel = wait > 0 ? clock.after(wait, next) : afterThisCall(next);
+      cancel = wait > 0 ? clock.after(wait, next) : afterThisTurn(next);
     },
     end: () => cancel?.(),
   };
-}
-
-/** Once whoever is at work now has said all that it has to say. */
-function afterThisCall(callback: () => void): () => void {
-  let isOff = false;
-  queueMicrotask(() => isOff || callback());
-  return () => isOff = true;
 }

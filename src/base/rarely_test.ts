@@ -1,6 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { FakeClock } from "./clock.ts";
+import { afterThisTurn, FakeClock } from "./clock.ts";
 import { rarely } from "./rarely.ts";
+
+const turn = () => new Promise<void>((resolve) => afterThisTurn(resolve));
 
 function setting() {
   const clock = new FakeClock();
@@ -10,19 +12,19 @@ function setting() {
   return { clock, heard, tell, end };
 }
 
-Deno.test("what comes in one go is passed on as one, at once", async () => {
+Deno.test("what comes in one turn is passed on as one, at once", async () => {
   const { heard, tell } = setting();
   tell("a");
   tell("b");
   assertEquals(heard, []);
-  await Promise.resolve();
+  await turn();
   assertEquals(heard, [[0, "b"]]);
 });
 
 Deno.test("the newest is passed on at most so often, and nothing twice", async () => {
   const { clock, heard, tell } = setting();
   tell("a");
-  await Promise.resolve();
+  await turn();
   clock.advance(50);
   tell("b");
   clock.advance(50);
@@ -30,7 +32,7 @@ Deno.test("the newest is passed on at most so often, and nothing twice", async (
   clock.advance(1_000);
   assertEquals(heard, [[0, "a"], [200, "c"]]);
   tell("d");
-  await Promise.resolve();
+  await turn();
   assertEquals(heard.at(-1), [1_100, "d"]);
 });
 
@@ -38,7 +40,7 @@ Deno.test("after the end nothing is passed on", async () => {
   const { clock, heard, tell, end } = setting();
   tell("a");
   end();
-  await Promise.resolve();
+  await turn();
   clock.advance(1_000);
   assertEquals(heard, []);
 });

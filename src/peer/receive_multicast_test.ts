@@ -35,9 +35,9 @@ class Stage implements Disposable {
   #seal = blockSeal(KEY);
 
   /** @param known pieces whose hashes are known. */
-  constructor(known = 6, joining: () => Promise<void> = () => Promise.resolve()) {
+  constructor(known = 6, joining: () => Promise<void> = () => Promise.resolve(), size = BYTES.length) {
     const hashes = concat(Array.from({ length: known }, (_, i) => sha256(pieceOf(i))));
-    const files = [{ name: "a.iso", size: BYTES.length, sha256: "ab".repeat(32) }];
+    const files = [{ name: "a.iso", size, sha256: "ab".repeat(32) }];
     const spec = {
       key: "k",
       files,
@@ -143,6 +143,21 @@ Deno.test("multicast heard: a word follows on another once enough has come or is
     [3, MULTICAST.ports + 2],
     "more is missing than may lie elsewhere",
   );
+});
+
+Deno.test("multicast heard: on a fast link a word follows as soon as blocks say enough of what is lost", async () => {
+  using stage = new Stage(0, undefined, 40 * PIECE);
+  await stage.tuned.open();
+  for (let i = 0; i < 23; i++) stage.piece(i, new Uint8Array(PIECE));
+  stage.clock.advance(250);
+  stage.block(23, 0, new Uint8Array(MULTICAST.blockBytes));
+  assertEquals(stage.last.got, 0, "116 blocks are too few");
+  for (let at = 1; at < 4; at++) {
+    stage.block(23, at * MULTICAST.blockBytes, new Uint8Array(MULTICAST.blockBytes));
+  }
+  assertEquals(stage.last.got, 0);
+  stage.block(24, 0, new Uint8Array(MULTICAST.blockBytes));
+  assertEquals(stage.last.got, 120);
 });
 
 Deno.test("multicast heard: it ends when every port has said so, or a moment after the first has", async () => {

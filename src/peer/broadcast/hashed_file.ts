@@ -20,9 +20,9 @@ import { HashFeed } from "./hash_feed.ts";
 const SLICE = 256 * 1024;
 
 /**
- * For so long it is read without waiting for the disk, milliseconds: until PCs have been greeted and listen there is little else
- * to do, and a file of 64 MB is hashed to its end by then even on a slow PC. What is known early is told at once, and nobody
- * has to talk of hashes while pieces flow.
+ * For so long this thread reads it itself, milliseconds, which is faster than to have another do it: 64 MiB with nothing beside
+ * it took 0.11 s, and 0.14. Until PCs have been greeted and listen there is little else to do, and what is known by then is
+ * not to be told while pieces flow.
  */
 const HEAD_START = 300;
 
@@ -131,6 +131,7 @@ export class HashedFile {
   async #read(file: Deno.FsFile, into: Bytes, at: number): Promise<Bytes> {
     await this.o.gate?.(at);
     const isEarly = this.o.clock.monotonic() - this.#began < HEAD_START;
+    // By itself it would let nobody have a turn.
     if (isEarly) await new Promise<void>((resolve) => afterThisTurn(resolve));
     const wanted = into.subarray(0, Math.min(into.length, this.file.size - at));
     for (let filled = 0; filled < wanted.length && !this.#stop;) {
