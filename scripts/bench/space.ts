@@ -2,11 +2,15 @@
 
 import { statfsSync } from "node:fs";
 import type { Cleanup } from "./cleanup.ts";
+import { haveMemory, keepFreeMemory } from "./lent_memory.ts";
 import { run } from "./measure.ts";
 import { CannotRun, isRoot } from "./tools.ts";
 
 /** The file system type that statfs gives for a tmpfs. */
 const TMPFS_MAGIC = 0x01021994;
+
+/** What the programs of a bench need beside their files, unless told. */
+const PROGRAMS = 1e9;
 
 /** True for a folder on a tmpfs. */
 export function isTmpfs(folder: string): boolean {
@@ -21,12 +25,13 @@ export function freeSpace(folder: string): number {
 
 /**
  * Mounts a tmpfs on a new temporary folder; it is unmounted and removed at the end. /dev/shm would do for the rivals, but
- * the sandbox of our executables refuses everything below /dev.
+ * the sandbox of our executables refuses everything below /dev. The memory that it needs, and the programs, is had before.
  *
  * @param bytes what it must hold.
+ * @param programs bytes that programs need beside it.
  * @throws {CannotRun} when this process isn't root, or the machine has too little memory.
  */
-export async function mountTmpfs(bytes: number, cleanup: Cleanup): Promise<string> {
+export async function mountTmpfs(bytes: number, cleanup: Cleanup, programs = PROGRAMS): Promise<string> {
   if (!isRoot()) {
     throw new CannotRun(
       "Mounting a tmpfs needs root: run as root, or name a folder on a tmpfs outside /dev with --folder",
@@ -43,6 +48,8 @@ export async function mountTmpfs(bytes: number, cleanup: Cleanup): Promise<strin
   }
   const folder = await Deno.makeTempDir({ prefix: "labswarm-bench-" });
   cleanup.add(() => Deno.remove(folder, { recursive: true }));
+  keepFreeMemory(cleanup);
+  await haveMemory(bytes + programs, folder, cleanup.signal);
   await run("mount", "-t", "tmpfs", "-o", `size=${Math.ceil(bytes)},mode=755`, "labswarm-bench", folder);
   cleanup.add(() => run("umount", folder));
   console.error(`tmpfs of ${(bytes / 1e9).toFixed(1)} GB mounted on ${folder}`);

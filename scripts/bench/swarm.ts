@@ -31,6 +31,8 @@ const QUIET = 0.1;
 const QUIET_SECONDS = 20;
 /** What each host needs besides the file, bytes. */
 const ROOM_PER_HOST = 30e6;
+/** Memory that a host's programs need for themselves, bytes. */
+const PROGRAMS_OF_HOST = 100e6;
 
 /** Leaves out what isn't installed, and says so. */
 async function present(contenders: readonly Contender[]): Promise<Contender[]> {
@@ -73,7 +75,8 @@ async function oneRun(
 async function setStage(experiment: Experiment, cleanup: Cleanup): Promise<Stage> {
   const { plan, size, receivers, fill = fillOne, room = size } = experiment;
   const lan = await Lan.build(plan, cleanup);
-  const folder = await mountTmpfs((plan.hosts.length + 1) * (room + ROOM_PER_HOST), cleanup);
+  const count = plan.hosts.length + 1;
+  const folder = await mountTmpfs(count * (room + ROOM_PER_HOST), cleanup, count * PROGRAMS_OF_HOST);
   const stage = new Stage(lan, folder, size, receivers);
   cleanup.add(() => stage.kill());
   await Deno.mkdir(stage.share(SOURCE), { recursive: true });
