@@ -106,6 +106,7 @@ export class Tuned {
     this.#cancelEnd?.();
     this.#cancelTurn?.();
     this.#listener?.close();
+    this.#seal.end();
     if (this.#came.length > 0) this.#tell();
   }
 

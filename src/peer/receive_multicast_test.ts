@@ -91,6 +91,7 @@ class Stage implements Disposable {
 
   [Symbol.dispose](): void {
     this.tuned.close();
+    this.#seal.end();
     this.part.close();
     this.temp[Symbol.dispose]();
   }
@@ -198,6 +199,7 @@ Deno.test("multicast heard: what was sealed with another key, or with none, does
   for (const seal of [blockSeal(undefined), blockSeal(KEY.replace("00", "01"))]) {
     for (let i = 0; i < 20; i++) stage.block(undefined, 0, new Uint8Array(), seal);
     stage.block(5, 0, new Uint8Array(MULTICAST.blockBytes), seal);
+    seal.end();
   }
   stage.piece(0);
   stage.clock.advance(500);

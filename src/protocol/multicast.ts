@@ -83,9 +83,18 @@ export function writeBlockHeader(
   view.setUint32(20, number);
 }
 
-/** What a tag vouches for. */
+/**
+ * What a tag vouches for, 16 bytes: "LSMC", piece, offset, number. The session needs no proof: each broadcast has a key of
+ * its own.
+ */
 export function taggedPart(datagram: Uint8Array): Uint8Array {
-  return datagram.subarray(0, MULTICAST.headerBytes - MULTICAST.tagBytes);
+  const part = new Uint8Array(16);
+  part.set(datagram.subarray(0, SESSION_AT));
+  part.set(
+    datagram.subarray(SESSION_AT + SESSION_BYTES, MULTICAST.headerBytes - MULTICAST.tagBytes),
+    SESSION_AT,
+  );
+  return part;
 }
 
 /** The place of the tag. */

@@ -177,6 +177,7 @@ export class Multicaster {
       stopHearing?.();
       if (sender) await this.#sendEnds(sender).catch(() => {});
       await sender?.finish();
+      this.#seal.end();
     }
   }
 

@@ -32,13 +32,14 @@ class Stage implements AsyncDisposable {
   finished = 0;
   /** Is called with each datagram. */
   onSend: () => void = () => {};
-  #ticking = true;
+  #isTicking = true;
+  #ticking: Promise<void>;
 
   constructor(size = SIZE) {
     const path = this.temp.file("a.iso", BYTES.subarray(0, size));
     const file = fileToSend(path, "a.iso")!;
     this.file = new HashedFile(file, { id: ID, offered: "a.iso", clock: systemClock });
-    void this.#tick();
+    this.#ticking = this.#tick();
   }
 
   plan(receivers = THREE, interfaces = [OTHER, CARD], isSecured = false): Multicaster | undefined {
@@ -80,18 +81,20 @@ class Stage implements AsyncDisposable {
         parts.push(clear);
       }
     }
+    seal.end();
     return { bytes: concat(parts), ends };
   }
 
   async #tick(): Promise<void> {
-    while (this.#ticking) {
+    while (this.#isTicking) {
       this.clock.advance(5);
       await new Promise((resolve) => setTimeout(resolve));
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#ticking = false;
+    this.#isTicking = false;
+    await this.#ticking;
     await this.file.close();
     this.temp[Symbol.dispose]();
   }
