@@ -84,12 +84,12 @@ export function writeBlockHeader(
 }
 
 /**
- * What a tag vouches for, 16 bytes: "LSMC", piece, offset, number. The session needs no proof: each broadcast has a key of
- * its own.
+ * What a tag vouches for, 16 bytes: "LSMC", whatever stands there, piece, offset, number. The session needs no proof: each
+ * broadcast has a key of its own.
  */
 export function taggedPart(datagram: Uint8Array): Uint8Array {
   const part = new Uint8Array(16);
-  part.set(datagram.subarray(0, SESSION_AT));
+  part.set(MAGIC);
   part.set(
     datagram.subarray(SESSION_AT + SESSION_BYTES, MULTICAST.headerBytes - MULTICAST.tagBytes),
     SESSION_AT,

@@ -176,8 +176,8 @@ export class Multicaster {
       this.#state = "over";
       stopHearing?.();
       if (sender) await this.#sendEnds(sender).catch(() => {});
-      await sender?.finish();
       this.#seal.end();
+      await sender?.finish();
     }
   }
 
