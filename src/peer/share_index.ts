@@ -139,6 +139,14 @@ export class ShareIndex {
     this.#cancelSoon = clock.after(SETTLE, look);
   }
 
+  /**
+   * A file has come into the share, which a notice may miss. While more are coming it is found at their end, or by a scan at
+   * the interval: 10,000 files that come slowly enough were scanned again and again.
+   */
+  came(): void {
+    if (!this.#watch?.isResting) this.scanSoon();
+  }
+
   /** Scans every so many milliseconds, and soon after the system says that something changed. */
   keepCurrent(interval: number): void {
     this.#stops.push(this.#o.clock.every(interval, () => this.scanSoon()));

@@ -1,7 +1,7 @@
 /** The living index: when it needs a worker, and when it doesn't. */
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { systemClock } from "../base/clock.ts";
+import { type Clock, FakeClock, systemClock } from "../base/clock.ts";
 import { LabError } from "../base/errors.ts";
 import { Lines, TempFolder } from "../storage/_testing.ts";
 import { ShareIndex } from "./share_index.ts";
@@ -9,8 +9,9 @@ import { ShareIndex } from "./share_index.ts";
 function stage() {
   const temp = new TempFolder();
   const share = temp.folder("share");
-  const options = { share, data: temp.folder("data"), clock: systemClock, log: new Lines() };
-  return { temp, index: () => new ShareIndex(options), [Symbol.dispose]: () => temp[Symbol.dispose]() };
+  const options = { share, data: temp.folder("data"), log: new Lines() };
+  const index = (clock: Clock = systemClock) => new ShareIndex({ ...options, clock });
+  return { temp, index, [Symbol.dispose]: () => temp[Symbol.dispose]() };
 }
 
 /** Counts the workers that are started while it lasts. */
@@ -73,4 +74,29 @@ Deno.test("a worker that was started ahead is the one that scans; once closed no
   index.warm();
   await assertRejects(() => index.scan(), LabError, "closed");
   assertEquals(workers.started(), 1);
+});
+
+Deno.test("what has come is scanned for soon; while more is coming, at its end", async () => {
+  using s = stage();
+  using workers = countWorkers();
+  const clock = new FakeClock();
+  const index = s.index(clock);
+  await index.open();
+  s.temp.file("share/a.txt", "a");
+  index.keepCurrent(3_600_000);
+  const over = index.incoming();
+  index.came();
+  clock.advance(10_000);
+  assertEquals(workers.started(), 0);
+  over();
+  clock.advance(1_000);
+  assertEquals(workers.started(), 1);
+  await index.close();
+  const other = s.index(clock);
+  await other.open();
+  other.keepCurrent(3_600_000);
+  other.came();
+  clock.advance(1_000);
+  assertEquals(workers.started(), 2, "nothing more is coming");
+  await other.close();
 });

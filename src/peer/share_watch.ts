@@ -69,6 +69,11 @@ export class ShareWatch {
     };
   }
 
+  /** Somebody wants it to rest: its end counts as a change. */
+  get isResting(): boolean {
+    return this.#resting > 0;
+  }
+
   #stop(): void {
     this.#cancel();
     try {
@@ -89,7 +94,7 @@ export class ShareWatch {
   async #hear(watcher: Notices): Promise<void> {
     for await (const event of watcher) {
       const isNews = event.kind !== "access" && !event.paths.every((path) => path.includes(OWN_PREFIX));
-      if (isNews) this.#o.changed();
+      if (isNews && !this.isResting) this.#o.changed();
       await this.#rested?.promise;
     }
   }

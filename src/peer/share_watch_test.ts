@@ -100,6 +100,22 @@ Deno.test("while something comes in notices are not asked for; afterwards it cou
   watch.close();
 });
 
+Deno.test("a notice while something comes in is part of the change at its end", async () => {
+  let changes = 0;
+  const watch = new ShareWatch({
+    ...{ share: "/share", clock: new FakeClock(), log: new Lines(), changed: () => changes++ },
+    watch: () => watcher(event("modify", "/share/a")),
+  });
+  const goOn = watch.rest();
+  await turn();
+  assertEquals(changes, 0);
+  goOn();
+  assertEquals(changes, 1);
+  await turn();
+  assertEquals(changes, 1);
+  watch.close();
+});
+
 Deno.test("closed while something comes in: the watching ends, and nothing counts as changed", async () => {
   let changes = 0;
   const ended = Promise.withResolvers<void>();

@@ -186,6 +186,21 @@ labTest("--retry-failed: those who failed get it from the others, exit 0 when al
   assertCode(await retry("--retry-failed", "zzz"), 1);
 });
 
+labTest("--retry-failed while nobody who is on has it: says whom it waits for, and why", async (lab) => {
+  const { address } = await lab.rs();
+  const a = await lab.peer("a", address);
+  await lab.peer("b", address);
+  Deno.mkdirSync(join(lab.pc("b"), PATH));
+  outside(lab, bytesOf(1 * MB, 9));
+  const { id } = result(assertCode(await broadcast(lab, address), 1));
+  await a.kill("SIGTERM");
+  Deno.removeSync(join(lab.pc("b"), PATH));
+  const args = ["broadcast", "--retry-failed", String(id), "--rs", address, "--timeout", "4s"];
+  const { stderr } = assertCode(await lab.run("rs", "lead", args), 1);
+  assertMatch(stderr, /^Waiting: not begun to b: that takes a PC that is on and has it\n/);
+  assertMatch(stderr, /b: it has not got all of it until now/);
+});
+
 labTest("expired: who comes after that doesn't get it", async (lab) => {
   const { address } = await lab.rs();
   await lab.peer("a", address);

@@ -151,12 +151,16 @@ labTest(
   },
 );
 
-labTest("a member's broadcast is refused by the command, a lead's is taken", async (lab) => {
+labTest("a member's broadcast, and collecting, are refused by the command, a lead's are not", async (lab) => {
   const { address } = await stage(lab);
   put(lab.pc("a"), "share/x.bin", bytesOf(1000, 3));
   assertMatch(
     sentence(assertCode(await lab.run("peer", "a", ["broadcast", "share/x.bin"]), 4)),
     /takes a lead/,
+  );
+  assertMatch(
+    sentence(assertCode(await lab.run("peer", "a", ["fetch", "*.bin", "--from", "all"]), 4)),
+    /^Cannot collect from everybody: .*takes a lead/,
   );
   const [line] = eventsOf(
     assertCode(await lab.run("rs", "rs", ["invite", "--role", "lead", "--json"]), 0),
@@ -167,6 +171,11 @@ labTest("a member's broadcast is refused by the command, a lead's is taken", asy
   put(lab.pc("lead"), "share/y.bin", bytesOf(1000, 4));
   assertCode(await lab.run("peer", "lead", ["broadcast", "share/y.bin", "--to", "b"]), 0);
   assertEquals(await shared(lab.pc("b")), ["y.bin"]);
+  while (!assertCode(await lab.run("peer", "lead", ["index", "y.bin", "--json"]), 0).stdout.includes(`"b"`)) {
+    /* each look takes a tenth of a second, and the test has an end */
+  }
+  const collected = await lab.run("peer", "lead", ["fetch", "y.bin", "--from", "all", "--json"]);
+  assertEquals(eventsOf(assertCode(collected, 0), "collected").find(({ peer }) => peer === "b")?.files, 1);
 });
 
 labTest("an open lab's peers take no broadcast unless they say so", async (lab) => {

@@ -16,6 +16,7 @@ import type { CommandContext } from "../context.ts";
 import type { BROADCAST_FLAGS } from "./common_flags.ts";
 import { meantPeers } from "./meant_peers.ts";
 import type { KeptBroadcast } from "./remember.ts";
+import { demandLead } from "./role.ts";
 import { sendToAll } from "./send_to_all.ts";
 
 type Ctx = CommandContext<typeof BROADCAST_FLAGS>;
@@ -47,7 +48,8 @@ export async function broadcast(ctx: Ctx, { find, ...self }: Broadcaster): Promi
     : await ctx.ensureAccess(flags.report, "write", { flag: "--report", folder: "data" });
   const paths: string[] = [];
   for (const path of ctx.args) paths.push(await ctx.ensureAccess(path, "read"));
-  demandLead(context);
+  // Every PC would refuse it, and so would the registration server.
+  demandLead(context, "Cannot broadcast");
   demandThere(paths);
   const who = { ...self, rs: await find() };
   const began = clock.monotonic();
@@ -94,15 +96,6 @@ function demandOthers(to: readonly string[], { name, cookie }: Pick<Broadcaster,
   throw new LabError(
     "usage",
     `Cannot broadcast to ${printable(name)}: that is this PC, which has it; leave it out of --to`,
-  );
-}
-
-/** Every PC would refuse it, and so would the registration server; this says it before anything is read or sent. */
-function demandLead({ security }: PeerContext): void {
-  if (!security || security.self.role === "lead") return;
-  throw new LabError(
-    "not_permitted",
-    "Cannot broadcast: this PC joined as a member, and that takes a lead; have rs invite --role lead print a code for it",
   );
 }
 

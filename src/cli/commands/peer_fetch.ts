@@ -11,6 +11,7 @@ import type { CommandContext } from "../context.ts";
 import { collectAll, isEverybody } from "./collect.ts";
 import type { FETCH_FLAGS } from "./peer_flags.ts";
 import { FetchReport } from "./fetch_report.ts";
+import { demandLead } from "./role.ts";
 import { peerContext, peerSetting, registrationServer } from "./setting.ts";
 
 type Ctx = CommandContext<typeof FETCH_FLAGS>;
@@ -55,6 +56,7 @@ async function collecting(ctx: Ctx, data: string): Promise<number> {
   const hint = { flag: flags.out === undefined ? "--share" : "--out" };
   const folder = await ctx.ensureAccess(flags.out ?? folders.share, "read-write", hint);
   const { context, state } = await peerSetting(ctx, data);
+  demandLead(context, "Cannot collect from everybody");
   return await collectAll(ctx, {
     rs: await registrationServer(ctx, state, data),
     identity: toolIdentity(context, state.name),

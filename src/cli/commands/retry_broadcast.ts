@@ -16,6 +16,10 @@ type Ctx = CommandContext<typeof BROADCAST_FLAGS>;
 
 /** Pause between two looks at how it stands, milliseconds. */
 const LOOK = 500;
+/** Who waits for longer is told for whom, milliseconds. */
+const SAID_AFTER = 2_000;
+/** Names that are told; of more, how many. */
+const MOST_NAMES = 5;
 
 /** How it ended. */
 interface End {
@@ -53,16 +57,36 @@ async function watch(
   tried: Set<string>,
   began: number,
 ): Promise<End> {
-  const { clock, signal, flags } = ctx;
+  const { clock, signal, flags, output } = ctx;
+  let said: string | undefined;
   while (true) {
     const { broadcasts: [broadcast], peers } = await queryBroadcasts(rs, { id });
     if (!broadcast) throw new LabError("not_found", "The broadcast was forgotten");
     const isOpen = ({ name, state, active }: WireBroadcastPeer) =>
       tried.has(name) && active && (state === "waiting" || state === "receiving");
     const isOver = broadcast.state === "withdrawn" || clock.monotonic() - began > flags.timeout;
-    if (isOver || !peers.some(isOpen)) return { broadcast, peers, tried };
+    const open = peers.filter(isOpen);
+    if (isOver || open.length === 0) return { broadcast, peers, tried };
+    if (clock.monotonic() - began > SAID_AFTER && said !== waitingText(open)) {
+      output.note(said = waitingText(open));
+    }
     await clock.sleep(LOOK, signal);
   }
+}
+
+/** For whom one waits, and for what. */
+function waitingText(open: readonly WireBroadcastPeer[]): string {
+  const named = (state: WireBroadcastPeer["state"]) => {
+    const names = open.filter((peer) => peer.state === state).map(({ name }) => printable(name));
+    const more = names.length > MOST_NAMES ? [`${names.length - MOST_NAMES} more`] : [];
+    return [...names.slice(0, MOST_NAMES), ...more].join(", ");
+  };
+  const [under, waiting] = [named("receiving"), named("waiting")];
+  const parts = [
+    ...under === "" ? [] : [`under way to ${under}`],
+    ...waiting === "" ? [] : [`not begun to ${waiting}: that takes a PC that is on and has it`],
+  ];
+  return `Waiting: ${parts.join("; ")}`;
 }
 
 function tell(ctx: Ctx, { broadcast, peers, tried }: End, seconds: number): number {

@@ -32,6 +32,7 @@ import {
   verdict,
 } from "../experiment/summary.ts";
 import type { ASK_FLAGS } from "./common_flags.ts";
+import { demandLead } from "./role.ts";
 import type { EXPERIMENT_FLAGS } from "./rs_flags.ts";
 import { rsSetting } from "./rs_setting.ts";
 import { peerContext } from "./setting.ts";
@@ -108,10 +109,7 @@ async function onLocal(ctx: Ctx, folder: Root): Promise<Omit<Outcome, "began">> 
 
 async function onPcs(ctx: Ctx, folder: Root): Promise<Omit<Outcome, "began">> {
   const { rs, context } = await rsSetting(ctx as unknown as CommandContext<typeof ASK_FLAGS>);
-  const { security } = context;
-  if (security && security.self.role !== "lead") {
-    throw new LabError("not_permitted", "Cannot measure: this PC joined as a member, and that takes a lead");
-  }
+  demandLead(context, "Cannot measure");
   return await onPeers(ctx, { rs, context, folder, rate: ctx.flags.rate });
 }
 

@@ -413,8 +413,7 @@ export class PeerServe {
   #noteFetched(file: FetchedFile): void {
     this.#received += file.bytes;
     this.#claims.note(file);
-    // The change notice may be missed.
-    this.#index.scanSoon();
+    this.#index.came();
   }
 
   #receivedFile(file: FetchedFile, from: string): void {
