@@ -44,7 +44,7 @@ export async function haveMemory(bytes: number, folder: string, signal: AbortSig
   try {
     using file = await Deno.open(`${folder}/used`, { write: true, create: true });
     const step = new Uint8Array(STEP).fill(1);
-    for (let at = 0; at < most && !signal.aborted; at += STEP) await file.write(step);
+    for (let at = 0; at < most && !signal.aborted;) at += await file.write(step);
   } finally {
     await run("umount", folder);
   }

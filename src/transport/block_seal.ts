@@ -101,10 +101,11 @@ class Mask {
       const made = aes.update(clear);
       // What has no key stream would go out in clear.
       if (made.length !== clear.length) throw new Error(`AES made ${made.length} bytes of ${clear.length}`);
-      const isFirst = at === 0;
-      const goesOn = !isFirst || tagged(made.subarray(0, MULTICAST.tagBytes));
-      if (goesOn && isFirst) add(block.subarray(0, STEP - AES_BLOCK), made.subarray(AES_BLOCK));
-      else if (goesOn) add(block.subarray(at - AES_BLOCK, at - AES_BLOCK + STEP), made);
+      const headBytes = at === 0 ? AES_BLOCK : 0;
+      const goesOn = headBytes === 0 || tagged(made.subarray(0, MULTICAST.tagBytes));
+      if (goesOn) {
+        add(block.subarray(at + headBytes - AES_BLOCK, at + STEP - AES_BLOCK), made.subarray(headBytes));
+      }
       giveBack(made);
       if (!goesOn) return false;
     }

@@ -77,7 +77,7 @@ Deno.test("block seal: a header that was changed at any place, or made without t
 
 Deno.test("block seal: the key stream is that of counter mode, whatever the length and wherever the bytes lie", () => {
   const seal = blockSeal(KEY);
-  const short = [[0, 0], [1, 0], [15, 1], [16, 2], [17, 3]];
+  const short = [[0, 0], [1, 0], [15, 1], [16, 2], [17, 3], [4_099, 1]];
   // Around what is enciphered in one call, and as long as any.
   const long = [[32_751, 0], [32_752, 0], [32_753, 0], [32_769, 1], [MULTICAST.blockBytes, 0]];
   for (const [length, shift] of [...short, ...long] as [number, number][]) {

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { join } from "@std/path";
+import { until } from "../../src/base/_patience.ts";
 import type { JsonLine, Lab, Running } from "../../scripts/programs.ts";
 import { assertFile, bytesOf, MB, put, shared } from "./files.ts";
 import { assertCode, eventsOf, labTest, PROGRAMS, sentence } from "./lab.ts";
@@ -171,9 +172,10 @@ labTest("a member's broadcast, and collecting, are refused by the command, a lea
   put(lab.pc("lead"), "share/y.bin", bytesOf(1000, 4));
   assertCode(await lab.run("peer", "lead", ["broadcast", "share/y.bin", "--to", "b"]), 0);
   assertEquals(await shared(lab.pc("b")), ["y.bin"]);
-  while (!assertCode(await lab.run("peer", "lead", ["index", "y.bin", "--json"]), 0).stdout.includes(`"b"`)) {
-    /* each look takes a tenth of a second, and the test has an end */
-  }
+  await until("b is known to hold y.bin", async () => {
+    const holders = assertCode(await lab.run("peer", "lead", ["index", "y.bin", "--json"]), 0);
+    return holders.stdout.includes(`"b"`);
+  });
   const collected = await lab.run("peer", "lead", ["fetch", "y.bin", "--from", "all", "--json"]);
   assertEquals(eventsOf(assertCode(collected, 0), "collected").find(({ peer }) => peer === "b")?.files, 1);
 });

@@ -45,7 +45,7 @@ export const FETCH_FLAGS = {
   from: {
     type: "string",
     value: "PEER",
-    help: "take it from this peer only; all: from each, into a folder of its own",
+    help: "take it from this peer only; all: from each, into a folder of its own (takes a lead)",
   },
   out: { type: "string", value: "DIR", shownDefault: "{share}", help: "folder to save in" },
   ...PEER_FLAGS,

@@ -67,9 +67,8 @@ async function watch(
     const isOver = broadcast.state === "withdrawn" || clock.monotonic() - began > flags.timeout;
     const open = peers.filter(isOpen);
     if (isOver || open.length === 0) return { broadcast, peers, tried };
-    if (clock.monotonic() - began > SAID_AFTER && said !== waitingText(open)) {
-      output.note(said = waitingText(open));
-    }
+    const text = waitingText(open);
+    if (clock.monotonic() - began > SAID_AFTER && text !== said) output.note(said = text);
     await clock.sleep(LOOK, signal);
   }
 }

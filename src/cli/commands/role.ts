@@ -8,6 +8,11 @@ import type { PeerContext } from "../../peer/context.ts";
  *
  * @param what the sentence's beginning, as in "Cannot broadcast".
  * @throws {LabError} "not_permitted" for one that joined as a member.
+ * @example
+ * ```ts
+ * import { demandLead } from "./role.ts";
+ * demandLead({}, "Cannot broadcast");
+ * ```
  */
 export function demandLead({ security }: Pick<PeerContext, "security">, what: string): void {
   if (!security || security.self.role === "lead") return;
